@@ -1,0 +1,153 @@
+import type { Io } from '../io.ts';
+import type { Call, Input, Name, Output } from '../operations.ts';
+
+/** What the schema says of one property of an operation's input, as far as a person's hand is concerned. */
+export interface Field {
+  name: string;
+  /** `strings` repeats and splits at commas; `tags` is K=V, repeatable; `json` is text, @file or @-; `time` is RFC 3339. */
+  kind: 'string' | 'integer' | 'boolean' | 'strings' | 'tags' | 'json' | 'time';
+  in: 'path' | 'query' | 'body';
+  required: boolean;
+  description: string;
+  enum?: readonly string[];
+  /** Never printed, not even by a dry run. */
+  secret?: boolean;
+}
+
+/** One property of what an operation answers. */
+export interface Shown {
+  name: string;
+  kind: 'string' | 'integer' | 'boolean' | 'time' | 'strings' | 'object';
+}
+
+export interface Fields {
+  input: readonly Field[];
+  /** Absent where the operation answers nothing. In a list, `shown` describes one item. */
+  output?: { list: boolean; shown: readonly Shown[] };
+}
+
+/** A flag that no schema knows. */
+export interface ExtraFlag {
+  name: string;
+  short?: string;
+  /** The word after the flag in the help; absent for a switch. */
+  value?: string;
+  description: string;
+  repeatable?: boolean;
+  choices?: readonly string[];
+}
+
+export interface Argument<P extends string = string> {
+  /** The input property that it fills, or the name a local command knows it by. */
+  name: P;
+  /** The word in the help, where it is not the property's own name. */
+  label?: string;
+  description: string;
+  optional?: boolean;
+}
+
+export type FlagValues = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
+
+/** What a command may use besides its input. */
+export interface Context {
+  io: Io;
+  /** Values of the extra flags, by their name. */
+  flags: FlagValues;
+  /** Global flags after flags and environment were merged. */
+  globals: Globals;
+  /** Reads `@file`, `@-`, or the text itself. */
+  text(value: string): Promise<string>;
+  /** A sentence for a person, on stderr; nothing where the output is for a machine. */
+  say(line: string): void;
+  /** A warning for a person, on stderr, in every mode. */
+  warn(line: string): void;
+}
+
+export interface Globals {
+  apiUrl?: string;
+  apiKey?: string;
+  profile?: string;
+  project?: string;
+  vault?: string;
+  keyFile?: string;
+  asOwner: boolean;
+  output: 'pretty' | 'json' | 'yaml' | 'text';
+  fields?: readonly string[];
+  quiet: boolean;
+  input: boolean;
+  color: boolean;
+  logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+/** A value that is shown once: never cut short, and taken back if it can't be handed over. */
+export interface OneTime<K extends Name> {
+  value(output: Output<K>): string | undefined;
+  /** What was issued, for the sentence that names it when it had to be taken back. */
+  id(output: Output<K>): string;
+  takeBack(call: Call, output: Output<K>, input: Input<K>): Promise<unknown>;
+}
+
+/**
+ * One command over one operation: how a person gives its input and how its output is shown. Every property of the
+ * input that is no argument becomes a flag of the same name with the schema's description as its help.
+ */
+export interface OperationCommand<K extends Name = Name> {
+  operation: K;
+  /** What it does beyond the one-line summary, for the help page. */
+  about?: string;
+  args?: readonly Argument<string & keyof Input<K>>[];
+  /** Properties that a flag says under another name, with a short form, or not at all. */
+  flags?: { readonly [P in keyof Input<K>]?: { name?: string; short?: string; value?: string; hidden?: true } };
+  extra?: readonly ExtraFlag[];
+  /** At least two lines that work when pasted, without `mobius` left out. */
+  examples: readonly string[];
+  /** Completes the input from extra flags, stdin or the clock. Runs before validation and before a dry run. */
+  prepare?(input: Partial<Input<K>>, context: Context): Promise<Partial<Input<K>>> | Partial<Input<K>>;
+  /** Answers without a target what can be told without one; undefined goes on to the call. */
+  offline?(input: Input<K>, context: Context): Promise<Output<K> | undefined> | Output<K> | undefined;
+  /** What a person is asked before it is done; without a terminal --yes is needed then. */
+  confirm?(input: Input<K>): string;
+  oneTime?: OneTime<K>;
+  /** The shape that is shown, where it differs from what the operation answers. */
+  show?(output: Output<K>): unknown;
+  /** The sentence when it is done: past tense, with name and id. */
+  done?(output: Output<K>, input: Input<K>): string;
+  /** The exit code of an answer that is itself a no. */
+  exit?(output: Output<K>): number;
+}
+
+/** A command that is no operation: it works on this machine only. */
+export interface LocalCommand {
+  summary: string;
+  about?: string;
+  args?: readonly Argument[];
+  extra?: readonly ExtraFlag[];
+  examples: readonly string[];
+  run(context: LocalContext): Promise<number | undefined>;
+}
+
+export interface LocalContext extends Context {
+  args: Readonly<Record<string, string | undefined>>;
+  /** Shows a result on stdout in the chosen output mode. */
+  show(result: unknown): void;
+  /** Asks a person; refused where there is no terminal. */
+  prompt: Prompt;
+}
+
+export interface Prompt {
+  /** False where nobody can be asked: no terminal, or --no-input. */
+  readonly possible: boolean;
+  confirm(question: string, fallback: boolean): Promise<boolean>;
+  select<V extends string>(question: string, choices: readonly { value: V; name: string }[]): Promise<V>;
+  text(question: string, fallback?: string): Promise<string>;
+  hidden(question: string): Promise<string>;
+}
+
+export type AnyCommand = { kind: 'operation'; spec: OperationCommand } | { kind: 'local'; spec: LocalCommand };
+
+export const operationCommand = <K extends Name>(spec: OperationCommand<K>): AnyCommand => ({
+  kind: 'operation',
+  spec: spec as unknown as OperationCommand,
+});
+
+export const localCommand = (spec: LocalCommand): AnyCommand => ({ kind: 'local', spec });

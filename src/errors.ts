@@ -1,0 +1,126 @@
+/** What an error carries besides its sentence: enough to build the same hint here and behind a server. */
+export type Details = Readonly<Record<string, unknown>>;
+
+interface Kind {
+  exit: number;
+  http: number;
+  hint?: (details: Details) => string | undefined;
+}
+
+const text = (value: unknown): string => String(value ?? '');
+
+const plural: Record<string, string> = {
+  'api key': 'api-keys',
+  principal: 'principals',
+  role: 'roles',
+  project: 'projects',
+  'role assignment': 'roles list-assignments',
+};
+
+const listCommand = (details: Details): string | undefined => {
+  const noun = plural[text(details.resource)];
+  if (noun === undefined) return undefined;
+  return `see which there are: mobius ${noun.includes(' ') ? noun : `${noun} list`}`;
+};
+
+/** The hints of a conflict, by the reason that its details name. */
+const conflictHints: Record<string, (details: Details) => string> = {
+  principal_disabled: (d) => `enable it: mobius principals update ${text(d.name)} --state active`,
+  active_keys: (d) => `revoke them first: mobius api-keys list --principal-id ${text(d.name)}`,
+  role_assigned: (d) => `see who has it: mobius roles list-assignments --role-id ${text(d.name)}`,
+  project_archived: (d) => `bring it back: mobius projects restore ${text(d.name)}`,
+  changed_meanwhile: () => 'somebody else changed it at the same moment: look at it, then try again',
+};
+
+/** Each error code's exit code, HTTP status and hint, in one place. Exit codes are never renumbered. */
+export const kinds = {
+  usage: { exit: 2, http: 400 },
+  invalid_input: { exit: 2, http: 400 },
+  bad_request: { exit: 2, http: 400 },
+  unauthorized: {
+    exit: 4,
+    http: 401,
+    hint: () =>
+      'the key may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
+      'one who may verify keys can tell which: mobius api-keys verify',
+  },
+  permission_denied: {
+    exit: 4,
+    http: 403,
+    hint: (d) =>
+      Array.isArray(d.roles) && d.roles.length > 0
+        ? `roles that carry it: ${d.roles.join(', ')}; someone with mobius.access.manage can assign one: ` +
+          'mobius roles create-assignment'
+        : undefined,
+  },
+  forbidden: { exit: 4, http: 403 },
+  not_found: { exit: 5, http: 404, hint: listCommand },
+  already_exists: {
+    exit: 6,
+    http: 409,
+    hint: (d) =>
+      d.resource === 'api key'
+        ? `choose another --name, or revoke it first: mobius api-keys revoke ${text(d.name)}`
+        : d.field !== undefined
+          ? `choose another --${text(d.field)}`
+          : undefined,
+  },
+  conflict: { exit: 6, http: 409, hint: (d) => conflictHints[text(d.reason)]?.(d) },
+  principal_has_no_roles: {
+    exit: 6,
+    http: 409,
+    hint: (d) =>
+      `give it a role: mobius roles create-assignment --principal-id ${text(d.name)} --role-id Worker; ` +
+      'or add --allow-unassigned-principal',
+  },
+  project_not_archived: {
+    exit: 6,
+    http: 409,
+    hint: (d) => `archive it first: mobius projects archive ${text(d.name)}`,
+  },
+  locked: { exit: 3, http: 503 },
+  not_initialised: { exit: 3, http: 503 },
+  damaged: { exit: 1, http: 500, hint: () => 'the vault file was changed outside mobius; restore it from a backup' },
+  unsupported: { exit: 1, http: 501 },
+  rate_limit_exceeded: { exit: 7, http: 429 },
+  service_unavailable: { exit: 7, http: 503 },
+  internal: { exit: 1, http: 500 },
+} satisfies Record<string, Kind>;
+
+export type Code = keyof typeof kinds;
+
+/**
+ * The one error that crosses layers. `message` is for a person: lower case, no full stop, values in quotes, never a
+ * secret. `hint` is given only where it can't be derived from code and details.
+ */
+export class MobiusError extends Error {
+  readonly code: Code;
+  readonly details: Details;
+  readonly #hint: string | undefined;
+
+  constructor(code: Code, message: string, details: Details = {}, hint?: string) {
+    super(message);
+    this.name = 'MobiusError';
+    this.code = code;
+    this.details = details;
+    this.#hint = hint;
+  }
+
+  get kind(): Kind {
+    return kinds[this.code];
+  }
+
+  get hint(): string | undefined {
+    return this.#hint ?? this.kind.hint?.(this.details);
+  }
+}
+
+/** A field of an operation's input that can't be taken. The command line says the flag in place of the field. */
+export const invalidField = (field: string, problem: string, hint?: string): MobiusError =>
+  new MobiusError('invalid_input', `"${field}" ${problem}`, { field, problem }, hint);
+
+export const notFound = (resource: string, name: string, project?: string): MobiusError =>
+  new MobiusError('not_found', `no ${resource} "${name}"${project === undefined ? '' : ` in project "${project}"`}`, {
+    resource,
+    name,
+  });

@@ -1,0 +1,29 @@
+/** A stream that a person or a program reads. */
+export interface Sink {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  /** Returns when every byte was handed to the system; throws when it can't be (a broken pipe, a full disk). */
+  write(text: string): void;
+}
+
+/** Everything that a command may know of the world outside it. Only main.ts builds one from the real process. */
+export interface Io {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly platform: NodeJS.Platform;
+  readonly stdin: {
+    readonly isTTY: boolean;
+    /** The whole of standard input; a second call gives the same bytes. */
+    read(): Promise<Uint8Array>;
+  };
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Sixteen bytes of a new UUIDv7, later ones never sorting before earlier ones of this process. */
+  newUuid(): Uint8Array;
+  /** Runs `clean` if the process is interrupted (SIGINT, SIGTERM, SIGHUP) before the returned function is called. */
+  onInterrupt(clean: () => void): () => void;
+}

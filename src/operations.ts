@@ -1,0 +1,34 @@
+import type { Operations } from './generated/types.ts';
+
+/** The name of one thing the product can do: `api-keys.create`. */
+export type Name = keyof Operations;
+export type Noun = Name extends `${infer N}.${string}` ? N : never;
+export type NameOf<N extends Noun> = Extract<Name, `${N}.${string}`>;
+export type Input<K extends Name> = Operations[K]['input'];
+export type Output<K extends Name> = Operations[K]['output'];
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  idempotencyKey?: string;
+}
+
+/**
+ * The whole backend abstraction: the local core seen as some actor is a Call, a remote server with a credential is a
+ * Call. Who acts is bound into the Call and never part of the input. Rejects with MobiusError only.
+ */
+export type Call = <K extends Name>(name: K, input: Input<K>, options?: CallOptions) => Promise<Output<K>>;
+
+/** What the generated table says of an operation; the server, the door and the command line all read it. */
+export interface Operation {
+  summary: string;
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** With `{name}` for what comes from the input; the rest of the input is the query of a GET or DELETE, else the body. */
+  path: string;
+  status: 200 | 201 | 204;
+  /** A read never takes the write lock; a write runs in one transaction that also appends its audit row. */
+  access: 'read' | 'write';
+  /** Absent: any accepted credential will do. */
+  permission?: string;
+  /** `vault`: it stands above the projects, so only the owner may, whatever a project's roles say. */
+  scope: 'project' | 'vault' | 'caller';
+}

@@ -1,0 +1,34 @@
+/** What crosses the border to the engine. Times are epoch milliseconds; there are no booleans (a time or null). */
+export type Value = string | number | Uint8Array | null;
+export type Row = Record<string, Value>;
+
+/**
+ * SQL is one text for every engine, in PostgreSQL's spelling and in the subset that both share: `text`, `bigint`,
+ * `bytea`, `$1`, `on conflict`, `returning`, recursive common table expressions. `$n` may be used more than once.
+ */
+export interface Query {
+  all<R extends Row>(sql: string, params?: readonly Value[]): Promise<R[]>;
+  get<R extends Row>(sql: string, params?: readonly Value[]): Promise<R | undefined>;
+  /** The number of rows that were changed. */
+  run(sql: string, params?: readonly Value[]): Promise<number>;
+}
+
+/**
+ * A Db is one door to one database.
+ *
+ * - `tx` gives a transaction: `read` sees one consistent state and never takes the write lock; `write` on SQLite takes
+ *   the lock at its beginning, so its body never fails for another writer half-way. It commits when the body resolves
+ *   and rolls back when it rejects; the rejection is passed on unchanged.
+ * - When `tx('write')` has resolved, the change survives a power cut.
+ * - The body does SQL and nothing else: it may be run again after a serialisation failure.
+ * - On SQLite one connection serves all: transactions and single statements queue. Using the outer handle inside a
+ *   transaction's body would wait for itself for ever, so it throws.
+ * - Calls after `close` reject; `close` waits for what has begun.
+ * - Faults of the engine arrive as MobiusError: `damaged` for a file that is no sound database, `service_unavailable`
+ *   for a lock that was not had within the busy limit, `internal` with the system's words for a full disk or a missing
+ *   right. A uniqueness conflict is never an error: say `on conflict do nothing` and look at the count.
+ */
+export interface Db extends Query {
+  tx<T>(mode: 'read' | 'write', body: (tx: Query) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}

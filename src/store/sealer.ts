@@ -1,0 +1,24 @@
+import type { Value } from './db.ts';
+
+/** Where a sealed value is stored. A blob opens only at the place it was sealed for. */
+export interface Place {
+  table: string;
+  id: string;
+  /** Every clear column of the row that the blob answers for. */
+  clear: Readonly<Record<string, Value>>;
+}
+
+/** Turns plain into sealed and back, bound to the place where it is stored. */
+export interface Sealer {
+  seal(place: Place, plain: Readonly<Record<string, unknown>>): Uint8Array;
+  /** Throws `damaged` where the blob or any clear column is not what was sealed together. */
+  open(place: Place, sealed: Uint8Array): Record<string, unknown>;
+  /** A keyed hash over the given parts: look-up and uniqueness without the text being readable in the file. */
+  index(...parts: readonly string[]): Uint8Array;
+  /** The keyed hash that an API key is stored and found by. */
+  keyHash(key: string): Uint8Array;
+  /** Authenticates an audit row. */
+  auditMac(bytes: Uint8Array): Uint8Array;
+  /** Unkeyed, for chaining. */
+  hash(bytes: Uint8Array): Uint8Array;
+}
