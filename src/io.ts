@@ -20,6 +20,8 @@ export interface Io {
   };
   readonly stdout: Sink;
   readonly stderr: Sink;
+  /** What a question is read from and drawn on, never stdout; absent where stdin or stderr is no terminal. */
+  readonly terminal?: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream } | undefined;
   /** Epoch milliseconds. */
   now(): number;
   /** Sixteen bytes of a new UUIDv7, later ones never sorting before earlier ones of this process. */

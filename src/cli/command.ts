@@ -57,10 +57,13 @@ export interface Context {
   globals: Globals;
   /** Reads `@file`, `@-`, or the text itself. */
   text(value: string): Promise<string>;
-  /** A sentence for a person, on stderr; nothing where the output is for a machine. */
+  /** RFC 3339 in UTC, from that or a duration from now such as `90d`. */
+  time(value: string): string;
+  /** A line for a person, on stderr; nothing where the output is for a machine. */
   say(line: string): void;
-  /** A warning for a person, on stderr, in every mode. */
+  /** A warning for a person, one line on stderr, in every mode. */
   warn(line: string): void;
+  prompt: Prompt;
 }
 
 export interface Globals {
@@ -81,23 +84,38 @@ export interface Globals {
 
 /** A value that is shown once: never cut short, and taken back if it can't be handed over. */
 export interface OneTime<K extends Name> {
+  /** The shown property that holds it, `key` where absent: -F must name it. */
+  field?: string;
+  /** Whether this input asks for one; always, where absent. */
+  expected?(input: Input<K>): boolean;
   value(output: Output<K>): string | undefined;
-  /** What was issued, for the sentence that names it when it had to be taken back. */
+  /** The id of what was issued, for the sentence that says it was taken back. */
   id(output: Output<K>): string;
   takeBack(call: Call, output: Output<K>, input: Input<K>): Promise<unknown>;
 }
 
+export interface FlagNaming {
+  name?: string;
+  /** A second name for the same. */
+  alias?: string;
+  short?: string;
+  /** The word after the flag in the help. */
+  value?: string;
+  hidden?: true;
+}
+
 /**
  * One command over one operation: how a person gives its input and how its output is shown. Every property of the
- * input that is no argument becomes a flag of the same name with the schema's description as its help.
+ * input that is no argument becomes a flag of the same name with the schema's description as its help; one that is an
+ * optional argument is both.
  */
 export interface OperationCommand<K extends Name = Name> {
   operation: K;
   /** What it does beyond the one-line summary, for the help page. */
   about?: string;
   args?: readonly Argument<string & keyof Input<K>>[];
-  /** Properties that a flag says under another name, with a short form, or not at all. */
-  flags?: { readonly [P in keyof Input<K>]?: { name?: string; short?: string; value?: string; hidden?: true } };
+  /** Properties that a flag says under another name, under a second one, with a short form, or not at all. */
+  flags?: { readonly [P in keyof Input<K>]?: FlagNaming };
   extra?: readonly ExtraFlag[];
   /** At least two lines that work when pasted, without `mobius` left out. */
   examples: readonly string[];
@@ -110,6 +128,8 @@ export interface OperationCommand<K extends Name = Name> {
   oneTime?: OneTime<K>;
   /** The shape that is shown, where it differs from what the operation answers. */
   show?(output: Output<K>): unknown;
+  /** The names that -F may pick where `show` gives another shape; absent: any, and what isn't there stays empty. */
+  shown?(input: Input<K>): readonly string[];
   /** The sentence when it is done: past tense, with name and id. */
   done?(output: Output<K>, input: Input<K>): string;
   /** The exit code of an answer that is itself a no. */
@@ -130,10 +150,9 @@ export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
   /** Shows a result on stdout in the chosen output mode. */
   show(result: unknown): void;
-  /** Asks a person; refused where there is no terminal. */
-  prompt: Prompt;
 }
 
+/** Asks a person; every question is a usage error where nobody can be asked. */
 export interface Prompt {
   /** False where nobody can be asked: no terminal, or --no-input. */
   readonly possible: boolean;

@@ -1,0 +1,37 @@
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Context, FlagValues, Globals } from './command.ts';
+import type { Reader } from './files.ts';
+import { createPrompt } from './prompt.ts';
+import { tell } from './report.ts';
+import { timeFrom } from './times.ts';
+
+const timeOrRefuse = (text: string, now: number): string => {
+  const time = timeFrom(text, now);
+  if (time !== undefined) return time;
+  const examples = 'a time such as 2027-01-01T00:00:00Z nor a duration such as 90d';
+  throw new MobiusError('usage', `"${text}" is neither ${examples}`);
+};
+
+export const warn = (io: Io, line: string): void => tell(io, `mobius: warning: ${line}`);
+
+export const createContext = (
+  io: Io,
+  { globals, flags, reader, help }: { globals: Globals; flags: FlagValues; reader: Reader; help: string },
+): Context => ({
+  io,
+  flags,
+  globals,
+  text: reader.text,
+  time: (text) => timeOrRefuse(text, io.now()),
+  say: (line) => {
+    if (globals.output === 'pretty' && !globals.quiet) tell(io, line);
+  },
+  warn: (line) => warn(io, line),
+  prompt: createPrompt(io, globals, help),
+});
+
+/** On a terminal somebody is typing, and the line they typed is in the process table and in the shell's history. */
+export const warnOfInlineSecret = (io: Io, flag: string, instead: string): void => {
+  if (io.stderr.isTTY) warn(io, `what ${flag} holds on the command line can be read by other programs; ${instead}`);
+};

@@ -1,0 +1,123 @@
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { reasonOf } from './files.ts';
+
+/**
+ * A file that will hold a one-time value. Opening it proves that the folder takes files and that the disk has room,
+ * before anything is issued. Neither the value nor an empty file is left behind under another name.
+ */
+export interface Delivery {
+  readonly path: string;
+  /** Puts the text in the place of whatever the file held. When it returns, the text survives a power cut. */
+  write(text: string): void;
+  /** Removes what was opened, where it wasn't written. */
+  discard(): void;
+}
+
+/** A block of the disk: a file that has one already needs no more room for a key. */
+const reserved = 4096;
+
+const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
+
+const refusal = (path: string, why: string): MobiusError =>
+  new MobiusError('usage', `--out can't write "${path}": ${why}`, {}, 'nothing was done; name another file');
+
+/** Where the file really is: a link stays a link, and what it points at is replaced. */
+const targetOf = (io: Io, path: string): string => {
+  if (path === '') throw new MobiusError('usage', '--out needs the name of a file');
+  const asked = resolve(io.cwd, path);
+  const found = statOf(asked);
+  if (found === undefined) {
+    const folder = statOf(dirname(asked)) === undefined ? undefined : realpathSync(dirname(asked));
+    if (folder === undefined) throw refusal(path, 'no such folder');
+    return join(folder, basename(asked));
+  }
+  const target = realpathSync(asked);
+  const real = statOf(target);
+  if (real?.isDirectory() === true) throw refusal(path, 'it is a folder');
+  // A rename over /dev/stdout or a named pipe would put a file in its place.
+  if (real?.isFile() !== true) throw refusal(path, 'it is no ordinary file');
+  return target;
+};
+
+const syncFolder = (io: Io, folder: string): void => {
+  if (io.platform === 'win32') return;
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+};
+
+const writeAll = (handle: number, bytes: Uint8Array): void => {
+  let written = 0;
+  while (written < bytes.length) written += writeSync(handle, bytes, written, bytes.length - written, written);
+};
+
+const reserve = (io: Io, temporary: string, folder: string): number => {
+  const handle = openSync(temporary, 'wx', 0o600);
+  try {
+    writeAll(handle, new Uint8Array(reserved));
+    fsyncSync(handle);
+    syncFolder(io, folder);
+    return handle;
+  } catch (error) {
+    closeSync(handle);
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+};
+
+export const openDelivery = (io: Io, path: string): Delivery => {
+  const opened = (): { target: string; temporary: string; handle: number } => {
+    try {
+      const target = targetOf(io, path);
+      const temporary = join(dirname(target), `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`);
+      return { target, temporary, handle: reserve(io, temporary, dirname(target)) };
+    } catch (error) {
+      throw error instanceof MobiusError ? error : refusal(path, reasonOf(error));
+    }
+  };
+  const { target, temporary, handle } = opened();
+  let open = true;
+  const close = (): void => {
+    if (open) closeSync(handle);
+    open = false;
+  };
+  const remove = (): void => {
+    close();
+    rmSync(temporary, { force: true });
+  };
+  const forget = io.onInterrupt(remove);
+  return {
+    path,
+    write: (text) => {
+      const bytes = Buffer.from(text);
+      writeAll(handle, bytes);
+      ftruncateSync(handle, bytes.length);
+      fsyncSync(handle);
+      close();
+      renameSync(temporary, target);
+      forget();
+      syncFolder(io, dirname(target));
+    },
+    discard: () => {
+      forget();
+      remove();
+    },
+  };
+};

@@ -1,0 +1,130 @@
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { ExtraFlag, Globals } from './command.ts';
+import type { Given } from './line.ts';
+import { oneOf } from './suggest.ts';
+
+export interface GlobalFlag extends ExtraFlag {
+  /** The variable that stands in where the flag is not given. */
+  variable?: string;
+}
+
+const modes = ['auto', 'pretty', 'json', 'yaml', 'text'] as const;
+const levels = ['error', 'warn', 'info', 'debug'] as const;
+
+/** Understood before and after the noun and the verb, by every command. */
+export const globalFlags: readonly GlobalFlag[] = [
+  { name: 'api-url', value: 'URL', variable: 'MOBIUS_API_URL', description: 'the server to work on' },
+  { name: 'api-key', value: 'KEY', variable: 'MOBIUS_API_KEY', description: 'the key to act with' },
+  { name: 'profile', value: 'NAME', variable: 'MOBIUS_PROFILE', description: 'a server or vault saved under a name' },
+  { name: 'project', value: 'HANDLE', variable: 'MOBIUS_PROJECT', description: 'the project; "default" when absent' },
+  { name: 'vault', value: 'PATH', variable: 'MOBIUS_VAULT', description: 'the local vault to work on' },
+  { name: 'key-file', value: 'PATH', variable: 'MOBIUS_VAULT_KEY_FILE', description: 'the key file that opens it' },
+  { name: 'as-owner', description: 'act as the owner of the local vault, whatever key is set' },
+  {
+    name: 'output',
+    short: 'o',
+    value: 'MODE',
+    variable: 'MOBIUS_OUTPUT',
+    choices: modes,
+    description: 'how the result is written; auto is pretty on a terminal, else json',
+  },
+  { name: 'fields', short: 'F', value: 'A,B', description: 'show only these fields, in this order' },
+  { name: 'quiet', short: 'q', description: 'print the one-time value alone, else the id' },
+  {
+    name: 'var',
+    value: 'KEY=VALUE',
+    repeatable: true,
+    description: 'replace ${KEY} and $KEY in what is read from files and stdin',
+  },
+  { name: 'no-input', description: 'never ask; fail with the line to run instead' },
+  { name: 'no-color', variable: 'NO_COLOR', description: 'no colours' },
+  { name: 'log-level', value: 'LEVEL', choices: levels, description: 'what is told on stderr; warn when absent' },
+  { name: 'help', short: 'h', description: 'show the help of the command' },
+  { name: 'version', description: 'print the version' },
+];
+
+const valueOf = (name: string, given: readonly Given[], env: Io['env']): { value: string; said: string } | undefined => {
+  const last = given.findLast(({ flag }) => flag.name === name);
+  if (last?.value !== undefined) return { value: last.value, said: `--${name}` };
+  const variable = globalFlags.find((flag) => flag.name === name)?.variable;
+  const value = variable === undefined ? undefined : env[variable];
+  return variable === undefined || value === undefined || value === '' ? undefined : { value, said: variable };
+};
+
+const choose = async <C extends string>(
+  name: string,
+  choices: readonly C[],
+  given: readonly Given[],
+  env: Io['env'],
+): Promise<C | undefined> => {
+  const found = valueOf(name, given, env);
+  if (found === undefined) return undefined;
+  if (!(choices as readonly string[]).includes(found.value)) throw await oneOf(found.said, found.value, choices);
+  return found.value as C;
+};
+
+const fieldNames = (list: string): string[] => {
+  const names = list.split(',').map((name) => name.trim());
+  if (names.includes('')) {
+    throw new MobiusError('usage', '--fields must be names with commas between them', {}, 'such as: -F id,name');
+  }
+  return names;
+};
+
+/** In the order in which the makers of terminals and of CI systems agree: a plain no wins, then force, then guess. */
+const wantsColor = ({ env, stdout }: Io, isSet: (name: string) => boolean): boolean => {
+  if (isSet('no-color') || (env.NO_COLOR ?? '') !== '') return false;
+  if ((env.CLICOLOR_FORCE ?? '0') !== '0' && env.CLICOLOR_FORCE !== '') return true;
+  return env.TERM !== 'dumb' && stdout.isTTY;
+};
+
+/** Global flags and the variables that stand in for them, merged. */
+export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Globals> => {
+  const isSet = (name: string): boolean => given.some(({ flag }) => flag.name === name);
+  const text = (name: string): string | undefined => valueOf(name, given, io.env)?.value;
+  const chosen = (await choose('output', modes, given, io.env)) ?? 'auto';
+  const fields = text('fields');
+  const globals: Globals = {
+    asOwner: isSet('as-owner'),
+    output: chosen === 'auto' ? (io.stdout.isTTY ? 'pretty' : 'json') : chosen,
+    quiet: isSet('quiet'),
+    input: !isSet('no-input'),
+    color: wantsColor(io, isSet),
+    logLevel: (await choose('log-level', levels, given, io.env)) ?? 'warn',
+  };
+  const named = {
+    apiUrl: text('api-url'),
+    apiKey: text('api-key'),
+    profile: text('profile'),
+    project: text('project'),
+    vault: text('vault'),
+    keyFile: text('key-file'),
+    fields: fields === undefined ? undefined : fieldNames(fields),
+  };
+  for (const [name, value] of Object.entries(named)) if (value !== undefined) Object.assign(globals, { [name]: value });
+  return globals;
+};
+
+/** Whether an error is told as JSON; decided also where the line itself is what is wrong. */
+export const tellsJson = (io: Io): boolean => {
+  const at = io.argv.findLastIndex((word) => word === '-o' || word === '--output' || /^(--output=|-o.)/.test(word));
+  const word = io.argv[at] ?? '';
+  const typed = word === '-o' || word === '--output' ? io.argv[at + 1] : word.replace(/^(--output=|-o)/, '');
+  const mode = [typed, io.env.MOBIUS_OUTPUT].find((known) => modes.some((one) => one === known)) ?? 'auto';
+  return mode === 'json' || (mode === 'auto' && !io.stdout.isTTY);
+};
+
+/** The values of `--var`, by name. */
+export const variablesFrom = (given: readonly Given[]): ReadonlyMap<string, string> =>
+  new Map(
+    given
+      .filter(({ flag }) => flag.name === 'var')
+      .map(({ value = '' }) => {
+        const [, name, text] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(value) ?? [];
+        if (name === undefined || text === undefined) {
+          throw new MobiusError('usage', '--var must be KEY=VALUE', {}, 'such as: --var ENV=prod');
+        }
+        return [name, text];
+      }),
+  );

@@ -1,0 +1,55 @@
+import { Command, CommanderError, Option } from 'commander';
+import { MobiusError } from '../errors.ts';
+import type { ExtraFlag } from './command.ts';
+
+export interface Given<F extends ExtraFlag = ExtraFlag> {
+  flag: F;
+  /** Absent for a switch. */
+  value?: string;
+}
+
+/** One stretch of the command line, taken apart. */
+export interface Line<F extends ExtraFlag = ExtraFlag> {
+  /** In the order they were typed. */
+  given: readonly Given<F>[];
+  words: readonly string[];
+  /** The first flag that is none of these, as it was typed. */
+  unknown?: string;
+}
+
+const optionOf = (flag: ExtraFlag): Option => {
+  const short = flag.short === undefined ? '' : `-${flag.short}, `;
+  return new Option(`${short}--${flag.name}${flag.value === undefined ? '' : ' <value>'}`);
+};
+
+/**
+ * Takes arguments apart. A flag that has a value takes the next argument whatever it looks like, so `--description -q`
+ * is a description. With `stopAtWord` everything from the first word on is left in `words` as it is.
+ */
+export const readLine = <F extends ExtraFlag>(
+  args: readonly string[],
+  flags: readonly F[],
+  { stopAtWord, help }: { stopAtWord: boolean; help: string },
+): Line<F> => {
+  const given: Given<F>[] = [];
+  const parser = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  if (stopAtWord) parser.passThroughOptions();
+  for (const flag of flags) {
+    const option = optionOf(flag);
+    parser.addOption(option);
+    parser.on(`option:${option.name()}`, (value: string | null | undefined) =>
+      given.push(typeof value === 'string' ? { flag, value } : { flag }),
+    );
+  }
+  try {
+    const { operands, unknown } = parser.parseOptions([...args]);
+    const [first] = unknown;
+    return { given, words: operands, ...(first === undefined ? {} : { unknown: first }) };
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Only the last argument can lack its value; of a group such as -qo it is the last letter.
+    const last = args.at(-1) ?? '';
+    const flag = last.startsWith('--') ? last : `-${last.at(-1)}`;
+    throw new MobiusError('usage', `${flag} needs a value`, {}, `see its flags: ${help}`);
+  }
+};

@@ -1,0 +1,43 @@
+import { existsSync, statSync } from 'node:fs';
+import { isAbsolute, join, resolve, sep } from 'node:path';
+import type { Io } from '../io.ts';
+
+/** Where files live on this platform: everything that differs between systems, in one file. */
+
+const fromHome = (io: Io, ...parts: string[]): string => join(io.home, ...parts);
+
+/** A variable counts only where it holds an absolute path: the XDG rules say so, and a cron's empty one is none. */
+const folder = (io: Io, name: string): string | undefined => {
+  const value = io.env[name];
+  return value !== undefined && isAbsolute(value) ? value : undefined;
+};
+
+/** What a person configures, and the key files: apart from the vault, so that copying one isn't copying both. */
+export const configFolder = (io: Io): string => {
+  const chosen = io.env.MOBIUS_CONFIG_DIR;
+  if (chosen) return resolve(io.cwd, chosen);
+  const old = fromHome(io, '.mobius');
+  if (existsSync(old)) return old;
+  if (io.platform === 'win32') return join(folder(io, 'APPDATA') ?? fromHome(io, 'AppData', 'Roaming'), 'mobius');
+  if (io.platform === 'darwin') return fromHome(io, 'Library', 'Preferences', 'mobius');
+  return join(folder(io, 'XDG_CONFIG_HOME') ?? fromHome(io, '.config'), 'mobius');
+};
+
+const dataFolder = (io: Io): string => {
+  if (io.platform === 'win32') return join(folder(io, 'LOCALAPPDATA') ?? fromHome(io, 'AppData', 'Local'), 'mobius');
+  if (io.platform === 'darwin') return fromHome(io, 'Library', 'Application Support', 'mobius');
+  return join(folder(io, 'XDG_DATA_HOME') ?? fromHome(io, '.local', 'share'), 'mobius');
+};
+
+const fileName = 'vault.db';
+
+/** The vault's file: as named, `vault.db` inside a folder that was named, or the one in the data folder. */
+export const vaultPath = (io: Io, named: string | undefined): string => {
+  if (!named) return join(dataFolder(io), fileName);
+  const path = resolve(io.cwd, named);
+  const isFolder = named.endsWith('/') || named.endsWith(sep) || statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  return isFolder ? join(path, fileName) : path;
+};
+
+/** Each vault's key file carries the vault's id, so that two vaults never share or overwrite one. */
+export const defaultKeyFile = (io: Io, vaultId: string): string => join(configFolder(io), 'keys', `${vaultId}.key`);

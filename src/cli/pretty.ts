@@ -1,0 +1,149 @@
+import type { Shown } from './command.ts';
+import { type Answer, isItem, isScalar, type Item, itemsOf, plainText, shownOf, without } from './show.ts';
+import { relative } from './times.ts';
+import { visible } from './visible.ts';
+
+export interface Paint {
+  strong(text: string): string;
+  faint(text: string): string;
+  good(text: string): string;
+  bad(text: string): string;
+}
+
+export interface View {
+  fields: readonly string[] | undefined;
+  now: number;
+  /** The terminal's; infinite where the output is none. */
+  columns: number;
+  paint: Paint;
+  /** How many columns a text takes. */
+  width(text: string): number;
+}
+
+interface Cell {
+  text: string;
+  painted: string;
+}
+
+const gap = '  ';
+const most = 6;
+const leading = ['id', 'handle', 'name', 'status', 'state', 'kind', 'version', 'created_at'];
+const stateNames = ['status', 'state', 'code'];
+const good = ['active', 'enabled', 'valid'];
+const bad = ['revoked', 'expired', 'disabled', 'destroyed', 'damaged', 'not_found', 'forbidden', 'usage_exceeded'];
+
+const timeOf = (value: unknown): number => (typeof value === 'string' ? Date.parse(value) : Number.NaN);
+
+const paintState = (text: string, paint: Paint): string => {
+  const word = text.toLowerCase();
+  if (good.includes(word)) return paint.good(text);
+  return bad.includes(word) ? paint.bad(text) : text;
+};
+
+const listCell = (value: unknown, { name, kind }: Shown, { now, paint }: View): Cell => {
+  const time = kind === 'time' ? timeOf(value) : Number.NaN;
+  if (!Number.isNaN(time)) {
+    const text = relative(time, now);
+    return { text, painted: paint.faint(text) };
+  }
+  const text = visible(plainText(value));
+  return { text, painted: stateNames.includes(name) ? paintState(text, paint) : text };
+};
+
+/** The columns of a list: those that say most first, and none that is empty all the way down. */
+const columnsOf = (answer: Answer, items: readonly Item[], fields: readonly string[] | undefined): Shown[] => {
+  const shown = shownOf(answer, items);
+  if (fields !== undefined) return fields.map((name) => shown.find((one) => one.name === name) ?? { name, kind: 'object' });
+  const filled = shown.filter((one) => isScalar(one) && items.some((item) => (item[one.name] ?? '') !== ''));
+  const first = leading.flatMap((name) => filled.filter((one) => one.name === name));
+  return [...first, ...filled.filter((one) => !first.includes(one))].slice(0, most);
+};
+
+/** As many of the columns as fit, the first in any case: nothing is cut, and nothing wraps. */
+const fitting = (widths: readonly number[], columns: number): number => {
+  let taken = 0;
+  for (const [at, width] of widths.entries()) {
+    taken += width + (at === 0 ? 0 : gap.length);
+    if (at > 0 && taken > columns) return at;
+  }
+  return widths.length;
+};
+
+const padded = ({ text, painted }: Cell, width: number, view: View): string =>
+  painted + ' '.repeat(Math.max(0, width - view.width(text)));
+
+const table = (columns: readonly Shown[], items: readonly Item[], view: View): string => {
+  const head = columns.map(({ name }): Cell => {
+    const text = visible(name).toUpperCase();
+    return { text, painted: view.paint.strong(text) };
+  });
+  const rows = [head, ...items.map((item) => columns.map((column) => listCell(item[column.name], column, view)))];
+  const widths = columns.map((_, at) => Math.max(...rows.map((row) => view.width(row[at]?.text ?? ''))));
+  const count = fitting(widths, view.columns);
+  const line = (row: readonly Cell[]): string =>
+    row
+      .slice(0, count)
+      .map((cell, at) => (at === count - 1 ? cell.painted : padded(cell, widths[at] ?? 0, view)))
+      .join(gap)
+      .trimEnd();
+  return rows.map((row) => `${line(row)}\n`).join('');
+};
+
+const list = (answer: Answer, items: readonly Item[], view: View): string => {
+  if (items.length === 0) return '(no results)\n';
+  const { value, more } = answer;
+  const cursor = isItem(value) ? value.next_cursor : undefined;
+  const rest = typeof cursor === 'string' && more !== undefined ? `; more: ${visible(more(cursor))}` : '';
+  const footer = view.paint.faint(`${items.length} shown${rest}`);
+  return `${table(columnsOf(answer, items, view.fields), items, view)}${footer}\n`;
+};
+
+/** Short maps such as tags stand on the line of their name. */
+const inlined = (value: Item): string | undefined => {
+  const pairs = Object.entries(value);
+  if (pairs.some(([, inner]) => typeof inner === 'object' && inner !== null)) return undefined;
+  const text = pairs.map(([name, inner]) => `${name}=${plainText(inner)}`).join(', ');
+  return text.length <= 60 ? text : undefined;
+};
+
+const valueText = (name: string, value: unknown, shown: readonly Shown[], view: View): string => {
+  const time = shown.find((one) => one.name === name)?.kind === 'time' ? timeOf(value) : Number.NaN;
+  if (!Number.isNaN(time)) return `${visible(String(value))} ${view.paint.faint(`(${relative(time, view.now)})`)}`;
+  const isText = !Array.isArray(value) || value.some((entry) => typeof entry === 'object');
+  const text = visible(isText ? plainText(value) : value.join(', '));
+  return stateNames.includes(name) ? paintState(text, view.paint) : text;
+};
+
+const lines = (item: Item, shown: readonly Shown[], view: View): string[] => {
+  const entries = Object.entries(item).filter(([, value]) => value !== undefined && value !== null);
+  const widest = Math.max(0, ...entries.map(([name]) => view.width(visible(name))));
+  return entries.flatMap(([name, value]) => {
+    const key = visible(name);
+    const short = isItem(value) ? inlined(value) : undefined;
+    if (isItem(value) && short === undefined) {
+      const inner = lines(value, shownOf({ shape: undefined }, [value]), view);
+      return [view.paint.strong(key), ...inner.map((line) => `${gap}${line}`)];
+    }
+    const text = short === undefined ? valueText(name, value, shown, view) : visible(short);
+    return [`${view.paint.strong(key)}${' '.repeat(widest - view.width(key))}${gap}${text}`.trimEnd()];
+  });
+};
+
+const ordered = (item: Item, shown: readonly Shown[], fields: readonly string[] | undefined): Item => {
+  const names = fields ?? [...shown.map(({ name }) => name), ...Object.keys(item)];
+  return Object.fromEntries([...new Set(names)].map((name) => [name, item[name]]));
+};
+
+/** What a person reads. A one-time value stands whole on a line of its own, where a double click selects it. */
+export const pretty = (answer: Answer, view: View): string => {
+  const items = itemsOf(answer);
+  if (items !== undefined) return list(answer, items, view);
+  const { oneTime } = answer;
+  const value = oneTime === undefined ? answer.value : without(answer.value, oneTime);
+  if (!isItem(value)) return `${visible(plainText(value))}\n`;
+  const shown = shownOf(answer, [value]);
+  const record = lines(ordered(value, shown, view.fields), shown, view)
+    .map((line) => `${line}\n`)
+    .join('');
+  return oneTime === undefined ? record : `${record}\n${visible(oneTime)}\n\n`;
+};

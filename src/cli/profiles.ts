@@ -1,0 +1,60 @@
+import { parseKey } from '../core/key-format.ts';
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Call } from '../operations.ts';
+import type { Place, World } from '../vault/open.ts';
+import type { Globals } from './command.ts';
+import { defaultKeyFile, vaultPath } from './places.ts';
+
+/** What commands run against: the same Call, wherever it leads. */
+export interface Target {
+  call: Call;
+  /** To be called after the answer was written: it does what could wait until then. */
+  close(): Promise<void>;
+}
+
+export const worldOf = (io: Io): World => ({
+  now: io.now,
+  newUuid: io.newUuid,
+  ...(io.env.MOBIUS_SODIUM ? { sodium: io.env.MOBIUS_SODIUM } : {}),
+});
+
+/** Where the local vault is and what it opens with. */
+export const placeOf = (io: Io, globals: Globals): Place => ({
+  path: vaultPath(io, globals.vault),
+  keys: {
+    ...(globals.keyFile === undefined ? {} : { keyFile: globals.keyFile }),
+    ...(io.env.MOBIUS_VAULT_KEY ? { key: io.env.MOBIUS_VAULT_KEY } : {}),
+    defaultKeyFile: (vaultId) => defaultKeyFile(io, vaultId),
+  },
+});
+
+/** The project that a call names: as given, else the one that the key's suffix names, else `default`. */
+export const projectOf = (globals: Globals): string => {
+  const parsed = globals.apiKey === undefined || globals.asOwner ? undefined : parseKey(globals.apiKey);
+  const bound = parsed?.ok ? parsed.project : undefined;
+  if (bound !== undefined && globals.project !== undefined && bound !== globals.project) {
+    throw new MobiusError('usage', `the API key is for project "${bound}", not "${globals.project}"`, {
+      field: 'project',
+    });
+  }
+  return globals.project ?? bound ?? 'default';
+};
+
+export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
+  if (globals.apiUrl !== undefined || globals.profile !== undefined) {
+    const flag = globals.apiUrl === undefined ? '--profile' : '--api-url';
+    throw new MobiusError(
+      'unsupported',
+      `this version of mobius works on local vaults only, so ${flag} can't be followed`,
+      {},
+      `leave ${flag} and its variable out`,
+    );
+  }
+  const { openLocal } = await import('../calls/local.ts');
+  const actor =
+    globals.apiKey === undefined || globals.asOwner
+      ? ({ kind: 'owner' } as const)
+      : ({ kind: 'api-key', key: globals.apiKey } as const);
+  return openLocal(worldOf(io), placeOf(io, globals), actor);
+};

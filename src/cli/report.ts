@@ -1,0 +1,50 @@
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import { quotedControls, visible } from './visible.ts';
+
+/** A line for a person. That nobody can read it is no reason to fail. */
+export const tell = (io: Io, line: string): void => {
+  try {
+    io.stderr.write(`${visible(line)}\n`);
+  } catch {}
+};
+
+export const asJson = (value: unknown): string => `${quotedControls(JSON.stringify(value, undefined, 2))}\n`;
+
+const asMobiusError = (error: unknown): MobiusError => {
+  if (error instanceof MobiusError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new MobiusError('internal', `internal error: ${message}`, {}, 'set MOBIUS_DEBUG=1 to see where it comes from');
+};
+
+const body = ({ code, message, hint, details }: MobiusError): unknown => ({
+  code,
+  message,
+  ...(hint === undefined ? {} : { hint }),
+  ...(Object.keys(details).length === 0 ? {} : { details }),
+});
+
+const wasInterrupted = (error: unknown): boolean =>
+  error instanceof Error && (error.name === 'ExitPromptError' || error.name === 'AbortPromptError');
+
+/** Whoever read our output has gone, as `head` does: there is nobody to tell. */
+const readerHasGone = (error: unknown): boolean => (error as NodeJS.ErrnoException | null)?.code === 'EPIPE';
+
+/** Tells a person, or in JSON mode a program, what went wrong. Gives the exit code. */
+export const report = (io: Io, error: unknown, inJson: boolean): number => {
+  if (wasInterrupted(error)) return 130;
+  if (readerHasGone(error)) return 1;
+  const told = asMobiusError(error);
+  if (inJson) {
+    try {
+      io.stderr.write(asJson({ error: body(told) }));
+    } catch {}
+  } else {
+    tell(io, `mobius: error: ${told.message}`);
+    if (told.hint !== undefined) tell(io, `mobius: hint: ${told.hint}`);
+  }
+  if ((io.env.MOBIUS_DEBUG ?? '') !== '') {
+    for (const line of (error instanceof Error ? (error.stack ?? '') : '').split('\n')) tell(io, line);
+  }
+  return told.kind.exit;
+};

@@ -1,0 +1,30 @@
+import { operationCommand } from '../../cli/command.ts';
+import { parseKey } from '../../core/key-format.ts';
+
+export default operationCommand({
+  operation: 'api-keys.verify',
+  about:
+    'Reads the key from standard input, or asks for it on a terminal. A key with a wrong checksum is told without a ' +
+    'vault or server. The exit code is 0 for a key that works and 4 for one that does not.',
+  flags: { key: { value: 'KEY|@FILE|@-' } },
+  examples: [
+    'mobius api-keys verify < ci.key',
+    'printenv MOBIUS_API_KEY | mobius api-keys verify --permission mobius.work.execute',
+    'mobius api-keys verify --key @ci.key -q',
+  ],
+  async prepare(input, { text, prompt, io }) {
+    if (input.key === undefined && io.stdin.isTTY) return { ...input, key: await prompt.hidden('API key:') };
+    return { ...input, key: (await text(input.key ?? '@-')).trim() };
+  },
+  offline({ key }, { warn }) {
+    const parsed = parseKey(key);
+    if (parsed.ok) return undefined;
+    warn(
+      parsed.reason === 'checksum'
+        ? "the key's checksum is wrong: a character of it is missing or mistyped"
+        : 'this has not the shape of an API key',
+    );
+    return { valid: false, code: 'NOT_FOUND' };
+  },
+  exit: ({ valid }) => (valid ? 0 : 4),
+});

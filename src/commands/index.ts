@@ -1,0 +1,26 @@
+/** The nouns in the order of the help, and the short ways to some of their verbs. */
+
+export interface NounEntry {
+  summary: string;
+  alias?: string;
+  group: 'start' | 'access' | 'vault' | 'more';
+}
+
+export const nouns: Readonly<Record<string, NounEntry>> = {
+  quickstart: { summary: 'make a vault, a first principal and its key, in one step', group: 'start' },
+  auth: { summary: 'who is acting', group: 'start' },
+  projects: { summary: 'the spaces that everything else lives in', alias: 'project', group: 'access' },
+  principals: { summary: 'API clients and people: who acts', alias: 'principal', group: 'access' },
+  roles: { summary: 'sets of permissions, and who has them', alias: 'role', group: 'access' },
+  permissions: { summary: 'what can be allowed', alias: 'permission', group: 'access' },
+  'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
+  vault: { summary: 'the sealed file on this machine', group: 'vault' },
+  automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
+  catalog: { summary: 'not built yet', group: 'more' },
+  completion: { summary: 'print the completion script of a shell', group: 'more' },
+};
+
+export const aliases: Readonly<Record<string, readonly string[]>> = {
+  whoami: ['auth', 'whoami'],
+  can: ['permissions', 'check'],
+};

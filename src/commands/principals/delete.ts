@@ -1,0 +1,8 @@
+import { operationCommand } from '../../cli/command.ts';
+
+export default operationCommand({
+  operation: 'principals.delete',
+  args: [{ name: 'id', label: 'principal', description: "the principal's name or id" }],
+  examples: ['mobius principals delete worker-old', 'mobius principals delete worker-old --dry-run'],
+  done: (_, { id }) => `deleted principal "${id}"`,
+});

@@ -1,0 +1,10 @@
+import { operationCommand } from '../../cli/command.ts';
+
+export default operationCommand({
+  operation: 'principals.list',
+  examples: [
+    'mobius principals list',
+    'mobius principals list --tag team:core --include-disabled',
+    'mobius principals list --kind service -o text -F id,name',
+  ],
+});

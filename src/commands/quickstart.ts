@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import type { LocalContext } from '../cli/command.ts';
+import { localCommand } from '../cli/command.ts';
+import { placeOf, worldOf } from '../cli/profiles.ts';
+import { exportLine } from '../cli/shell.ts';
+import { MobiusError } from '../errors.ts';
+import type { ApiKeyCreated, Principal } from '../generated/types.ts';
+import type { Call } from '../operations.ts';
+
+const name = 'quickstart';
+
+/** What to type next: each works with the key exported and without it. */
+const next = ['mobius whoami', 'mobius can quickstart mobius.secrets.use', 'mobius api-keys list'];
+
+const unless = async <T>(code: MobiusError['code'], work: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof MobiusError && error.code === code) return undefined;
+    throw error;
+  }
+};
+
+interface Made {
+  principal: Principal;
+  /** Absent where there is a usable key from an earlier run, which nobody can show again. */
+  key: ApiKeyCreated | undefined;
+}
+
+/** The principal and its first key, made only where they are missing. */
+const make = async (call: Call): Promise<Made> => {
+  const created = await unless(
+    'already_exists',
+    call('principals.create', {
+      name,
+      description: 'made by mobius quickstart',
+      role_ids: ['Worker'],
+      with_key: { name },
+    }),
+  );
+  if (created !== undefined) {
+    const { api_key: key, ...principal } = created;
+    return { principal, key };
+  }
+  const principal = await call('principals.get', { id: name });
+  const { items } = await call('api-keys.list', { principal_id: principal.id, state: 'active', limit: 1 });
+  if (items.length > 0) return { principal, key: undefined };
+  const keyOf = (keyName: string) => call('api-keys.create', { name: keyName, principal_id: principal.id });
+  const key = await unless('already_exists', keyOf(name));
+  return { principal, key: key ?? (await keyOf(`${name}-${Date.parse(principal.updated_at)}`)) };
+};
+
+/** Shows what was made. A key that could not be handed over is taken back. */
+const hand = async (context: LocalContext, call: Call, made: Made, result: object): Promise<void> => {
+  try {
+    context.show(result);
+  } catch (error) {
+    if (made.key === undefined) throw error;
+    await call('api-keys.revoke', { id: made.key.id });
+    const words = error instanceof Error ? error.message : String(error);
+    throw new MobiusError('internal', `could not write the result: ${words}; the key "${made.key.id}" was revoked`);
+  }
+};
+
+export default localCommand({
+  summary: 'make a vault, a first principal and its key, in one step',
+  about:
+    'Makes what is missing: the vault with its key file, the project "default", the principal "quickstart" with the ' +
+    'role Worker, and its first key. Running it again makes nothing twice.',
+  examples: ['mobius quickstart', 'mobius quickstart -o json | jq -r .key'],
+  async run(context) {
+    const { io, globals, say } = context;
+    const { createLocal, openLocal } = await import('../calls/local.ts');
+    const place = placeOf(io, globals);
+    const created = existsSync(place.path)
+      ? undefined
+      : await unless('already_exists', createLocal(worldOf(io), place));
+    const { vault, call, close } = await openLocal(worldOf(io), place, { kind: 'owner' });
+    try {
+      const made = await make(call);
+      const { principal, key: issued } = made;
+      const { key, ...apiKey } = issued ?? {};
+      await hand(context, call, made, {
+        vault: { path: place.path, id: vault.id, created: created !== undefined, unlocked_by: vault.unlockedBy },
+        project: 'default',
+        principal,
+        ...(issued === undefined ? {} : { key, api_key: apiKey }),
+        next,
+      });
+      if (issued === undefined) {
+        say('all of it is there already; the key was shown when it was made and can\'t be shown again');
+        say(`for another one: mobius api-keys create --name my-key --principal-id ${name} --as-owner`);
+      } else {
+        say('to act with this key in this shell:');
+        say(`  ${exportLine(io, 'MOBIUS_API_KEY', issued.key)}`);
+      }
+      say('next, with the key or without it:');
+      for (const line of next) say(`  ${line}`);
+    } finally {
+      await close();
+    }
+    return 0;
+  },
+});

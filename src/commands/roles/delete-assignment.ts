@@ -1,0 +1,11 @@
+import { operationCommand } from '../../cli/command.ts';
+
+export default operationCommand({
+  operation: 'roles.delete-assignment',
+  args: [{ name: 'id', label: 'assignment', description: "the assignment's id" }],
+  examples: [
+    'mobius roles delete-assignment ras_01kdwhnx00f0000000000000zz',
+    'mobius roles delete-assignment "$(mobius roles list-assignments --principal-id ci -q | head -n 1)"',
+  ],
+  done: (_, { id }) => `took the role away again (${id})`,
+});

@@ -1,0 +1,8 @@
+import { operationCommand } from '../../cli/command.ts';
+
+export default operationCommand({
+  operation: 'roles.delete',
+  args: [{ name: 'id', label: 'role', description: "the role's name or id" }],
+  examples: ['mobius roles delete deployer', 'mobius roles delete deployer --dry-run'],
+  done: (_, { id }) => `deleted role "${id}"`,
+});

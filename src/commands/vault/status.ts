@@ -1,0 +1,25 @@
+import { localCommand } from '../../cli/command.ts';
+import { placeOf, worldOf } from '../../cli/profiles.ts';
+
+export default localCommand({
+  summary: 'show the local vault: where it is, what opens it, how much it holds',
+  about: 'The exit code is 0 for a vault that opens and 3 for one that is locked or not there.',
+  examples: ['mobius vault status', 'mobius vault status -o json | jq -r .unlocked_by'],
+  async run({ io, globals, show }) {
+    const { vaultStatus } = await import('../../vault/status.ts');
+    const status = await vaultStatus(worldOf(io), placeOf(io, globals));
+    const iso = (time: number): string => new Date(time).toISOString();
+    show({
+      path: status.path,
+      id: status.id,
+      state: status.unlockedBy === undefined ? 'locked' : 'open',
+      ...(status.unlockedBy === undefined ? {} : { unlocked_by: status.unlockedBy }),
+      format: status.format,
+      created_at: iso(status.createdAt),
+      keyslots: status.keyslots.map(({ id, kind, createdAt }) => ({ id, kind, created_at: iso(createdAt) })),
+      records: status.records,
+    });
+    if (status.lockedBecause !== undefined) throw status.lockedBecause;
+    return 0;
+  },
+});

@@ -1,0 +1,127 @@
+import { MobiusError, notFound } from '../errors.ts';
+import type { Verification } from '../generated/types.ts';
+import * as keys from '../store/api-keys.ts';
+import * as principals from '../store/principals.ts';
+import { setTags } from '../store/tags.ts';
+import { holds } from './catalogue.ts';
+import { examine, type KeyFault, permissionsOf, requireHolds } from './caller.ts';
+import { type Handlers, iso, type ProjectContext, present } from './context.ts';
+import { idPrefixes, isId } from './ids.ts';
+import { issueKey, keyAnswer } from './key-issue.ts';
+import { afterCursor, cursorAt } from './paging.ts';
+import { requireKnown } from './permissions.ts';
+import { findPrincipal } from './principals.ts';
+import { rolesOf } from './role-book.ts';
+
+/** By id or name, in the project of the call. A revoked key has no name any more, but its id finds it. */
+const findKey = async (context: ProjectContext, reference: string): Promise<keys.KeyRow> => {
+  const { project } = context;
+  const row = isId(reference, idPrefixes.apiKey)
+    ? await keys.byId(context, reference)
+    : await keys.byName(context, project.id, reference);
+  if (row === undefined || row.clear.project_id !== project.id) {
+    throw notFound('api key', reference, project.plain.handle);
+  }
+  return row;
+};
+
+const verifyCode: Record<KeyFault, Verification['code']> = {
+  malformed: 'NOT_FOUND',
+  unknown: 'NOT_FOUND',
+  revoked: 'REVOKED',
+  expired: 'EXPIRED',
+  disabled: 'DISABLED',
+};
+
+const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<principals.PrincipalRow> => {
+  const principal = await principals.byId(context, row.clear.principal_id);
+  if (principal === undefined) {
+    throw new MobiusError('damaged', `the principal of the key "${row.id}" is missing`, { id: row.id });
+  }
+  return principal;
+};
+
+export const handlers: Handlers<
+  'api-keys.create' | 'api-keys.get' | 'api-keys.list' | 'api-keys.update' | 'api-keys.revoke' | 'api-keys.verify'
+> = {
+  'api-keys.create': async (context, input) => {
+    const principal = await findPrincipal(context, input.principal_id);
+    return issueKey(context, principal, await rolesOf(context, principal), {
+      ...input,
+      allow_unassigned_principal: input.allow_unassigned_principal ?? false,
+    });
+  },
+
+  'api-keys.get': async (context, { id }) => keyAnswer(await findKey(context, id), context.now),
+
+  'api-keys.list': async (context, input) => {
+    const principal = input.principal_id === undefined ? undefined : await findPrincipal(context, input.principal_id);
+    const limit = input.limit ?? 50;
+    const rows = await keys.list(context, context.project.id, context.now, {
+      tags: input.tag ?? [],
+      after: afterCursor(input.cursor),
+      limit: limit + 1,
+      ...present({ principalId: principal?.id, state: input.state }),
+    });
+    const items = rows.slice(0, limit).map((row) => keyAnswer(row, context.now));
+    return { items, ...cursorAt(rows, limit) };
+  },
+
+  'api-keys.update': async (context, { id, tags, state }) => {
+    const row = await findKey(context, id);
+    if (row.clear.revoked_at !== null) {
+      throw new MobiusError('conflict', `the api key "${row.plain.name}" is revoked, which is final`, {
+        reason: 'revoked',
+        name: row.plain.name,
+      });
+    }
+    if (state === 'active' && row.clear.disabled_at !== null) {
+      const held = permissionsOf(await rolesOf(context, await principalOf(context, row)));
+      await requireHolds(context, context.caller, held, context.project);
+    }
+    const clear: Partial<keys.KeyRow['clear']> = { updated_at: context.now };
+    if (state !== undefined) clear.disabled_at = state === 'disabled' ? (row.clear.disabled_at ?? context.now) : null;
+    const plain = { ...row.plain, ...present({ tags }) };
+    const updated = await keys.update(context, row, { clear, plain });
+    if (tags !== undefined) await setTags(context, context.project.id, row.id, tags);
+    await context.changed({
+      type: 'api_key',
+      id: row.id,
+      name: row.plain.name,
+      changes: { fields: Object.keys(present({ tags, state })), ...present({ state }) },
+    });
+    return keyAnswer(updated, context.now);
+  },
+
+  'api-keys.revoke': async (context, { id }) => {
+    const row = await findKey(context, id);
+    if (row.clear.revoked_at !== null) return;
+    await keys.update(context, row, {
+      clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
+    });
+    await context.changed({ type: 'api_key', id: row.id, name: row.plain.name });
+  },
+
+  'api-keys.verify': async (context, { key, permission }) => {
+    if (permission !== undefined) requireKnown([permission], 'permission');
+    const examined = await examine(context, key, context.now);
+    const row = examined.fault === undefined ? examined.bound.key : examined.key;
+    // A key of another project is as unknown here as one that was never made.
+    if (row !== undefined && row.clear.project_id !== context.project.id) return { valid: false, code: 'NOT_FOUND' };
+    if (row === undefined) return { valid: false, code: 'NOT_FOUND' };
+    const about = present({
+      key_id: row.id,
+      principal_id: row.clear.principal_id,
+      project: context.project.plain.handle,
+      name: row.plain.name,
+      expires_at: row.clear.expires_at === null ? undefined : iso(row.clear.expires_at),
+    });
+    if (examined.fault !== undefined) return { valid: false, code: verifyCode[examined.fault], ...about };
+    const permissions = permissionsOf(examined.bound.roles);
+    context.used(row.id);
+    if (permission !== undefined && !holds(permissions, permission)) {
+      return { valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...about, permissions };
+    }
+    return { valid: true, code: 'VALID', ...about, permissions };
+  },
+};

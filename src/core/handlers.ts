@@ -1,0 +1,18 @@
+import type { Name, NameOf, Noun } from '../operations.ts';
+import type { Handler, Handlers } from './context.ts';
+
+/** Every noun's handlers, loaded when the noun is first called. */
+const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N>> }> } = {
+  auth: () => import('./auth.ts'),
+  projects: () => import('./projects.ts'),
+  principals: () => import('./principals.ts'),
+  roles: () => import('./roles.ts'),
+  permissions: () => import('./permissions.ts'),
+  'api-keys': () => import('./api-keys.ts'),
+};
+
+export const handlerOf = async <K extends Name>(name: K): Promise<Handler<K>> => {
+  const noun = name.slice(0, name.indexOf('.')) as Noun;
+  const { handlers } = await nouns[noun]();
+  return (handlers as unknown as Handlers<K>)[name];
+};

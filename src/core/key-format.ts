@@ -1,0 +1,82 @@
+import { MobiusError } from '../errors.ts';
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const randomLength = 32;
+const bodyLength = 43;
+const checksumLength = 6;
+
+const prefix = '[a-z][a-z0-9]*(?:_[a-z0-9]+)*_';
+const handle = '[a-z0-9]+(?:-[a-z0-9]+)*';
+
+/**
+ * A whole text that is a key as far as its shape tells, with the optional `.handle`; only parseKey looks at the
+ * checksum. The groups are prefix, body, checksum and handle. What stands before the handle is at most 60 characters:
+ * nobody makes us work through a long text by offering it as a key.
+ */
+export const keyPattern =
+  `^(?=[^.]{51,60}(?:\\.|$))(${prefix})([0-9A-Za-z]{${bodyLength}})([0-9A-Za-z]{${checksumLength}})` +
+  `(?:\\.(${handle}))?$`;
+
+const keyGrammar = new RegExp(keyPattern);
+const prefixGrammar = new RegExp(`^(?=.{2,11}$)${prefix}$`);
+
+export type ParsedKey =
+  | { ok: true; key: string; prefix: string; project?: string }
+  | { ok: false; reason: 'shape' | 'checksum' };
+
+export const isKeyPrefix = (text: string): boolean => prefixGrammar.test(text);
+
+/** One big-endian number, padded to `length` digits: long division by 62, each remainder a digit from the right. */
+const base62 = (number: Uint8Array, length: number): string => {
+  const quotient = Uint8Array.from(number);
+  let text = '';
+  while (text.length < length) {
+    let remainder = 0;
+    for (let i = 0; i < quotient.length; i++) {
+      const dividend = remainder * 256 + (quotient[i] ?? 0);
+      quotient[i] = dividend / 62;
+      remainder = dividend % 62;
+    }
+    text = alphabet.charAt(remainder) + text;
+  }
+  return text;
+};
+
+/** CRC32 (IEEE). Bit by bit: a key is short, and a table would cost every start of the program more than it saves. */
+const checksum = (ascii: string): string => {
+  let crc = 0xffffffff;
+  for (let i = 0; i < ascii.length; i++) {
+    crc ^= ascii.charCodeAt(i);
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
+  }
+  crc = ~crc;
+  return base62(Uint8Array.of(crc >>> 24, crc >>> 16, crc >>> 8, crc), checksumLength);
+};
+
+/** The key that stands for 32 random bytes. The prefix must be one that isKeyPrefix takes. */
+export const formatKey = (prefix: string, random: Uint8Array): string => {
+  if (!isKeyPrefix(prefix)) throw new MobiusError('internal', `"${prefix}" can't be the prefix of a key`);
+  if (random.length !== randomLength) {
+    throw new MobiusError('internal', `a key stands for ${randomLength} bytes, not ${random.length}`);
+  }
+  const unchecked = prefix + base62(random, bodyLength);
+  return unchecked + checksum(unchecked);
+};
+
+/**
+ * Refuses a mistyped or made-up key before anybody looks it up: any one character that differs, and any two neighbours
+ * that changed places. It says nothing of whether the key was ever issued. `key` is without the handle, which becomes
+ * `project`.
+ */
+export const parseKey = (text: string): ParsedKey => {
+  const [, prefix, body, check, project] = keyGrammar.exec(text) ?? [];
+  if (prefix === undefined || body === undefined || check === undefined) return { ok: false, reason: 'shape' };
+  if (checksum(prefix + body) !== check) return { ok: false, reason: 'checksum' };
+  const key = prefix + body + check;
+  return project === undefined ? { ok: true, key, prefix } : { ok: true, key, prefix, project };
+};
+
+/** What is kept beside a key's hash and shown, so that a person can tell keys apart. */
+export const keyPrefix = (key: string): string => key.slice(0, 8);
+
+export const keySuffix = (key: string): string => key.slice(-3);

@@ -1,0 +1,235 @@
+import { createHash, randomFillSync } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { isUint8Array } from 'node:util/types';
+import type * as Wrappers from 'libsodium-wrappers';
+import { MobiusError } from './errors.ts';
+
+export type Binding = 'native' | 'wasm';
+
+/**
+ * libsodium, the same whichever binding stands behind it: what one seals, the other opens.
+ *
+ * - Arguments are never changed and never kept; results are fresh and belong to the caller, who wipes what is secret.
+ * - A wrong type or length is a fault of the program: MobiusError `internal`, before any byte reaches the binding.
+ * - The wasm binding leaves copies of what it was given in its own memory, which nobody can wipe.
+ */
+export interface Sodium {
+  readonly binding: Binding;
+  /**
+   * XChaCha20-Poly1305-IETF: the ciphertext followed by 16 bytes of tag. The key is 32 bytes, the nonce 24; one nonce
+   * must never serve the same key twice, and random ones are long enough not to.
+   */
+  aeadSeal(plain: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array;
+  /** `undefined` for whatever was not sealed, to the bit, with this associated data, nonce and key. */
+  aeadOpen(sealed: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined;
+  /** BLAKE2b-256 under a key of 32 bytes. */
+  keyedHash(message: Uint8Array, key: Uint8Array): Uint8Array;
+  /** BLAKE2b-256 without a key. */
+  hash(message: Uint8Array): Uint8Array;
+  /** Overwrites with zeros, in place. */
+  wipe(bytes: Uint8Array): void;
+}
+
+/** What a binding brings; it may rely on every type and length having been checked. */
+interface Raw {
+  seal(plain: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array;
+  open(sealed: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined;
+  hash(message: Uint8Array, key: Uint8Array | undefined): Uint8Array;
+  wipe(bytes: Uint8Array): void;
+}
+
+/** sodium-native brings no types; results go into the first argument, which has to be of the exact size. */
+interface NativeModule {
+  crypto_aead_xchacha20poly1305_ietf_encrypt(
+    sealed: Uint8Array,
+    plain: Uint8Array,
+    associated: Uint8Array,
+    secretNonce: null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  crypto_aead_xchacha20poly1305_ietf_decrypt(
+    plain: Uint8Array,
+    secretNonce: null,
+    sealed: Uint8Array,
+    associated: Uint8Array,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  crypto_generichash(hash: Uint8Array, message: Uint8Array, key?: Uint8Array): void;
+  sodium_memzero(bytes: Uint8Array): void;
+}
+
+const keyLength = 32;
+const nonceLength = 24;
+const tagLength = 16;
+const hashLength = 32;
+
+const bytes = (name: string, value: unknown, length?: number): Uint8Array => {
+  if (!isUint8Array(value)) throw new MobiusError('internal', `"${name}" must be a Uint8Array`);
+  if (length !== undefined && value.length !== length) {
+    throw new MobiusError('internal', `"${name}" must be ${length} bytes, not ${value.length}`);
+  }
+  return value;
+};
+
+/** Stops a mixed-up call from reading or writing beyond a buffer in the native addon, which takes sizes on trust. */
+const checked = (binding: Binding, raw: Raw): Sodium => ({
+  binding,
+  aeadSeal: (plain, associated, nonce, key) =>
+    raw.seal(
+      bytes('plain', plain),
+      bytes('associated', associated),
+      bytes('nonce', nonce, nonceLength),
+      bytes('key', key, keyLength),
+    ),
+  aeadOpen: (sealed, associated, nonce, key) => {
+    bytes('sealed', sealed);
+    bytes('associated', associated);
+    bytes('nonce', nonce, nonceLength);
+    bytes('key', key, keyLength);
+    return sealed.length < tagLength ? undefined : raw.open(sealed, associated, nonce, key);
+  },
+  keyedHash: (message, key) => raw.hash(bytes('message', message), bytes('key', key, keyLength)),
+  hash: (message) => raw.hash(bytes('message', message), undefined),
+  wipe: (secret) => raw.wipe(bytes('bytes', secret)),
+});
+
+const native = (sodium: NativeModule): Raw => ({
+  seal(plain, associated, nonce, key) {
+    const sealed = new Uint8Array(plain.length + tagLength);
+    sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plain, associated, null, nonce, key);
+    return sealed;
+  },
+  open(sealed, associated, nonce, key) {
+    const plain = new Uint8Array(sealed.length - tagLength);
+    try {
+      sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, sealed, associated, nonce, key);
+    } catch {
+      return undefined;
+    }
+    return plain;
+  },
+  hash(message, key) {
+    const hash = new Uint8Array(hashLength);
+    sodium.crypto_generichash(hash, message, key);
+    return hash;
+  },
+  wipe: (secret) => sodium.sodium_memzero(secret),
+});
+
+const wasm = (sodium: typeof Wrappers): Raw => ({
+  seal: (plain, associated, nonce, key) =>
+    withinMemory(() => sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, associated, null, nonce, key)),
+  open: (sealed, associated, nonce, key) =>
+    withinMemory(() => {
+      try {
+        return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealed, associated, nonce, key);
+      } catch (fault) {
+        if (fault instanceof Error) return undefined;
+        throw fault;
+      }
+    }),
+  hash: (message, key) => withinMemory(() => sodium.crypto_generichash(hashLength, message, key ?? null)),
+  wipe: (secret) => sodium.memzero(secret),
+});
+
+/** When its memory can't grow, libsodium-wrappers throws a bare object: no MobiusError, and no forgery either. */
+const withinMemory = <T>(work: () => T): T => {
+  try {
+    return work();
+  } catch (fault) {
+    if (fault instanceof Error) throw fault;
+    throw new MobiusError('internal', 'not enough memory for this many bytes at once');
+  }
+};
+
+// Not imports: both packages stay outside a bundle, one may be missing, and a start that seals nothing loads neither.
+const load = createRequire(import.meta.url);
+
+const loaders: Record<Binding, () => Promise<Raw>> = {
+  native: async () => native(load('sodium-native')),
+  wasm: async () => {
+    const sodium: typeof Wrappers = load('libsodium-wrappers');
+    await sodium.ready;
+    return wasm(sodium);
+  },
+};
+
+const hints: Record<Binding, string> = {
+  native: 'unset MOBIUS_SODIUM, so that mobius takes the binding that loads',
+  wasm: 'install mobius anew: libsodium-wrappers is missing or damaged',
+};
+
+const loading = new Map<Binding, Promise<Sodium>>();
+
+const loadBinding = (binding: Binding): Promise<Sodium> => {
+  let sodium = loading.get(binding);
+  if (sodium === undefined) {
+    sodium = loaders[binding]().then(
+      (raw) => checked(binding, raw),
+      (fault: unknown) => {
+        const reason = String(fault instanceof Error ? fault.message : fault).split('\n', 1)[0];
+        throw new MobiusError(
+          'unsupported',
+          `the "${binding}" libsodium doesn't load here`,
+          { reason },
+          hints[binding],
+        );
+      },
+    );
+    loading.set(binding, sodium);
+  }
+  return sodium;
+};
+
+/**
+ * sodium-native, or libsodium-wrappers where that doesn't load; `choice`, the value of MOBIUS_SODIUM, forces one. Each
+ * is loaded at the first call that needs it and then kept. Rejects with `usage` for another choice and `unsupported`
+ * where what was forced (or neither) loads.
+ */
+export const loadSodium = async (choice?: string): Promise<Sodium> => {
+  if (choice === 'native' || choice === 'wasm') return loadBinding(choice);
+  if (choice !== undefined && choice !== '') {
+    throw new MobiusError('usage', `MOBIUS_SODIUM must be "native" or "wasm", not "${choice}"`);
+  }
+  return loadBinding('native').catch(() => loadBinding('wasm'));
+};
+
+/** From the system's generator for keys. */
+export const randomBytes = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
+
+export const sha256 = (message: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash('sha256').update(message).digest());
+
+const counterMax = 0xfff;
+const timeEnd = 2 ** 48;
+let lastTime = 0;
+let counter = 0;
+
+/**
+ * The sixteen bytes of a UUIDv7 (RFC 9562). `now` is epoch milliseconds.
+ *
+ * Each sorts strictly after all that this process made before, in the same millisecond and when the clock stands still
+ * or goes backwards too: the time written is never earlier than the last one, and the 12 bits after it count within it,
+ * from a random start in their lower half. A counter that runs over borrows the next millisecond, so this never throws
+ * and never waits, and the time in an id can run ahead of the clock: read it as a hint, not as a record. A `now` that
+ * no UUIDv7 can hold counts as a clock that stands still. 62 random bits make ids of different processes distinct.
+ */
+export const newUuidV7 = (now: number): Uint8Array => {
+  const uuid = randomBytes(16);
+  const view = new DataView(uuid.buffer);
+  const time = Math.floor(now);
+  const forward = time > lastTime && time < timeEnd;
+  if (forward || counter === counterMax) {
+    lastTime = forward ? time : lastTime + 1;
+    counter = view.getUint16(6) & (counterMax >> 1);
+  } else {
+    counter += 1;
+  }
+  view.setUint16(0, Math.floor(lastTime / 2 ** 32));
+  view.setUint32(2, lastTime % 2 ** 32);
+  view.setUint16(6, 0x7000 | counter);
+  view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
+  return uuid;
+};

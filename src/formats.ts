@@ -1,0 +1,141 @@
+/**
+ * What is wrong with a text, in words that follow the name of its field; nothing where it is right. Takes time in
+ * proportion to the text, whatever it holds.
+ */
+export type Format = (text: string) => string | undefined;
+
+/** Counts what a person would count: a character outside the basic plane is one, not two. */
+export const codePoints = (text: string): number => {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+};
+
+const controls = /\p{Cc}/u;
+const separators = /[\u2028\u2029]/;
+const loneSurrogates = /\p{Cs}/u;
+const idShape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/;
+
+const atMost = (text: string, limit: number): string | undefined =>
+  text.length > limit && codePoints(text) > limit ? `must be at most ${limit} characters` : undefined;
+
+export const line: Format = (text) => {
+  if (controls.test(text)) return 'must not hold control characters';
+  if (separators.test(text)) return 'must be a single line';
+  return loneSurrogates.test(text) ? 'must be well-formed Unicode' : undefined;
+};
+
+/** Tabs and line ends are fine; a bare carriage return is not, for it hides on a terminal what stands before it. */
+export const prose: Format = (text) => {
+  if (controls.test(text.replace(/\r\n|[\t\n]/g, ''))) return 'must not hold control characters';
+  return loneSurrogates.test(text) ? 'must be well-formed Unicode' : undefined;
+};
+
+export const reference: Format = (text) => {
+  if (text === '') return 'must not be empty';
+  const problem = atMost(text, 128) ?? line(text);
+  if (problem !== undefined) return problem;
+  return text.trim() === text ? undefined : 'must not begin or end with white space';
+};
+
+/** A name that looks like an id could stand for another thing wherever names and ids are both taken. */
+export const name: Format = (text) =>
+  reference(text) ?? (idShape.test(text) ? 'must not have the shape of an id' : undefined);
+
+export const handle: Format = (text) => {
+  if (text.length > 63) return 'must be at most 63 characters';
+  return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text)
+    ? undefined
+    : 'must be lower-case letters, digits and single hyphens, such as acme-ci';
+};
+
+export const permission: Format = (text) =>
+  /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(\.\*)?$/.test(text)
+    ? undefined
+    : 'must be a permission such as mobius.keys.issue or actions.execute.*';
+
+export const keyPrefix: Format = (text) => {
+  if (text.length > 11) return 'must be at most 11 characters';
+  return /^[a-z][a-z0-9]*(_[a-z0-9]+)*_$/.test(text)
+    ? undefined
+    : 'must be lower-case letters, digits and single underscores, ending in one, such as acme_';
+};
+
+export const tagKey: Format = (text) =>
+  reference(text) ?? (text.startsWith('mobius:') ? 'must not begin with mobius:, which is reserved' : undefined);
+
+export const tagValue: Format = (text) => atMost(text, 256) ?? line(text);
+
+export const tagFilter: Format = (text) =>
+  text.indexOf(':') > 0 ? line(text) : 'must be a tag such as env:production or env:*';
+
+const daysIn = (year: number, month: number): number =>
+  month === 2
+    ? year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+      ? 29
+      : 28
+    : [4, 6, 9, 11].includes(month)
+      ? 30
+      : 31;
+
+const timeShape = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|[+-](\d\d):(\d\d))$/;
+
+/** RFC 3339 with all its parts. A leap second is refused: no clock that we write to can hold one. */
+export const dateTime: Format = (text) => {
+  const problem = 'must be a time such as 2027-01-01T00:00:00Z';
+  const parts = timeShape.exec(text);
+  if (parts === null) return problem;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, aheadHours = 0, aheadMinutes = 0] = parts
+    .slice(1)
+    .map((part: string | undefined) => Number(part ?? 0));
+  const real =
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= daysIn(year, month) &&
+    Math.max(hour, aheadHours) <= 23 &&
+    Math.max(minute, second, aheadMinutes) <= 59;
+  return real ? undefined : problem;
+};
+
+export const uuid: Format = (text) =>
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+    ? undefined
+    : 'must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057';
+
+const ipv4 = /^(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
+
+const isIpv6 = (text: string): boolean => {
+  const halves = text.split('::');
+  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
+  const last = groups.at(-1) ?? '';
+  const mixed = ipv4.test(last) && text.endsWith(last);
+  const hex = mixed ? groups.slice(0, -1) : groups;
+  const count = hex.length + (mixed ? 2 : 0);
+  return (
+    hex.every((group) => /^[0-9a-f]{1,4}$/i.test(group)) &&
+    (halves.length === 2 ? count < 8 : halves.length === 1 && count === 8)
+  );
+};
+
+export const ip: Format = (text) =>
+  text.length <= 45 && (ipv4.test(text) || isIpv6(text))
+    ? undefined
+    : 'must be an IP address such as 203.0.113.7 or 2001:db8::7';
+
+/** By the name that a schema gives them. */
+export const formats: Readonly<Record<string, Format>> = {
+  line,
+  prose,
+  reference,
+  name,
+  handle,
+  permission,
+  'key-prefix': keyPrefix,
+  'tag-key': tagKey,
+  'tag-value': tagValue,
+  'tag-filter': tagFilter,
+  'date-time': dateTime,
+  uuid,
+  ip,
+};

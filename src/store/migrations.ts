@@ -1,0 +1,113 @@
+export interface Migration {
+  id: number;
+  sql: readonly string[];
+}
+
+/** Forward only: a migration that was released is never edited, a new one is added below it. */
+export const migrations: readonly Migration[] = [
+  {
+    id: 1,
+    sql: [
+      `create table vault (
+        id text primary key,
+        format bigint not null,
+        created_at bigint not null
+      )`,
+      `create table keyslots (
+        id text primary key,
+        kind text not null,
+        params text not null,
+        created_at bigint not null,
+        sealed bytea not null
+      )`,
+      `create table keyring (
+        purpose text not null,
+        epoch bigint not null,
+        sealed bytea not null,
+        primary key (purpose, epoch)
+      )`,
+      `create table projects (
+        id text primary key,
+        handle_index bytea not null unique,
+        archived_at bigint,
+        created_at bigint not null,
+        updated_at bigint not null,
+        sealed bytea not null
+      )`,
+      `create table principals (
+        id text primary key,
+        project_id text not null references projects (id),
+        name_index bytea unique,
+        kind text not null,
+        owner_id text references principals (id),
+        disabled_at bigint,
+        archived_at bigint,
+        created_at bigint not null,
+        updated_at bigint not null,
+        sealed bytea not null
+      )`,
+      'create index principals_by_project on principals (project_id, id)',
+      'create index principals_by_owner on principals (owner_id)',
+      `create table roles (
+        id text primary key,
+        project_id text not null references projects (id),
+        name_index bytea not null unique,
+        created_at bigint not null,
+        updated_at bigint not null,
+        sealed bytea not null
+      )`,
+      'create index roles_by_project on roles (project_id, id)',
+      `create table role_assignments (
+        id text primary key,
+        project_id text not null references projects (id),
+        principal_id text not null references principals (id),
+        role_id text not null,
+        granted_by text,
+        created_at bigint not null,
+        sealed bytea not null,
+        unique (principal_id, role_id)
+      )`,
+      'create index role_assignments_by_project on role_assignments (project_id, id)',
+      'create index role_assignments_by_role on role_assignments (role_id)',
+      `create table api_keys (
+        id text primary key,
+        project_id text not null references projects (id),
+        principal_id text not null references principals (id),
+        name_index bytea unique,
+        key_hash bytea not null unique,
+        expires_at bigint,
+        disabled_at bigint,
+        revoked_at bigint,
+        created_at bigint not null,
+        updated_at bigint not null,
+        last_used_at bigint,
+        sealed bytea not null
+      )`,
+      'create index api_keys_by_project on api_keys (project_id, id)',
+      'create index api_keys_by_principal on api_keys (principal_id, id)',
+      `create table tags (
+        resource_id text not null,
+        tag_index bytea not null,
+        key_index bytea not null,
+        primary key (resource_id, tag_index)
+      )`,
+      'create index tags_by_tag on tags (tag_index, resource_id)',
+      'create index tags_by_key on tags (key_index, resource_id)',
+      `create table audit_log (
+        id text primary key,
+        seq bigint unique,
+        project_id text,
+        action text not null,
+        resource_type text not null,
+        resource_id text not null,
+        principal_id text,
+        credential_id text,
+        created_at bigint not null,
+        sealed bytea not null,
+        mac bytea not null,
+        hash bytea
+      )`,
+      'create index audit_log_by_project on audit_log (project_id, id)',
+    ],
+  },
+];

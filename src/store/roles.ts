@@ -1,0 +1,74 @@
+import { type Store, type Stored, table } from './table.ts';
+import { hasTag, type Tags, tagConditions } from './tags.ts';
+
+type Clear = { project_id: string; name_index: Uint8Array; created_at: number; updated_at: number };
+type Plain = { name: string; description?: string; permissions: string[]; tags?: Tags };
+export type RoleRow = Stored<Clear, Plain>;
+
+const roles = table<Clear, Plain>('roles', ['project_id', 'name_index', 'created_at', 'updated_at']);
+
+export const { insert, update, remove } = roles;
+
+/** Role names are compared without regard to case. */
+export const foldName = (name: string): string => name.normalize('NFC').toLowerCase();
+
+export const nameIndex = (store: Store, projectId: string, name: string): Uint8Array =>
+  store.sealer.index('role.name', projectId, foldName(name));
+
+export const byId = (store: Store, id: string): Promise<RoleRow | undefined> =>
+  roles.one(store, 'where t.id = $1', [id]);
+
+export const byName = (store: Store, projectId: string, name: string): Promise<RoleRow | undefined> =>
+  roles.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
+
+export const list = async (
+  store: Store,
+  projectId: string,
+  page: { tags: readonly string[]; after: string; limit?: number },
+): Promise<RoleRow[]> => {
+  const tags = tagConditions(store, projectId, page.tags, 3);
+  const limit = page.limit === undefined ? '' : ` limit ${page.limit}`;
+  const rows = await roles.select(
+    store,
+    `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`,
+    [projectId, page.after, ...tags.params],
+  );
+  return rows.filter((row) => page.tags.every((tag) => hasTag(row.plain.tags, tag)));
+};
+
+type AssignmentClear = {
+  project_id: string;
+  principal_id: string;
+  role_id: string;
+  granted_by: string | null;
+  created_at: number;
+};
+export type AssignmentRow = Stored<AssignmentClear, Record<string, never>>;
+
+const assignments = table<AssignmentClear, Record<string, never>>('role_assignments', [
+  'project_id',
+  'principal_id',
+  'role_id',
+  'granted_by',
+  'created_at',
+]);
+
+export const { insert: insertAssignment, remove: removeAssignment } = assignments;
+
+export const assignmentById = (store: Store, id: string): Promise<AssignmentRow | undefined> =>
+  assignments.one(store, 'where t.id = $1', [id]);
+
+export const assignmentsOf = (store: Store, principalId: string): Promise<AssignmentRow[]> =>
+  assignments.select(store, 'where t.principal_id = $1 order by t.id', [principalId]);
+
+export const listAssignments = (
+  store: Store,
+  projectId: string,
+  only: { principalId?: string; roleId?: string },
+): Promise<AssignmentRow[]> => {
+  const params: string[] = [projectId];
+  let where = 'where t.project_id = $1';
+  if (only.principalId !== undefined) where += ` and t.principal_id = $${params.push(only.principalId)}`;
+  if (only.roleId !== undefined) where += ` and t.role_id = $${params.push(only.roleId)}`;
+  return assignments.select(store, `${where} order by t.id`, params);
+};

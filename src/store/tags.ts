@@ -1,0 +1,51 @@
+import type { Value } from './db.ts';
+import type { Store } from './table.ts';
+
+export type Tags = Record<string, string>;
+
+const anyValue = ':*';
+
+const tagIndex = (store: Store, projectId: string, text: string): Uint8Array =>
+  store.sealer.index('tag', projectId, text);
+const keyIndex = (store: Store, projectId: string, key: string): Uint8Array =>
+  store.sealer.index('tag.key', projectId, key);
+
+/** The index rows of a thing's tags. They only find it: what it is tagged with stands in its own sealed row. */
+export const setTags = async (store: Store, projectId: string, resourceId: string, tags: Tags): Promise<void> => {
+  await store.db.run('delete from tags where resource_id = $1', [resourceId]);
+  for (const [key, value] of Object.entries(tags)) {
+    await store.db.run('insert into tags (resource_id, tag_index, key_index) values ($1, $2, $3)', [
+      resourceId,
+      tagIndex(store, projectId, `${key}:${value}`),
+      keyIndex(store, projectId, key),
+    ]);
+  }
+};
+
+/** `K:V` or `K:*`; a colon may stand in a key and in a value, so the joined text is what is compared. */
+export const hasTag = (tags: Tags | undefined, filter: string): boolean =>
+  Object.entries(tags ?? {}).some(
+    ([key, value]) => `${key}:${value}` === filter || (filter.endsWith(anyValue) && `${key}${anyValue}` === filter),
+  );
+
+/** Conditions over `t.id` for all of the filters, with their parameters numbered from `first`. */
+export const tagConditions = (
+  store: Store,
+  projectId: string,
+  filters: readonly string[],
+  first: number,
+): { sql: string; params: Value[] } => {
+  const params: Value[] = [];
+  let sql = '';
+  for (const filter of filters) {
+    params.push(tagIndex(store, projectId, filter));
+    const exact = `x.tag_index = $${first + params.length - 1}`;
+    let condition = exact;
+    if (filter.endsWith(anyValue)) {
+      params.push(keyIndex(store, projectId, filter.slice(0, -anyValue.length)));
+      condition = `(${exact} or x.key_index = $${first + params.length - 1})`;
+    }
+    sql += ` and exists (select 1 from tags x where x.resource_id = t.id and ${condition})`;
+  }
+  return { sql, params };
+};

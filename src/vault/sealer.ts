@@ -1,0 +1,101 @@
+import type { Sodium } from '../crypto.ts';
+import { randomBytes } from '../crypto.ts';
+import { MobiusError } from '../errors.ts';
+import { canonical, canonicalColumns, concat } from '../store/canonical.ts';
+import type { Place, Sealer } from '../store/sealer.ts';
+
+const blobVersion = 1;
+const nonceLength = 24;
+const headLength = 5 + nonceLength;
+const padTo = 64;
+
+const utf8 = new TextEncoder();
+const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Version, epoch of the key, nonce, ciphertext with its tag; version and epoch are authenticated with the rest. */
+export const sealBlob = (
+  sodium: Sodium,
+  key: Uint8Array,
+  epoch: number,
+  associated: Uint8Array,
+  plain: Uint8Array,
+): Uint8Array => {
+  const head = new Uint8Array(5);
+  head[0] = blobVersion;
+  new DataView(head.buffer).setUint32(1, epoch);
+  const nonce = randomBytes(nonceLength);
+  return concat(head, nonce, sodium.aeadSeal(plain, concat(head, associated), nonce, key));
+};
+
+export const epochOf = (sealed: Uint8Array): number | undefined =>
+  sealed.length >= headLength && sealed[0] === blobVersion
+    ? new DataView(sealed.buffer, sealed.byteOffset).getUint32(1)
+    : undefined;
+
+/** Undefined where anything is not as it was sealed. */
+export const openBlob = (
+  sodium: Sodium,
+  key: Uint8Array,
+  associated: Uint8Array,
+  sealed: Uint8Array,
+): Uint8Array | undefined => {
+  if (epochOf(sealed) === undefined) return undefined;
+  const head = sealed.subarray(0, 5);
+  return sodium.aeadOpen(sealed.subarray(headLength), concat(head, associated), sealed.subarray(5, headLength), key);
+};
+
+/** The length in front and zeros behind, up to a multiple of 64: the size tells little of what is inside. */
+const padded = (body: Uint8Array): Uint8Array => {
+  const out = new Uint8Array(Math.ceil((4 + body.length) / padTo) * padTo);
+  new DataView(out.buffer).setUint32(0, body.length);
+  out.set(body, 4);
+  return out;
+};
+
+const unpadded = (plain: Uint8Array): Uint8Array => {
+  const length = new DataView(plain.buffer, plain.byteOffset).getUint32(0);
+  return plain.subarray(4, 4 + length);
+};
+
+/** The opened keyring: one key a purpose, of the record keys one an epoch. */
+export interface Keys {
+  records: ReadonlyMap<number, Uint8Array>;
+  /** The epoch that new seals use. */
+  epoch: number;
+  index: Uint8Array;
+  keyHash: Uint8Array;
+  audit: Uint8Array;
+}
+
+export const makeSealer = (sodium: Sodium, vaultId: string, keys: Keys): Sealer => {
+  const associated = ({ table, id, clear }: Place): Uint8Array =>
+    concat(canonical('mobius/row/1', vaultId, table, id), canonicalColumns(clear));
+
+  const damaged = ({ table, id }: Place): MobiusError =>
+    new MobiusError('damaged', `the record "${id}" in "${table}" is damaged`, { table, id });
+
+  return {
+    seal(place, plain) {
+      const key = keys.records.get(keys.epoch);
+      if (key === undefined) throw new Error(`no record key for epoch ${keys.epoch}`);
+      const body = padded(utf8.encode(JSON.stringify(plain)));
+      const sealed = sealBlob(sodium, key, keys.epoch, associated(place), body);
+      sodium.wipe(body);
+      return sealed;
+    },
+
+    open(place, sealed) {
+      const key = keys.records.get(epochOf(sealed) ?? -1);
+      const body = key && openBlob(sodium, key, associated(place), sealed);
+      if (body === undefined) throw damaged(place);
+      const plain = JSON.parse(fromUtf8.decode(unpadded(body))) as Record<string, unknown>;
+      sodium.wipe(body);
+      return plain;
+    },
+
+    index: (...parts) => sodium.keyedHash(canonical('mobius/index/1', ...parts), keys.index),
+    keyHash: (key) => sodium.keyedHash(canonical('mobius/api-key/1', key), keys.keyHash),
+    auditMac: (bytes) => sodium.keyedHash(bytes, keys.audit),
+    hash: (bytes) => sodium.hash(bytes),
+  };
+};
