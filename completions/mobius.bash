@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys vault automations catalog completion whoami can' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys vault automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -26,6 +26,7 @@ _mobius_alias() {
     automation) echo 'automations' ;;
     whoami) echo 'auth whoami' ;;
     can) echo 'permissions check' ;;
+    help) echo '' ;;
     *) echo "$1" ;;
   esac
 }
@@ -62,25 +63,17 @@ _mobius_flags() {
 # The words that may follow a flag; a slash stands for files.
 _mobius_values() {
   case "$1 $2" in
-    'projects create'' --file' | 'projects create'' -f') echo '/' ;;
-    'projects update'' --file' | 'projects update'' -f') echo '/' ;;
-    'principals create'' --file' | 'principals create'' -f') echo '/' ;;
-    'principals create'' --out') echo '/' ;;
-    'principals list'' --kind') echo 'service user agent system' ;;
-    'principals update'' --state') echo 'active disabled' ;;
-    'principals update'' --file' | 'principals update'' -f') echo '/' ;;
-    'roles create'' --file' | 'roles create'' -f') echo '/' ;;
-    'roles create-assignment'' --file' | 'roles create-assignment'' -f') echo '/' ;;
-    'roles update'' --file' | 'roles update'' -f') echo '/' ;;
-    'api-keys create'' --file' | 'api-keys create'' -f') echo '/' ;;
-    'api-keys create'' --out') echo '/' ;;
-    'api-keys list'' --state') echo 'active disabled expired retiring revoked' ;;
-    'api-keys update'' --state') echo 'active disabled' ;;
-    'api-keys update'' --file' | 'api-keys update'' -f') echo '/' ;;
-    'api-keys verify'' --file' | 'api-keys verify'' -f') echo '/' ;;
+    'principals update --state') echo 'active disabled' ;;
+    'api-keys list --state') echo 'active disabled expired retiring revoked' ;;
+    'api-keys update --state') echo 'active disabled' ;;
+    *' --file') echo '/' ;;
+    *' -f') echo '/' ;;
+    *' --out') echo '/' ;;
+    *' --kind') echo 'service user agent system' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
-    *' --output' | *' -o') echo 'auto pretty json yaml text' ;;
+    *' --output') echo 'auto pretty json yaml text' ;;
+    *' -o') echo 'auto pretty json yaml text' ;;
     *' --log-level') echo 'error warn info debug' ;;
   esac
 }
@@ -102,6 +95,7 @@ _mobius() {
   if [[ $flags == *" $prev= "* ]]; then
     values=$(_mobius_values "$command" "$prev")
     if [[ $values == '/' ]]; then
+      local IFS=$'\n'
       compopt -o filenames 2>/dev/null
       COMPREPLY=($(compgen -f -- "$cur"))
     else

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -44,6 +44,8 @@ function __mobius_alias
             echo 'auth whoami'
         case can
             echo 'permissions check'
+        case help
+            echo ''
         case '*'
             echo $argv[1]
     end
@@ -210,43 +212,27 @@ end
 # The words that may follow a flag; a slash stands for files.
 function __mobius_values
     switch "$argv"
-        case 'projects create --file' 'projects create -f'
-            printf '%s\n' /
-        case 'projects update --file' 'projects update -f'
-            printf '%s\n' /
-        case 'principals create --file' 'principals create -f'
-            printf '%s\n' /
-        case 'principals create --out'
-            printf '%s\n' /
-        case 'principals list --kind'
-            printf '%s\n' service user agent system
         case 'principals update --state'
             printf '%s\n' active disabled
-        case 'principals update --file' 'principals update -f'
-            printf '%s\n' /
-        case 'roles create --file' 'roles create -f'
-            printf '%s\n' /
-        case 'roles create-assignment --file' 'roles create-assignment -f'
-            printf '%s\n' /
-        case 'roles update --file' 'roles update -f'
-            printf '%s\n' /
-        case 'api-keys create --file' 'api-keys create -f'
-            printf '%s\n' /
-        case 'api-keys create --out'
-            printf '%s\n' /
         case 'api-keys list --state'
             printf '%s\n' active disabled expired retiring revoked
         case 'api-keys update --state'
             printf '%s\n' active disabled
-        case 'api-keys update --file' 'api-keys update -f'
+        case '* --file'
             printf '%s\n' /
-        case 'api-keys verify --file' 'api-keys verify -f'
+        case '* -f'
             printf '%s\n' /
+        case '* --out'
+            printf '%s\n' /
+        case '* --kind'
+            printf '%s\n' service user agent system
         case '* --vault'
             printf '%s\n' /
         case '* --key-file'
             printf '%s\n' /
-        case '* --output' '* -o'
+        case '* --output'
+            printf '%s\n' auto pretty json yaml text
+        case '* -o'
             printf '%s\n' auto pretty json yaml text
         case '* --log-level'
             printf '%s\n' error warn info debug
@@ -282,7 +268,7 @@ function __mobius_offers
         __mobius_values $command $last
     else if string match -q -- '--*=*' $current
         set -l flag (string replace -r '=.*' '' -- $current)
-        string replace -r '^' "$flag=" -- (__mobius_values $command $flag)
+        string replace -r -- '^' "$flag=" (__mobius_values $command $flag)
     else if string match -q -- '-*' $current
         string replace -r '=?\t' '\t' -- $flags
     else if not string match -q '* *' $command

@@ -1,8 +1,21 @@
+/** Why a sink could not take a text, in the system's words. */
+export class SinkError extends Error {
+  /** The reader went away, as `head` does when it has enough. */
+  readonly readerGone: boolean;
+
+  constructor(reason: string, readerGone: boolean) {
+    super(reason);
+    this.name = 'SinkError';
+    this.readerGone = readerGone;
+  }
+}
+
 /** A stream that a person or a program reads. */
 export interface Sink {
   readonly isTTY: boolean;
+  /** Of the terminal; infinite where there is none. */
   readonly columns: number;
-  /** Returns when every byte was handed to the system; throws when it can't be (a broken pipe, a full disk). */
+  /** Returns when every byte was handed to the system; throws SinkError when it can't be. */
   write(text: string): void;
 }
 

@@ -18,6 +18,8 @@ const dotted = (segments: readonly string[]): string => segments.map(shown).join
 const unknownField = (field: string, hint?: string): MobiusError =>
   new MobiusError('invalid_input', `unknown field "${field}"`, { field, problem: 'unknown' }, hint);
 
+const noObject = (): MobiusError => new MobiusError('bad_request', 'the input must be an object');
+
 /**
  * A copy of what JSON can hold, which defaults are filled into. `__proto__` is refused as a key everywhere, also where
  * any key may stand: one careless assignment later it would reach every object of the process.
@@ -31,7 +33,9 @@ const copyOf = (input: unknown): unknown => {
     if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
       return value;
     const prototype = typeof value === 'object' ? Object.getPrototypeOf(value) : undefined;
-    if (prototype !== null && prototype !== Object.prototype) throw invalidField(dotted(path), 'must be plain JSON');
+    if (prototype !== null && prototype !== Object.prototype) {
+      throw path.length === 0 ? noObject() : invalidField(dotted(path), 'must be plain JSON');
+    }
     const result: Record<string, unknown> = {};
     for (const [key, entry] of Object.entries(value as object)) {
       if (key === '__proto__') throw unknownField(dotted([...path, key]));
@@ -134,7 +138,7 @@ const near = async (segments: readonly string[], fields: readonly string[]): Pro
   if (siblings.length === 0 || name.length > 64) return undefined;
   const { closest, distance } = await import('fastest-levenshtein');
   const best = closest(name, siblings);
-  return distance(name, best) <= Math.max(1, Math.floor(best.length / 3)) ? `did you mean "${best}"?` : undefined;
+  return distance(name, best) <= Math.ceil(best.length / 3) ? `did you mean "${best}"?` : undefined;
 };
 
 const refusal = async (finding: Finding, input: unknown, { fields, secret }: Validator): Promise<MobiusError> => {
@@ -147,22 +151,24 @@ const refusal = async (finding: Finding, input: unknown, { fields, secret }: Val
   return invalidField(dotted(field), problemOf(finding, input, secret.includes(field[0] ?? '')));
 };
 
+/** What `validate` does, once it is known which validator it takes. */
+export const checked = async (validator: Validator, input: unknown): Promise<unknown> => {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) throw noObject();
+  const copy = copyOf(input);
+  if (validator.check(copy)) return copy;
+  const finding = worstOf(validator.check.errors ?? [], validator.fields);
+  if (finding === undefined) throw new MobiusError('internal', 'the input was refused without a reason');
+  throw await refusal(finding, copy, validator);
+};
+
 /**
  * The input of an operation, checked, copied and with its defaults filled in; what was given is left as it was. Rejects
  * with `bad_request` where it is no object and `invalid_input` naming the field otherwise. No message holds the value
  * of a property that may be secret.
  */
 export const validate = async <K extends Name>(name: K, input: unknown): Promise<Input<K>> => {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw new MobiusError('bad_request', 'the input must be an object');
-  }
-  const copy = copyOf(input);
   const [noun, verb = ''] = name.split('.');
   const validator = (await validatorsOf[noun as Noun]()).validators[verb];
   if (validator === undefined) throw new MobiusError('internal', `nothing checks the input of "${name}"`);
-  if (validator.check(copy)) return copy as Input<K>;
-  const finding = worstOf(validator.check.errors ?? [], validator.fields);
-  throw finding === undefined
-    ? new MobiusError('internal', `the input of "${name}" was refused without a reason`)
-    : await refusal(finding, copy, validator);
+  return (await checked(validator, input)) as Input<K>;
 };

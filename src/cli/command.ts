@@ -148,8 +148,8 @@ export interface LocalCommand {
 
 export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
-  /** Shows a result on stdout in the chosen output mode. */
-  show(result: unknown): void;
+  /** Shows a result on stdout in the chosen output mode. A one-time value inside it is set apart; -q prints it alone. */
+  show(result: unknown, oneTime?: string): void;
 }
 
 /** Asks a person; every question is a usage error where nobody can be asked. */

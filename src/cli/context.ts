@@ -30,8 +30,3 @@ export const createContext = (
   warn: (line) => warn(io, line),
   prompt: createPrompt(io, globals, help),
 });
-
-/** On a terminal somebody is typing, and the line they typed is in the process table and in the shell's history. */
-export const warnOfInlineSecret = (io: Io, flag: string, instead: string): void => {
-  if (io.stderr.isTTY) warn(io, `what ${flag} holds on the command line can be read by other programs; ${instead}`);
-};

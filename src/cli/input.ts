@@ -58,7 +58,7 @@ const convert = async (said: string, field: Field, values: readonly string[], so
 };
 
 /** One positional argument as the property that it fills. */
-export const argumentValue = (said: string, field: Field, text: string, source: Source): Promise<unknown> =>
+export const argumentValue = async (said: string, field: Field, text: string, source: Source): Promise<unknown> =>
   convert(said, field, [text], source);
 
 /** The input's properties that flags name. The last one counts where a flag is given twice; lists and tags add up. */

@@ -1,22 +1,48 @@
+import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import type { AnyCommand, FlagValues, Globals } from './command.ts';
+import type { Argument, FlagValues, Globals } from './command.ts';
 import type { Reader } from './files.ts';
-import type { Flag, Known } from './flags.ts';
+import { helpFor } from './find.ts';
+import type { Flag } from './flags.ts';
 import type { Given } from './line.ts';
 import type { Product } from './product.ts';
 
-/** One command line, taken apart: what running it needs. */
-export interface Invocation<C extends AnyCommand = AnyCommand> {
+/** One command line, taken apart: what running its command needs. */
+export interface Invocation {
   io: Io;
   product: Product;
   words: readonly string[];
-  spec: C['spec'];
-  /** The command's flags, in the order they were typed. */
+  /** In the order they were typed, the global ones among them. */
   given: readonly Given<Flag>[];
   operands: readonly string[];
+  /** All that the command understands. */
   flags: readonly Flag[];
   extra: FlagValues;
   globals: Globals;
   reader: Reader;
-  known: C extends { kind: 'operation' } ? Known : undefined;
 }
+
+export const labelOf = (argument: Argument): string => `<${(argument.label ?? argument.name).replaceAll('_', '-')}>`;
+
+/** The positional arguments by name. */
+export const argumentsOf = (
+  { operands, words }: Pick<Invocation, 'operands' | 'words'>,
+  args: readonly Argument[],
+): ReadonlyMap<Argument, string> => {
+  const excess = operands[args.length];
+  if (excess !== undefined) {
+    const takes = args.length === 0 ? 'takes no arguments' : `takes only ${args.map(labelOf).join(' ')}`;
+    const message = `unexpected argument "${excess}": "${words.join(' ')}" ${takes}`;
+    throw new MobiusError('usage', message, {}, `see: ${helpFor(words)}`);
+  }
+  return new Map(args.slice(0, operands.length).map((arg, at) => [arg, operands[at] ?? '']));
+};
+
+/** All that is missing, told at once. */
+export const refuseMissing = (missing: readonly string[], words: readonly string[]): void => {
+  if (missing.length === 0) return;
+  const said = missing.length === 1 ? missing[0] : `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}`;
+  const verb = missing.length === 1 ? 'is' : 'are';
+  throw new MobiusError('usage', `${said} ${verb} required`, {}, `see: ${helpFor(words)}`);
+};
+

@@ -1,40 +1,42 @@
 import { aliases, nouns } from '../commands/index.ts';
 import { commands } from '../generated/commands.ts';
+import { fieldsOf } from '../generated/fields.ts';
+import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
+import { validate } from '../validate.ts';
 import type { AnyCommand, Fields, Globals } from './command.ts';
-import type { Target } from './profiles.ts';
+import { openTarget, projectOf, type Target } from './profiles.ts';
 
 export interface CommandEntry {
   summary: string;
   load(): Promise<{ default: AnyCommand }>;
 }
 
-/** All that the command line is made of, each part loaded where the line asks for it. */
+/** All that the command line is made of. What belongs to one noun or one verb is loaded when the line asks for it. */
 export interface Product {
   nouns: Readonly<Record<string, { summary: string; alias?: string; group: string }>>;
   /** Short ways to a verb: `whoami` is `auth whoami`. */
   aliases: Readonly<Record<string, readonly string[]>>;
   /** By noun and verb; a noun that is itself a command has the verb ''. */
   commands: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>>;
-  operation(name: Name): Promise<Operation>;
+  operations: Readonly<Record<Name, Operation>>;
   fields(name: Name): Promise<Fields>;
   validate<K extends Name>(name: K, input: unknown): Promise<Input<K>>;
   openTarget(io: Io, globals: Globals): Promise<Target>;
-  projectOf(globals: Globals): Promise<string>;
+  projectOf(globals: Globals): string;
 }
 
 export const product: Product = {
   nouns,
   aliases,
   commands,
-  operation: async (name) => (await import('../generated/operations.ts')).operations[name],
+  operations,
   fields: async (name) => {
-    const { fieldsOf } = await import('../generated/fields.ts');
     const [noun] = name.split('.') as [Noun];
     return (await fieldsOf[noun]()).fields[name] ?? { input: [] };
   },
-  validate: async (name, input) => (await import('../validate.ts')).validate(name, input),
-  openTarget: async (io, globals) => (await import('./profiles.ts')).openTarget(io, globals),
-  projectOf: async (globals) => (await import('./profiles.ts')).projectOf(globals),
+  validate,
+  openTarget,
+  projectOf,
 };

@@ -1,5 +1,5 @@
 import { MobiusError } from '../errors.ts';
-import type { Io } from '../io.ts';
+import { type Io, SinkError } from '../io.ts';
 import { quotedControls, visible } from './visible.ts';
 
 /** A line for a person. That nobody can read it is no reason to fail. */
@@ -13,6 +13,7 @@ export const asJson = (value: unknown): string => `${quotedControls(JSON.stringi
 
 const asMobiusError = (error: unknown): MobiusError => {
   if (error instanceof MobiusError) return error;
+  if (error instanceof SinkError) return new MobiusError('internal', `could not write to standard output: ${error.message}`);
   const message = error instanceof Error ? error.message : String(error);
   return new MobiusError('internal', `internal error: ${message}`, {}, 'set MOBIUS_DEBUG=1 to see where it comes from');
 };
@@ -27,13 +28,10 @@ const body = ({ code, message, hint, details }: MobiusError): unknown => ({
 const wasInterrupted = (error: unknown): boolean =>
   error instanceof Error && (error.name === 'ExitPromptError' || error.name === 'AbortPromptError');
 
-/** Whoever read our output has gone, as `head` does: there is nobody to tell. */
-const readerHasGone = (error: unknown): boolean => (error as NodeJS.ErrnoException | null)?.code === 'EPIPE';
-
 /** Tells a person, or in JSON mode a program, what went wrong. Gives the exit code. */
 export const report = (io: Io, error: unknown, inJson: boolean): number => {
   if (wasInterrupted(error)) return 130;
-  if (readerHasGone(error)) return 1;
+  if (error instanceof SinkError && error.readerGone) return 1;
   const told = asMobiusError(error);
   if (inJson) {
     try {

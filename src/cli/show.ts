@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Fields, Globals, Shown } from './command.ts';
-import type { Paint } from './pretty.ts';
+import { type Paint, pretty } from './pretty.ts';
 import { nearest } from './suggest.ts';
 import { cell, quotedControls } from './visible.ts';
 
@@ -115,7 +115,7 @@ const openMode = async (io: Io, { output, color, fields }: Globals): Promise<Ren
     const { stringify } = await import('yaml');
     return (answer) => quotedControls(stringify(chosen(answer), { lineWidth: 0, aliasDuplicateObjects: false }));
   }
-  const [{ pretty }, { default: width }] = await Promise.all([import('./pretty.ts'), import('string-width')]);
+  const { default: width } = await import('string-width');
   const paint = await paintFor(color);
   return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width });
 };

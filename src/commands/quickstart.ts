@@ -53,7 +53,7 @@ const make = async (call: Call): Promise<Made> => {
 /** Shows what was made. A key that could not be handed over is taken back. */
 const hand = async (context: LocalContext, call: Call, made: Made, result: object): Promise<void> => {
   try {
-    context.show(result);
+    context.show(result, made.key?.key);
   } catch (error) {
     if (made.key === undefined) throw error;
     await call('api-keys.revoke', { id: made.key.id });
@@ -80,13 +80,22 @@ export default localCommand({
       const made = await make(call);
       const { principal, key: issued } = made;
       const { key, ...apiKey } = issued ?? {};
-      await hand(context, call, made, {
-        vault: { path: place.path, id: vault.id, created: created !== undefined, unlocked_by: vault.unlockedBy },
+      const paths = { path: place.path, unlocked_by: vault.unlockedBy };
+      const brief = {
+        vault: paths.path,
+        opened_by: paths.unlocked_by,
+        project: 'default',
+        principal: `${principal.name} (${principal.id}), role Worker`,
+        ...(issued === undefined ? {} : { api_key: `${issued.name} (${issued.id})`, key }),
+      };
+      const whole = {
+        vault: { id: vault.id, ...paths, created: created !== undefined },
         project: 'default',
         principal,
         ...(issued === undefined ? {} : { key, api_key: apiKey }),
         next,
-      });
+      };
+      await hand(context, call, made, globals.output === 'pretty' ? brief : whole);
       if (issued === undefined) {
         say('all of it is there already; the key was shown when it was made and can\'t be shown again');
         say(`for another one: mobius api-keys create --name my-key --principal-id ${name} --as-owner`);

@@ -29,7 +29,7 @@ export interface Words {
   /** Own flags, by the words of the command. */
   flags: ReadonlyMap<string, readonly Offer[]>;
   globals: readonly Offer[];
-  /** What an alias stands for: the noun, or the words of a command. */
+  /** What an alias stands for: the noun, or the words of a command; for `help` nothing, the command comes after it. */
   aliases: ReadonlyMap<string, string>;
 }
 
@@ -80,6 +80,7 @@ export const wordsFrom = ({ nouns, aliases, pages }: Tree): Words => {
     first: [
       ...Object.entries(nouns).map(([name, { summary }]) => ({ name, summary })),
       ...whole.map(([name, words]) => ({ name, summary: summaryOf(words) })),
+      { name: 'help', summary: 'show the help of a command' },
     ],
     second: new Map(
       Object.keys(nouns).flatMap((name) => {
@@ -94,6 +95,6 @@ export const wordsFrom = ({ nouns, aliases, pages }: Tree): Words => {
       ]),
     ),
     globals: globalFlags.map(asGlobal).map(offer),
-    aliases: new Map([...singular, ...whole]),
+    aliases: new Map([...singular, ...whole, ['help', '']]),
   };
 };

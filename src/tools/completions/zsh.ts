@@ -9,7 +9,9 @@ const spec = ({ spellings, description, value, values, repeatable }: Offer): str
   const action = values === undefined ? '' : values === 'file' ? '_files' : `(${values.join(' ')})`;
   const tail = `[${plain(description)}]${value === undefined ? '' : `:${plain(value)}:${action}`}`;
   const once = repeatable ? '*' : spellings.length > 1 ? `(${spellings.join(' ')})` : '';
-  return spellings.map((spelling) => quoted(`${once}${spelling}${tail}`)).join(' ');
+  const joined = (spelling: string): string =>
+    value !== undefined && spelling.startsWith('--') ? `${spelling}=` : spelling;
+  return spellings.map((spelling) => quoted(`${once}${joined(spelling)}${tail}`)).join(' ');
 };
 
 const described = (words: readonly Word[]): string =>
@@ -33,25 +35,24 @@ ${[...second].map(([noun, verbs]) => `    ${noun}) words=(${described(verbs)}) ;
 
 _mobius() {
   local -a globals flags
-  local -A aliases
+  local -A whole
   local command='' skip='' word
-  aliases=(${[...aliases].map(([alias, words]) => `${alias} ${quoted(words)}`).join(' ')})
+  whole=(${[...aliases].map(([alias, words]) => `${alias} ${quoted(words)}`).join(' ')})
   globals=(
 ${specs(globals, '    ')}
   )
   for word in "\${(@)words[2,CURRENT-1]}"; do
     if [[ -n $skip ]]; then skip=''
     elif [[ $word == -* ]]; then [[ " ${globals.flatMap(({ spellings, value }) => (value === undefined ? [] : spellings)).join(' ')} " == *" $word "* ]] && skip=1
-    elif [[ -z $command ]]; then command=\${aliases[$word]:-$word}
+    elif [[ -z $command ]]; then command=\${whole[$word]-$word}
     elif [[ $command != *' '* ]]; then command="$command $word"
     fi
   done
   case $command in
 ${[...flags].flatMap(([words, offers]) => (offers.length === 0 ? [] : [`    ${quoted(words)}) flags=(\n${specs(offers, '      ')}\n    ) ;;`])).join('\n')}
   esac
-  if [[ $command == *' '* ]]; then _arguments -s : $flags $globals '*: : '
-  elif [[ -n $command ]]; then _arguments -s : $flags $globals '1: : ' "2: : _mobius_words $command"
-  else _arguments -s : $globals "1: : _mobius_words ''"
+  if [[ $command == *' '* ]]; then _arguments -s : $flags $globals '*:argument:()'
+  else _arguments -s : $flags $globals "*: : _mobius_words '$command'"
   fi
 }
 

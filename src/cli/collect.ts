@@ -1,0 +1,70 @@
+import { MobiusError } from '../errors.ts';
+import type { Context, OperationCommand } from './command.ts';
+import { warn } from './context.ts';
+import type { Known } from './flags.ts';
+import { argumentValue, inputFromFile, inputFromFlags, type Values } from './input.ts';
+import { argumentsOf, type Invocation, labelOf, refuseMissing } from './invocation.ts';
+import type { Names } from './words.ts';
+
+type Spec = OperationCommand;
+
+/** On a terminal somebody is typing, and what they typed stays in the process table and the shell's history. */
+const warnOfSecrets = ({ io, given }: Invocation): void => {
+  if (!io.stderr.isTTY) return;
+  for (const { flag, value } of given) {
+    const isKey = flag.from === 'global' && flag.name === 'api-key';
+    if (value === undefined || value.startsWith('@') || !(isKey || flag.field?.secret === true)) continue;
+    const instead = isKey ? 'set MOBIUS_API_KEY instead' : 'give @FILE or @- instead';
+    warn(io, `--${flag.name} on the command line can be read by other programs; ${instead}`);
+  }
+};
+
+const fromArguments = async (invocation: Invocation, spec: Spec, { fields }: Known): Promise<Values> => {
+  const { io, given, reader } = invocation;
+  const values: Values = {};
+  for (const [arg, text] of argumentsOf(invocation, spec.args ?? [])) {
+    const field = fields.input.find((one) => one.name === arg.name);
+    if (field === undefined) continue;
+    if (given.some(({ flag }) => flag.field === field)) {
+      throw new MobiusError('usage', `${labelOf(arg)} is given twice: as an argument and as a flag`);
+    }
+    values[field.name] = await argumentValue(labelOf(arg), field, text, { reader, now: io.now() });
+  }
+  return values;
+};
+
+/** The whole input of the call: file, flags and arguments, the later winning, then completed by the command itself. */
+export const collect = async (
+  invocation: Invocation,
+  { spec, known, names, context }: { spec: Spec; known: Known; names: Names; context: Context },
+): Promise<Values> => {
+  const { io, given, reader, words, product, globals } = invocation;
+  const fields = known.fields.input;
+  warnOfSecrets(invocation);
+  const body = fields.filter((field) => field.in === 'body');
+  const typed: Values = {
+    ...(await inputFromFile(given, body, reader)),
+    ...(await inputFromFlags(given, { reader, now: io.now() })),
+    ...(await fromArguments(invocation, spec, known)),
+  };
+  const missingOf = (input: Values, required: readonly string[]): string[] =>
+    required.filter((name) => input[name] === undefined).map((name) => names.get(name) ?? name);
+  const toBeTyped = (spec.args ?? []).filter((arg) => arg.optional !== true).map((arg) => arg.name);
+  const required = fields.filter((field) => field.required).map((field) => field.name);
+  // What the command completes by itself may still be missing here.
+  refuseMissing(missingOf(typed, spec.prepare === undefined ? [...toBeTyped, ...required] : toBeTyped), words);
+  const input: Values = spec.prepare === undefined ? typed : { ...(await spec.prepare(typed as never, context)) };
+  refuseMissing(missingOf(input, required), words);
+  if (input.project === undefined && fields.some((field) => field.name === 'project')) {
+    input.project = product.projectOf(globals);
+  }
+  return input;
+};
+
+/** A PATCH that changes nothing is a mistake: most likely a flag was forgotten. */
+export const refuseNoChange = ({ flags }: Invocation, { fields, operation }: Known, input: Values): void => {
+  const body = fields.input.filter((field) => field.in === 'body');
+  if (operation.method !== 'PATCH' || body.some((field) => input[field.name] !== undefined)) return;
+  const changes = flags.filter((flag) => flag.from === 'input' && flag.hidden !== true).map((flag) => `--${flag.name}`);
+  throw new MobiusError('usage', 'nothing to change', {}, `give at least one of ${changes.join(', ')}`);
+};

@@ -1,0 +1,158 @@
+import type { AnyCommand, Argument, ExtraFlag } from './command.ts';
+import { lineFor } from './find.ts';
+import type { Flag } from './flags.ts';
+import { type GlobalFlag, globalFlags } from './globals.ts';
+import { labelOf } from './invocation.ts';
+import type { Product } from './product.ts';
+
+const width = 80;
+const widestLabel = 28;
+
+/** The text in lines of at most this length. A word that is longer has a line of its own. */
+const wrap = (text: string, length: number): string[] => {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > length) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+};
+
+type Row = readonly [label: string, text: string];
+
+/** Labels on the left, texts on the right; a label that is too wide stands above its text. */
+const table = (rows: readonly Row[]): string => {
+  const fitting = rows.map(([label]) => label.length).filter((length) => length <= widestLabel);
+  const column = 2 + Math.max(0, ...fitting) + 2;
+  const lines = rows.flatMap(([label, text]) => {
+    const wrapped = wrap(text, width - column).map((line) => ' '.repeat(column) + line);
+    const start = `  ${label}`;
+    if (start.length + 2 > column) return [start, ...wrapped];
+    const [first = '', ...others] = wrapped;
+    return [start.padEnd(column) + first.slice(column), ...others];
+  });
+  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+};
+
+const section = (title: string, body: string): string => (body === '' ? '' : `\n${title}:\n${body}`);
+
+const paragraph = (text: string): string => `${wrap(text, width).join('\n')}\n`;
+
+const examples = (lines: readonly string[]): string => section('examples', lines.map((line) => `  ${line}\n`).join(''));
+
+const word = (flag: ExtraFlag): string => (flag.value === undefined ? '' : ` ${flag.value}`);
+
+const flagLabel = (flag: ExtraFlag & { alias?: string }): string => {
+  const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
+  const alias = flag.alias === undefined ? '' : `, --${flag.alias}`;
+  return `${short}--${flag.name}${alias}${word(flag)}`;
+};
+
+const flagText = (flag: Flag): string =>
+  [
+    flag.description,
+    flag.choices === undefined ? '' : `: ${flag.choices.join(', ')}`,
+    flag.required === true ? ' (required)' : '',
+  ].join('');
+
+const argumentText = ({ description, optional }: Argument): string =>
+  optional === true ? `${description} (optional)` : description;
+
+const usage = (words: readonly string[], args: readonly Argument[], flags: readonly Flag[]): string => {
+  const places = args.map((arg) => (arg.optional === true ? `[${labelOf(arg)}]` : labelOf(arg)));
+  const filled = new Set<string>(args.map(({ name }) => name));
+  const required = flags
+    .filter((flag) => flag.required === true && flag.hidden !== true && !filled.has(flag.field?.name ?? ''))
+    .map((flag) => `--${flag.name}${word(flag)}`);
+  const [first = '', ...others] = wrap([lineFor(words), ...places, ...required, '[flags]'].join(' '), width - 9);
+  return [`usage: ${first}`, ...others.map((line) => ' '.repeat(9) + line)].map((line) => `${line}\n`).join('');
+};
+
+export const commandHelp = ({
+  words,
+  summary,
+  command,
+  flags,
+}: {
+  words: readonly string[];
+  summary: string;
+  command: AnyCommand;
+  flags: readonly Flag[];
+}): string => {
+  const { about, args = [], examples: lines } = command.spec;
+  const own = flags.filter((flag) => flag.from !== 'global' && flag.hidden !== true);
+  return [
+    paragraph(`${lineFor(words)}: ${summary}`),
+    `\n${usage(words, args, own)}`,
+    about === undefined ? '' : `\n${paragraph(about)}`,
+    section('arguments', table(args.map((arg): Row => [labelOf(arg), argumentText(arg)]))),
+    section('flags', table(own.map((flag): Row => [flagLabel(flag), flagText(flag)]))),
+    examples(lines),
+    '\nglobal flags, such as -o, -F, -q and --project: mobius --help\n',
+  ].join('');
+};
+
+export const nounHelp = ({ nouns, commands }: Product, noun: string): string => {
+  const { summary = '', alias } = nouns[noun] ?? {};
+  const verbs = Object.entries(commands[noun] ?? {});
+  return [
+    paragraph(`mobius ${noun}: ${summary}`),
+    `\nusage: mobius ${noun} <verb> [arguments] [flags]\n`,
+    alias === undefined ? '' : `       "mobius ${alias}" is the same\n`,
+    section('verbs', table(verbs.map(([verb, entry]): Row => [verb, entry.summary]))),
+    `\neach verb's flags and examples: mobius ${noun} <verb> --help\n`,
+  ].join('');
+};
+
+const groups: readonly Row[] = [
+  ['start', 'start here'],
+  ['access', 'who may do what'],
+  ['secrets', 'secrets and tokens'],
+  ['vault', 'on this machine'],
+  ['more', 'more'],
+];
+
+const globalText = (flag: GlobalFlag): string =>
+  [
+    flag.description,
+    flag.choices === undefined ? '' : `: ${flag.choices.join(', ')}`,
+    flag.variable === undefined ? '' : ` [${flag.variable}]`,
+  ].join('');
+
+const exitCodes =
+  'exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 locked or not set up, 4 not authenticated or not allowed, ' +
+  '5 not found, 6 conflict, 7 unreachable or server fault, 130 interrupted';
+
+const summary = "mobius: API keys, secrets and short-lived tokens, in a sealed vault or on a team's server";
+
+export const rootHelp = ({ nouns, aliases, commands }: Product): string => {
+  const known = Object.entries(nouns).filter(([noun]) => commands[noun] !== undefined);
+  const named = new Set(groups.map(([group]) => group));
+  const inGroup = (group: string): Row[] =>
+    known
+      .filter((entry) => (named.has(entry[1].group) ? entry[1].group : 'more') === group)
+      .map(([noun, entry]) => [noun, entry.summary]);
+  const short = Object.entries(aliases).map(([alias, words]): Row => [alias, lineFor(words)]);
+  return [
+    paragraph(summary),
+    '\nusage: mobius <noun> <verb> [arguments] [flags]\n',
+    ...groups.map(([group, title]) => section(title, table(inGroup(group)))),
+    section('short ways', table(short)),
+    section(
+      'global flags, before or after the noun and the verb',
+      table(globalFlags.map((flag): Row => [flagLabel(flag), globalText(flag)])),
+    ),
+    `\n${paragraph(exitCodes)}`,
+    examples([
+      'mobius quickstart',
+      'mobius principals create worker-prod --role Worker --with-key',
+      'mobius api-keys list -o json',
+      'mobius help api-keys create',
+    ]),
+  ].join('');
+};

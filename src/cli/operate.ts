@@ -1,0 +1,150 @@
+import { MobiusError } from '../errors.ts';
+import type { Call } from '../operations.ts';
+import { collect, refuseNoChange } from './collect.ts';
+import type { Context, OperationCommand } from './command.ts';
+import { createContext } from './context.ts';
+import { type Delivery, openDelivery } from './deliver.ts';
+import { helpFor } from './find.ts';
+import type { Known } from './flags.ts';
+import { handOver } from './handover.ts';
+import { type Values, withoutSecrets } from './input.ts';
+import type { Invocation } from './invocation.ts';
+import { nextPage } from './page.ts';
+import { checkFields, openRenderer, type Renderer, without } from './show.ts';
+import { namesOf, reworded } from './words.ts';
+
+/** An operation command, whichever: what goes in was checked by `validate`, what comes out is what was asked for. */
+type Spec = OperationCommand;
+
+interface Running {
+  invocation: Invocation;
+  spec: Spec;
+  known: Known;
+  context: Context;
+  render: Renderer;
+}
+
+const has = ({ given }: Invocation, name: string): boolean =>
+  given.some(({ flag }) => flag.from === 'shared' && flag.name === name);
+
+const fileOf = ({ given }: Invocation): string | undefined =>
+  given.findLast(({ flag }) => flag.from === 'shared' && flag.name === 'out')?.value;
+
+const expectsOneTime = ({ oneTime }: Spec, input: Values): boolean =>
+  oneTime !== undefined && (oneTime.expected?.(input as never) ?? true);
+
+/** Everything that can be wrong with what is to be shown, told while nothing was done yet. */
+const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known, input: Values): Promise<void> => {
+  const { globals, words } = invocation;
+  const output = spec.show === undefined ? (fields.output?.shown ?? []).map(({ name }) => name) : undefined;
+  await checkFields(globals, spec.shown?.(input as never) ?? output);
+  const file = fileOf(invocation);
+  if (!expectsOneTime(spec, input)) {
+    if (file === undefined) return;
+    throw new MobiusError('usage', 'nothing will be issued that --out could write', {}, `see: ${helpFor(words)}`);
+  }
+  const name = spec.oneTime?.field ?? 'key';
+  if (file !== undefined || globals.fields?.includes(name) !== false) return;
+  const message = `-F leaves out "${name}", which is shown only this once`;
+  throw new MobiusError('usage', message, {}, `add ${name} to -F, or write it to a file with --out`);
+};
+
+const pathOf = (path: string, input: Values): string =>
+  path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(input[name])));
+
+const dryRun = async ({ invocation, known, context }: Running, input: Values): Promise<number> => {
+  const { io, globals } = invocation;
+  const { method, path } = known.operation;
+  const { fields: _, ...whole } = globals;
+  const render = await openRenderer(io, { ...whole, quiet: false });
+  io.stdout.write(render({ value: withoutSecrets(input, known.fields.input) }));
+  context.say(`would send ${method} ${pathOf(path, input)}; nothing was sent`);
+  return 0;
+};
+
+const isConfirmed = async ({ invocation, spec, context }: Running, input: Values): Promise<boolean> => {
+  if (spec.confirm === undefined || has(invocation, 'yes')) return true;
+  const question = spec.confirm(input as never);
+  if (context.prompt.possible) return context.prompt.confirm(question, false);
+  throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
+};
+
+/** Shows what came back, the one-time value first and foremost. */
+const present = async (
+  { invocation, spec, known, context, render }: Running,
+  { input, output, call, delivery }: { input: Values; output: unknown; call?: Call; delivery?: Delivery | undefined },
+): Promise<number> => {
+  const { io } = invocation;
+  const oneTime = call === undefined ? undefined : spec.oneTime?.value(output as never);
+  const shown = spec.show === undefined ? output : spec.show(output as never);
+  const answer = {
+    value: oneTime !== undefined && delivery !== undefined ? without(shown, oneTime) : shown,
+    shape: spec.show === undefined ? known.fields.output : undefined,
+    id: (output as { id?: string } | undefined)?.id,
+    more: (cursor: string) => nextPage(invocation, cursor),
+    ...(oneTime === undefined || delivery !== undefined ? {} : { oneTime }),
+  };
+  const toStdout = (): void => {
+    const text = render(answer);
+    if (text !== '') io.stdout.write(text);
+  };
+  if (call === undefined || spec.oneTime === undefined || oneTime === undefined) toStdout();
+  else await handOver({ text: oneTime, toStdout, delivery }, { oneTime: spec.oneTime, call, output, input });
+  if (spec.done !== undefined) context.say(spec.done(output as never, input as never));
+  if (oneTime !== undefined) {
+    context.say(delivery === undefined ? 'shown only this once: store it now' : `wrote the key to "${delivery.path}"`);
+  }
+  return spec.exit?.(output as never) ?? 0;
+};
+
+const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
+  const { invocation, spec } = running;
+  const { io, globals, product } = invocation;
+  const { call, close } = await product.openTarget(io, globals);
+  let code: number;
+  try {
+    const output = await call(spec.operation, input as never);
+    code = await present(running, { input, output, call, delivery });
+  } catch (error) {
+    // Of two failures the first is the one to tell.
+    await close().catch(() => {});
+    throw error;
+  }
+  await close();
+  return code;
+};
+
+const carryOut = async (running: Running, input: Values): Promise<number> => {
+  const { invocation, spec, known, context } = running;
+  refuseNoChange(invocation, known, input);
+  await invocation.product.validate(spec.operation, input);
+  await checkShown(invocation, spec, known, input);
+  const answer = await spec.offline?.(input as never, context);
+  if (answer !== undefined) return present(running, { input, output: answer });
+  if (has(invocation, 'dry-run')) return dryRun(running, input);
+  if (!(await isConfirmed(running, input))) {
+    context.say('nothing was done');
+    return 1;
+  }
+  const file = fileOf(invocation);
+  const delivery = file === undefined ? undefined : openDelivery(invocation.io, file);
+  try {
+    return await callAndPresent(running, input, delivery);
+  } finally {
+    delivery?.discard();
+  }
+};
+
+/** Runs an operation command from the line to the last byte shown. Gives the exit code. */
+export const operate = async (invocation: Invocation, spec: Spec, known: Known): Promise<number> => {
+  const { io, globals, extra, reader, words } = invocation;
+  const names = namesOf(invocation, spec);
+  try {
+    const context = createContext(io, { globals, flags: extra, reader, help: helpFor(words) });
+    const input = await collect(invocation, { spec, known, names, context });
+    const render = await openRenderer(io, globals);
+    return await carryOut({ invocation, spec, known, context, render }, input);
+  } catch (error) {
+    throw reworded(error, names);
+  }
+};

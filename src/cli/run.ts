@@ -1,0 +1,76 @@
+import type { Io } from '../io.ts';
+import { version } from '../version.ts';
+import type { AnyCommand } from './command.ts';
+import { createReader } from './files.ts';
+import { type Found, find, helpFor, unknownFlag } from './find.ts';
+import { asGlobal, type Flag, flagsOf, type Known } from './flags.ts';
+import { globalsFrom, tellsJson, variablesFrom } from './globals.ts';
+import { commandHelp, nounHelp, rootHelp } from './help.ts';
+import { extraValues } from './input.ts';
+import type { Invocation } from './invocation.ts';
+import { type Given, readLine } from './line.ts';
+import { type CommandEntry, type Product, product as wholeProduct } from './product.ts';
+import { operate } from './operate.ts';
+import { report } from './report.ts';
+import { runLocal } from './local.ts';
+
+type Loaded = Extract<AnyCommand, { kind: 'local' }> | (Extract<AnyCommand, { kind: 'operation' }> & { known: Known });
+
+const asksFor = (name: string, given: readonly Given[]): boolean => given.some(({ flag }) => flag.name === name);
+
+const print = (io: Io, text: string): number => {
+  io.stdout.write(text);
+  return 0;
+};
+
+const load = async (product: Product, entry: CommandEntry): Promise<Loaded> => {
+  const { default: command } = await entry.load();
+  if (command.kind === 'local') return command;
+  const name = command.spec.operation;
+  return { ...command, known: { fields: await product.fields(name), operation: product.operations[name] } };
+};
+
+const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: Found): Promise<number> => {
+  const { words } = found;
+  const command = await load(product, entry);
+  const flags = flagsOf(command, command.kind === 'operation' ? command.known : undefined);
+  const line = readLine(found.rest, flags, { stopAtWord: false, help: helpFor(words) });
+  const given: Given<Flag>[] = [...found.given.map((one) => ({ ...one, flag: asGlobal(one.flag) })), ...line.given];
+  const global = given.filter(({ flag }) => flag.from === 'global');
+  if (found.wantsHelp || asksFor('help', global)) {
+    return print(io, commandHelp({ words, summary: entry.summary, command, flags }));
+  }
+  if (asksFor('version', global)) return print(io, `mobius ${version}\n`);
+  if (line.unknown !== undefined) throw await unknownFlag(line.unknown, flags, words);
+  const invocation: Invocation = {
+    io,
+    product,
+    words,
+    given,
+    operands: line.words,
+    flags,
+    extra: await extraValues(given),
+    globals: await globalsFrom(io, global),
+    reader: createReader(io, variablesFrom(global)),
+  };
+  return command.kind === 'local'
+    ? runLocal(invocation, command.spec)
+    : operate(invocation, command.spec, command.known);
+};
+
+const start = async (io: Io, product: Product): Promise<number> => {
+  const found = await find(product, io.argv);
+  if (found.entry !== undefined) return runCommand(io, product, found.entry, found);
+  if (asksFor('version', found.given)) return print(io, `mobius ${version}\n`);
+  const [noun] = found.words;
+  return print(io, noun === undefined ? rootHelp(product) : nounHelp(product, noun));
+};
+
+/** Does what the line says and gives the exit code. Never rejects: what went wrong was told on stderr. */
+export const run = async (io: Io, product: Product = wholeProduct): Promise<number> => {
+  try {
+    return await start(io, product);
+  } catch (error) {
+    return report(io, error, tellsJson(io));
+  }
+};

@@ -1,0 +1,99 @@
+import type { Call, Input, Name } from '../../src/operations.ts';
+
+/** A good input for every operation, after making what it needs; an operation without one does not compile. */
+export type Examples = { readonly [K in Name]: (owner: Call) => Promise<Input<K>> };
+
+let count = 0;
+const fresh = (stem: string): string => `${stem}-${++count}`;
+
+const principal = async (owner: Call, roleIds: [string, ...string[]] = ['Viewer']): Promise<string> =>
+  (await owner('principals.create', { name: fresh('principal'), role_ids: roleIds })).id;
+
+const role = async (owner: Call): Promise<string> =>
+  (await owner('roles.create', { name: fresh('role'), permissions: ['mobius.project.view'] })).id;
+
+const key = async (owner: Call): Promise<{ id: string; key: string }> =>
+  owner('api-keys.create', { name: fresh('key'), principal_id: await principal(owner) });
+
+const project = async (owner: Call, archived: boolean): Promise<string> => {
+  const { id } = await owner('projects.create', { name: fresh('project') });
+  if (archived) await owner('projects.archive', { id });
+  return id;
+};
+
+const rich = { description: 'what it is for\nin two lines', tags: { env: 'production', 'a:b': '', 'team x': 'c:d' } };
+
+export const examples: Examples = {
+  'auth.whoami': async () => ({}),
+
+  'projects.create': async () => ({ name: fresh('Project'), description: rich.description }),
+  'projects.get': async () => ({ id: 'default' }),
+  'projects.list': async () => ({ include_archived: true }),
+  'projects.update': async () => ({ id: 'default', name: fresh('Another name'), description: rich.description }),
+  'projects.archive': async (owner) => ({ id: await project(owner, false) }),
+  'projects.restore': async (owner) => ({ id: await project(owner, true) }),
+  'projects.delete': async (owner) => ({ id: await project(owner, true) }),
+
+  'principals.create': async (owner) => ({
+    name: fresh('principal'),
+    ...rich,
+    owner_id: await principal(owner),
+    metadata: { nested: { list: [1, 'two', null, true] }, 'ключ': '値' },
+    role_ids: ['viewer'],
+  }),
+  'principals.get': async (owner) => ({ id: await principal(owner) }),
+  'principals.list': async (owner) => {
+    await principal(owner);
+    return { kind: 'service', include_disabled: true, limit: 200 };
+  },
+  'principals.update': async (owner) => ({
+    id: await principal(owner),
+    ...rich,
+    state: 'disabled',
+    owner_id: await principal(owner),
+    metadata: {},
+    role_ids: [],
+  }),
+  'principals.delete': async (owner) => ({ id: await principal(owner) }),
+
+  'roles.create': async () => ({ name: fresh('role'), permissions: ['mobius.project.view'], ...rich }),
+  'roles.get': async (owner) => ({ id: await role(owner) }),
+  'roles.list': async (owner) => {
+    await role(owner);
+    return { limit: 3 };
+  },
+  'roles.update': async (owner) => ({ id: await role(owner), permissions: ['mobius.secrets.view'], ...rich }),
+  'roles.delete': async (owner) => ({ id: await role(owner) }),
+  'roles.create-assignment': async (owner) => ({ principal_id: await principal(owner), role_id: await role(owner) }),
+  'roles.list-assignments': async (owner) => ({ principal_id: await principal(owner), role_id: 'Viewer' }),
+  'roles.delete-assignment': async (owner) => {
+    const { id } = await owner('roles.create-assignment', {
+      principal_id: await principal(owner),
+      role_id: await role(owner),
+    });
+    return { id };
+  },
+
+  'permissions.list': async () => ({}),
+  'permissions.check': async (owner) => ({ principal_id: await principal(owner), permission: 'mobius.secrets.view' }),
+
+  'api-keys.create': async (owner) => ({
+    name: fresh('key'),
+    principal_id: await principal(owner),
+    expires_at: '2027-01-01T00:00:00.5+02:00',
+    tags: rich.tags,
+    prefix: 'acme_',
+  }),
+  'api-keys.get': async (owner) => ({ id: (await key(owner)).id }),
+  'api-keys.list': async (owner) => {
+    await key(owner);
+    return { limit: 2, state: 'active' };
+  },
+  'api-keys.update': async (owner) => ({ id: (await key(owner)).id, tags: rich.tags, state: 'disabled' }),
+  'api-keys.revoke': async (owner) => ({ id: (await key(owner)).id }),
+  'api-keys.verify': async (owner) => ({
+    key: (await key(owner)).key,
+    permission: 'mobius.project.view',
+    ip: '203.0.113.7',
+  }),
+};

@@ -1,0 +1,94 @@
+import { isBuiltin } from 'node:module';
+import { posix } from 'node:path';
+import { type File, type Import, importsOf } from './source.ts';
+
+interface Layer {
+  /** Files by their path below src; a folder ends in a slash. The first layer that has a file is its own. */
+  files: readonly string[];
+  /** What its files may import besides each other and what everyone may. */
+  may: readonly string[];
+  /** Only by `import()`: it must not be loaded with the file. */
+  lazily?: readonly string[];
+  /** Only as types. */
+  types?: readonly string[];
+  /** Exceptions from `may` and from each other. */
+  never?: readonly string[];
+}
+
+const everyone = ['errors', 'operations', 'io', 'generated/'];
+const engines = ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/migrate', 'store/migrations'];
+const anything = ['']; // A prefix of every path.
+
+/** Who may import whom. What is in no layer may not be there. */
+const layers: readonly Layer[] = [
+  { files: ['generated/', 'tools/'], may: anything },
+  { files: ['errors', 'io', 'version', 'uuid', 'formats', 'operations'], may: [] },
+  { files: ['validate'], may: ['formats'] },
+  { files: ['crypto'], may: [] },
+  { files: ['main'], may: ['cli/run', 'version', 'uuid'] },
+  { files: ['cli/profiles'], may: ['cli/', 'core/key-format'], lazily: ['calls/'], types: ['vault/open'] },
+  { files: ['cli/'], may: ['commands/index', 'formats'], lazily: ['commands/', 'validate', 'version'] },
+  {
+    files: ['commands/'],
+    may: ['cli/command', 'cli/not-built', 'cli/profiles', 'cli/shell', 'core/key-format'],
+    lazily: ['cli/suggest', 'calls/local', 'use/', 'vault/'],
+  },
+  { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto'] },
+  { files: ['calls/'], may: ['dialects/', 'crypto'] },
+  { files: ['server/'], may: ['core/', 'dialects/', 'validate'] },
+  { files: ['dialects/'], may: ['formats'] },
+  { files: ['use/'], may: [] },
+  { files: ['core/'], may: ['store/', 'validate', 'formats'], never: engines },
+  { files: ['vault/'], may: ['store/', 'crypto', 'core/ids', 'core/key-format'] },
+  { files: ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/migrate'], may: ['store/'] },
+  { files: ['store/'], may: [], never: engines },
+];
+
+/** Packages and parts of Node that only these files may import. */
+const owned: readonly [RegExp, readonly string[]][] = [
+  [/^better-sqlite3$/, ['store/sqlite']],
+  [/^pg\b/, ['store/postgres']],
+  [/^(libsodium|sodium-)|^node:crypto$/, ['crypto']],
+  [/^node:(process|console)$/, ['main']],
+];
+
+const covers = (entries: readonly string[], path: string): boolean =>
+  entries.some((entry) => entry === path || entry === '' || (entry.endsWith('/') && path.startsWith(entry)));
+
+const nameOf = (path: string): string => path.replace(/^src\//, '').replace(/\.[jt]s$/, '');
+
+const inLayer = (name: string): Layer | undefined => layers.find(({ files }) => covers(files, name));
+
+const allows = (layer: Layer, target: string, { lazy, typeOnly }: Import): boolean => {
+  if (covers(layer.never ?? [], target)) return false;
+  const own = layer.files.filter((entry) => entry.endsWith('/'));
+  if (covers([...everyone, ...own, ...layer.may], target)) return true;
+  return (lazy && covers(layer.lazily ?? [], target)) || (typeOnly && covers(layer.types ?? [], target));
+};
+
+const objection = (file: File, layer: Layer, found: Import): string | undefined => {
+  const { specifier } = found;
+  const name = nameOf(file.path);
+  if (specifier.startsWith('.')) {
+    const path = posix.join(posix.dirname(file.path), specifier);
+    if (!path.startsWith('src/')) return 'it is outside of src';
+    return allows(layer, nameOf(path), found) ? undefined : 'its layer may not';
+  }
+  if (layer.may === anything) return undefined;
+  if (isBuiltin(specifier) && !specifier.startsWith('node:')) return 'it is written without node:';
+  if (name.startsWith('core/')) return 'the core does no I/O and needs no package';
+  const [, owners = [name]] = owned.find(([what]) => what.test(specifier)) ?? [];
+  return owners.includes(name) ? undefined : `only ${owners.join(', ')} may`;
+};
+
+const problemsOf = (file: File): string[] => {
+  const layer = inLayer(nameOf(file.path));
+  if (layer === undefined) return [`${file.path} is in no layer`];
+  return importsOf(file).flatMap((found) => {
+    const why = objection(file, layer, found);
+    return why === undefined ? [] : [`${file.path} imports "${found.specifier}": ${why}`];
+  });
+};
+
+export const importsKeepTheirLayer = (files: readonly File[]): string[] =>
+  files.filter(({ path }) => /^src\/.*\.ts$/.test(path)).flatMap(problemsOf);
