@@ -1,12 +1,14 @@
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { isatty } from 'node:tty';
 import { getSystemErrorMap } from 'node:util';
 import { type Io, type Sink, SinkError } from './io.ts';
 import { uuidSource } from './uuid.ts';
 import { version } from './version.ts';
 
-const waiter = new Int32Array(new SharedArrayBuffer(4));
+const wait = (milliseconds: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+};
 
 /** A descriptor that somebody else made non-blocking takes only what fits: wait, and go on where it stopped. */
 const writeAll = (descriptor: number, text: string): void => {
@@ -17,18 +19,33 @@ const writeAll = (descriptor: number, text: string): void => {
       written += writeSync(descriptor, bytes, written);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      Atomics.wait(waiter, 0, 0, 5);
+      wait(5);
     }
   }
 };
 
+const isDevice = (descriptor: number): boolean => {
+  try {
+    return fstatSync(descriptor).isCharacterDevice();
+  } catch {
+    return false;
+  }
+};
+
+/** `node:tty` brings the network along, a tenth of our start: a pipe or a file is told from a terminal without it. */
+const isTerminal = (descriptor: 0 | 1 | 2): boolean =>
+  isDevice(descriptor) && (createRequire(import.meta.url)('node:tty') as typeof import('node:tty')).isatty(descriptor);
+
 const sink = (descriptor: 1 | 2): Sink => {
-  const isTTY = isatty(descriptor);
-  const stream = (): NodeJS.WriteStream => (descriptor === 1 ? process.stdout : process.stderr);
+  let isTTY: boolean | undefined;
   return {
-    isTTY,
+    get isTTY() {
+      isTTY ??= isTerminal(descriptor);
+      return isTTY;
+    },
     get columns() {
-      return isTTY ? (stream().columns ?? 80) : Number.POSITIVE_INFINITY;
+      if (!this.isTTY) return Number.POSITIVE_INFINITY;
+      return (descriptor === 1 ? process.stdout : process.stderr).columns || 80;
     },
     write: (text) => {
       try {
@@ -75,7 +92,6 @@ const interruptions = (): Io['onInterrupt'] => {
 };
 
 const createIo = (): Io => {
-  const stdin = isatty(0);
   const stderr = sink(2);
   let input: Promise<Uint8Array> | undefined;
   return {
@@ -89,7 +105,9 @@ const createIo = (): Io => {
     },
     platform: process.platform,
     stdin: {
-      isTTY: stdin,
+      get isTTY() {
+        return isTerminal(0);
+      },
       read: () => {
         input ??= readStdin();
         return input;
@@ -98,7 +116,7 @@ const createIo = (): Io => {
     stdout: sink(1),
     stderr,
     get terminal() {
-      return stdin && stderr.isTTY ? { input: process.stdin, output: process.stderr } : undefined;
+      return isTerminal(0) && stderr.isTTY ? { input: process.stdin, output: process.stderr } : undefined;
     },
     now: Date.now,
     newUuid: uuidSource(Date.now, (bytes) => crypto.getRandomValues(bytes)),

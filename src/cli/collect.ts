@@ -10,10 +10,10 @@ type Spec = OperationCommand;
 
 /** On a terminal somebody is typing, and what they typed stays in the process table and the shell's history. */
 const warnOfSecrets = ({ io, given }: Invocation): void => {
-  if (!io.stderr.isTTY) return;
   for (const { flag, value } of given) {
     const isKey = flag.from === 'global' && flag.name === 'api-key';
     if (value === undefined || value.startsWith('@') || !(isKey || flag.field?.secret === true)) continue;
+    if (!io.stderr.isTTY) return;
     const instead = isKey ? 'set MOBIUS_API_KEY instead' : 'give @FILE or @- instead';
     warn(io, `--${flag.name} on the command line can be read by other programs; ${instead}`);
   }

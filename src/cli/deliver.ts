@@ -30,6 +30,9 @@ export interface Delivery {
 /** A block of the disk: a file that has one already needs no more room for a key. */
 const reserved = 4096;
 
+/** Where stdout leads to a file, these are links to it: that file would be replaced, with all that is in it. */
+const isStream = (path: string): boolean => /^\/(dev\/(fd\/|std(in|out|err)$)|proc\/)/.test(path);
+
 const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 const refusal = (path: string, why: string): MobiusError =>
@@ -39,6 +42,7 @@ const refusal = (path: string, why: string): MobiusError =>
 const targetOf = (io: Io, path: string): string => {
   if (path === '') throw new MobiusError('usage', '--out needs the name of a file');
   const asked = resolve(io.cwd, path);
+  if (isStream(asked)) throw refusal(path, 'it is no ordinary file');
   const found = statOf(asked);
   if (found === undefined) {
     const folder = statOf(dirname(asked)) === undefined ? undefined : realpathSync(dirname(asked));

@@ -50,8 +50,7 @@ const decode = (bytes: Uint8Array, path: string): string => {
 };
 
 export const createReader = (io: Io, variables: ReadonlyMap<string, string>): Reader => {
-  const file = async (path: string): Promise<string> =>
-    substitute(decode(await readBytes(io, path), path), variables);
+  const file = async (path: string): Promise<string> => substitute(decode(await readBytes(io, path), path), variables);
   return { file, text: async (value) => (value.startsWith('@') ? file(value.slice(1)) : value) };
 };
 
@@ -75,7 +74,7 @@ export const parseJson = (text: string, said: string): unknown => {
 };
 
 const parseYaml = async (text: string, said: string): Promise<unknown> => {
-  const { parseDocument } = await import('yaml');
+  const { parseDocument } = await import('./yaml.ts');
   const document = parseDocument(text, { prettyErrors: true });
   const [error] = document.errors;
   if (error === undefined) {

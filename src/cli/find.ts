@@ -24,7 +24,7 @@ export const helpFor = (words: readonly string[]): string => `${lineFor(words)} 
 /** The error for a flag that isn't known where it stands. */
 export const unknownFlag = async (
   typed: string,
-  flags: readonly { name: string; short?: string; value?: string }[],
+  flags: readonly { name: string }[],
   words: readonly string[],
 ): Promise<MobiusError> => {
   const [name = typed] = typed.split('=', 1);
@@ -33,7 +33,12 @@ export const unknownFlag = async (
   const long = flags.map((flag) => `--${flag.name}`);
   const near = name.startsWith('--') ? await nearest(name, long) : undefined;
   const all = `see its flags: ${helpFor(words)}`;
-  return new MobiusError('usage', `unknown flag ${name}`, {}, near === undefined ? all : `did you mean ${near}? ${all}`);
+  return new MobiusError(
+    'usage',
+    `unknown flag ${name}`,
+    {},
+    near === undefined ? all : `did you mean ${near}? ${all}`,
+  );
 };
 
 const unknownCommand = async (
@@ -43,7 +48,8 @@ const unknownCommand = async (
 ): Promise<MobiusError> => {
   const near = await nearest(typed, known);
   const message = `unknown command "${[...words, typed].join(' ')}"`;
-  const hint = near === undefined ? `see which there are: ${helpFor(words)}` : `did you mean: ${lineFor([...words, near])}`;
+  const hint =
+    near === undefined ? `see which there are: ${helpFor(words)}` : `did you mean: ${lineFor([...words, near])}`;
   return new MobiusError('usage', message, {}, hint);
 };
 
@@ -75,7 +81,8 @@ export const find = async (product: Product, argv: readonly string[]): Promise<F
   const itself = verbs[''];
   if (itself !== undefined) return { words: [noun], entry: itself, rest: after, given: start.given, wantsHelp };
 
-  const next = alias === undefined ? await readGlobals(after, [noun]) : { given: [], words: [...alias.slice(1), ...after] };
+  const next =
+    alias === undefined ? await readGlobals(after, [noun]) : { given: [], words: [...alias.slice(1), ...after] };
   const given = [...start.given, ...next.given];
   const [verb, ...rest] = next.words;
   if (verb === undefined) return { words: [noun], rest: [], given, wantsHelp };

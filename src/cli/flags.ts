@@ -33,8 +33,8 @@ const words: Record<Field['kind'], string> = {
 };
 
 const remarks: Partial<Record<Field['kind'], string>> = {
-  strings: 'repeatable, or with commas between; an empty text clears',
-  tags: 'repeatable; an empty text clears',
+  strings: 'repeatable, or with commas between',
+  tags: 'repeatable',
   json: 'JSON text, @FILE or @-',
   time: 'RFC 3339, or a duration from now such as 90d',
 };
@@ -46,17 +46,20 @@ const wordOf = (field: Field): string => {
   return field.kind === 'string' && telling.includes(last) ? last.toUpperCase() : words[field.kind];
 };
 
-const describe = (field: Field): string => {
-  const remark = field.name === 'tag' ? 'repeatable' : remarks[field.kind];
-  return remark === undefined ? field.description : `${field.description} (${remark})`;
+const describe = ({ kind, description }: Field, { method }: Operation): string => {
+  const remark = remarks[kind];
+  if (remark === undefined) return description;
+  const clears = method === 'PATCH' && (kind === 'strings' || kind === 'tags') ? '; an empty text clears' : '';
+  return `${description} (${remark}${clears})`;
 };
 
 const kebab = (name: string): string => name.replaceAll('_', '-');
 
 const nameOf = (field: Field): string => (field.kind === 'tags' && field.name === 'tags' ? 'tag' : kebab(field.name));
 
-const inputFlags = (field: Field, naming: FlagNaming = {}): Flag[] => {
-  const flag: Flag = { name: naming.name ?? nameOf(field), from: 'input', field, description: describe(field) };
+const inputFlags = (field: Field, operation: Operation, naming: FlagNaming = {}): Flag[] => {
+  const description = describe(field, operation);
+  const flag: Flag = { name: naming.name ?? nameOf(field), from: 'input', field, description };
   if (field.required) flag.required = true;
   if (field.enum !== undefined) flag.choices = field.enum;
   if (naming.short !== undefined) flag.short = naming.short;
@@ -72,7 +75,12 @@ const sharedFlags = (command: AnyCommand, { fields, operation }: Known): Flag[] 
   const { oneTime, confirm } = command.spec;
   const shared: ExtraFlag[] = [];
   if (fields.input.some((field) => field.in === 'body')) {
-    shared.push({ name: 'file', short: 'f', value: 'PATH', description: 'the whole input as JSON or YAML; - is stdin' });
+    shared.push({
+      name: 'file',
+      short: 'f',
+      value: 'PATH',
+      description: 'the whole input as JSON or YAML; - is stdin',
+    });
   }
   if (oneTime !== undefined) {
     const description = 'write the one-time value to this file (mode 0600); an existing file is replaced whole';
@@ -110,7 +118,7 @@ export const flagsOf = (command: AnyCommand, known?: Known): readonly Flag[] => 
     for (const field of known.fields.input) {
       const naming = (flags as Readonly<Record<string, FlagNaming | undefined>>)[field.name];
       if (field.name === 'project' || argumentsOnly.has(field.name) || naming?.hidden === true) continue;
-      own.push(...inputFlags(field, naming));
+      own.push(...inputFlags(field, known.operation, naming));
     }
   }
   const extra = (command.spec.extra ?? []).map((flag): Flag => ({ ...flag, from: 'extra' }));

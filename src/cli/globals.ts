@@ -35,7 +35,7 @@ export const globalFlags: readonly GlobalFlag[] = [
     name: 'var',
     value: 'KEY=VALUE',
     repeatable: true,
-    description: 'replace ${KEY} and $KEY in what is read from files and stdin',
+    description: 'fill in $KEY, in braces or without, in what files and stdin hold',
   },
   { name: 'no-input', description: 'never ask; fail with the line to run instead' },
   { name: 'no-color', variable: 'NO_COLOR', description: 'no colours' },
@@ -44,7 +44,11 @@ export const globalFlags: readonly GlobalFlag[] = [
   { name: 'version', description: 'print the version' },
 ];
 
-const valueOf = (name: string, given: readonly Given[], env: Io['env']): { value: string; said: string } | undefined => {
+const settingOf = (
+  name: string,
+  given: readonly Given[],
+  env: Io['env'],
+): { value: string; said: string } | undefined => {
   const last = given.findLast(({ flag }) => flag.name === name);
   if (last?.value !== undefined) return { value: last.value, said: `--${name}` };
   const variable = globalFlags.find((flag) => flag.name === name)?.variable;
@@ -58,7 +62,7 @@ const choose = async <C extends string>(
   given: readonly Given[],
   env: Io['env'],
 ): Promise<C | undefined> => {
-  const found = valueOf(name, given, env);
+  const found = settingOf(name, given, env);
   if (found === undefined) return undefined;
   if (!(choices as readonly string[]).includes(found.value)) throw await oneOf(found.said, found.value, choices);
   return found.value as C;
@@ -82,7 +86,7 @@ const wantsColor = ({ env, stdout }: Io, isSet: (name: string) => boolean): bool
 /** Global flags and the variables that stand in for them, merged. */
 export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Globals> => {
   const isSet = (name: string): boolean => given.some(({ flag }) => flag.name === name);
-  const text = (name: string): string | undefined => valueOf(name, given, io.env)?.value;
+  const text = (name: string): string | undefined => settingOf(name, given, io.env)?.value;
   const chosen = (await choose('output', modes, given, io.env)) ?? 'auto';
   const fields = text('fields');
   const globals: Globals = {

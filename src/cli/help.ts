@@ -43,7 +43,18 @@ const section = (title: string, body: string): string => (body === '' ? '' : `\n
 
 const paragraph = (text: string): string => `${wrap(text, width).join('\n')}\n`;
 
-const examples = (lines: readonly string[]): string => section('examples', lines.map((line) => `  ${line}\n`).join(''));
+/** Long lines go on in the next one, as a shell takes them when they are pasted. */
+const example = (line: string): string => {
+  const lines: string[] = [];
+  for (const part of line.split(/ (?=--|\| )/)) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + part.length + 1 > width - 6) lines.push(part);
+    else lines[lines.length - 1] = `${last} ${part}`;
+  }
+  return `  ${lines.join(' \\\n      ')}\n`;
+};
+
+const examples = (lines: readonly string[]): string => section('examples', lines.map(example).join(''));
 
 const word = (flag: ExtraFlag): string => (flag.value === undefined ? '' : ` ${flag.value}`);
 
@@ -53,18 +64,19 @@ const flagLabel = (flag: ExtraFlag & { alias?: string }): string => {
   return `${short}--${flag.name}${alias}${word(flag)}`;
 };
 
-const flagText = (flag: Flag): string =>
-  [
-    flag.description,
-    flag.choices === undefined ? '' : `: ${flag.choices.join(', ')}`,
-    flag.required === true ? ' (required)' : '',
-  ].join('');
+const flagText = (flag: Flag, args: readonly Argument[]): string => {
+  const same = args.find(({ name }) => name === flag.field?.name);
+  if (same !== undefined) return `the same as ${labelOf(same)}`;
+  const choices = flag.choices === undefined ? '' : `: ${flag.choices.join(', ')}`;
+  return flag.description + choices + (flag.required === true ? ' (required)' : '');
+};
 
-const argumentText = ({ description, optional }: Argument): string =>
-  optional === true ? `${description} (optional)` : description;
+/** An argument that may be left out because a flag can say the same is needed all the same. */
+const isNeeded = ({ name, optional }: Argument, flags: readonly Flag[]): boolean =>
+  optional !== true || flags.some((flag) => flag.field?.name === name && flag.required === true);
 
 const usage = (words: readonly string[], args: readonly Argument[], flags: readonly Flag[]): string => {
-  const places = args.map((arg) => (arg.optional === true ? `[${labelOf(arg)}]` : labelOf(arg)));
+  const places = args.map((arg) => (isNeeded(arg, flags) ? labelOf(arg) : `[${labelOf(arg)}]`));
   const filled = new Set<string>(args.map(({ name }) => name));
   const required = flags
     .filter((flag) => flag.required === true && flag.hidden !== true && !filled.has(flag.field?.name ?? ''))
@@ -90,8 +102,8 @@ export const commandHelp = ({
     paragraph(`${lineFor(words)}: ${summary}`),
     `\n${usage(words, args, own)}`,
     about === undefined ? '' : `\n${paragraph(about)}`,
-    section('arguments', table(args.map((arg): Row => [labelOf(arg), argumentText(arg)]))),
-    section('flags', table(own.map((flag): Row => [flagLabel(flag), flagText(flag)]))),
+    section('arguments', table(args.map((arg): Row => [labelOf(arg), arg.description]))),
+    section('flags', table(own.map((flag): Row => [flagLabel(flag), flagText(flag, args)]))),
     examples(lines),
     '\nglobal flags, such as -o, -F, -q and --project: mobius --help\n',
   ].join('');

@@ -49,7 +49,8 @@ const convert = async (said: string, field: Field, values: readonly string[], so
   if (field.kind === 'integer') return integer(said, last);
   if (field.kind === 'time') return time(said, last, source.now);
   if (field.kind === 'tags') return tags(said, values);
-  if (field.kind === 'json') return parseJson(await source.reader.text(last), last.startsWith('@') ? `"${last}"` : said);
+  if (field.kind === 'json')
+    return parseJson(await source.reader.text(last), last.startsWith('@') ? `"${last}"` : said);
   const texts = field.kind === 'strings' ? list(values) : [last];
   for (const text of texts) {
     if (field.enum !== undefined && !field.enum.includes(text)) throw await oneOf(said, text, field.enum);
@@ -74,13 +75,19 @@ export const inputFromFlags = async (given: readonly Given<Flag>[], source: Sour
     if (last === undefined) continue;
     const texts = those.flatMap(({ value }) => (value === undefined ? [] : [value]));
     input[field.name] =
-      field.kind === 'boolean' ? last.flag.negates !== true : await convert(`--${last.flag.name}`, field, texts, source);
+      field.kind === 'boolean'
+        ? last.flag.negates !== true
+        : await convert(`--${last.flag.name}`, field, texts, source);
   }
   return input;
 };
 
 /** The body that `--file` holds; nothing where it isn't given. */
-export const inputFromFile = async (given: readonly Given<Flag>[], body: readonly Field[], reader: Reader): Promise<Values> => {
+export const inputFromFile = async (
+  given: readonly Given<Flag>[],
+  body: readonly Field[],
+  reader: Reader,
+): Promise<Values> => {
   const file = given.findLast(({ flag }) => flag.from === 'shared' && flag.name === 'file');
   if (file?.value === undefined) return {};
   return readBody(

@@ -39,10 +39,10 @@ export const argumentsOf = (
 };
 
 /** All that is missing, told at once. */
-export const refuseMissing = (missing: readonly string[], words: readonly string[]): void => {
+export const refuseMissing = (names: readonly string[], words: readonly string[]): void => {
+  const missing = [...new Set(names)];
   if (missing.length === 0) return;
   const said = missing.length === 1 ? missing[0] : `${missing.slice(0, -1).join(', ')} and ${missing.at(-1)}`;
   const verb = missing.length === 1 ? 'is' : 'are';
   throw new MobiusError('usage', `${said} ${verb} required`, {}, `see: ${helpFor(words)}`);
 };
-

@@ -9,10 +9,7 @@ export const runLocal = async (invocation: Invocation, spec: LocalCommand): Prom
   const { io, words, globals, extra, reader } = invocation;
   const args = spec.args ?? [];
   const typed = argumentsOf(invocation, args);
-  refuseMissing(
-    args.filter((arg) => arg.optional !== true && !typed.has(arg)).map(labelOf),
-    words,
-  );
+  refuseMissing(args.filter((arg) => arg.optional !== true && !typed.has(arg)).map(labelOf), words);
   await checkFields(globals, undefined);
   const render = await openRenderer(io, globals);
   const code = await spec.run({

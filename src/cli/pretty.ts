@@ -1,5 +1,5 @@
 import type { Shown } from './command.ts';
-import { type Answer, isItem, isScalar, type Item, itemsOf, plainText, shownOf, without } from './show.ts';
+import { type Answer, type Item, isItem, isScalar, itemsOf, plainText, shownOf, without } from './show.ts';
 import { relative } from './times.ts';
 import { visible } from './visible.ts';
 
@@ -53,7 +53,8 @@ const listCell = (value: unknown, { name, kind }: Shown, { now, paint }: View): 
 /** The columns of a list: those that say most first, and none that is empty all the way down. */
 const columnsOf = (answer: Answer, items: readonly Item[], fields: readonly string[] | undefined): Shown[] => {
   const shown = shownOf(answer, items);
-  if (fields !== undefined) return fields.map((name) => shown.find((one) => one.name === name) ?? { name, kind: 'object' });
+  if (fields !== undefined)
+    return fields.map((name) => shown.find((one) => one.name === name) ?? { name, kind: 'object' });
   const filled = shown.filter((one) => isScalar(one) && items.some((item) => (item[one.name] ?? '') !== ''));
   const first = leading.flatMap((name) => filled.filter((one) => one.name === name));
   return [...first, ...filled.filter((one) => !first.includes(one))].slice(0, most);

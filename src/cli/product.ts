@@ -4,7 +4,6 @@ import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
-import { validate } from '../validate.ts';
 import type { AnyCommand, Fields, Globals } from './command.ts';
 import { openTarget, projectOf, type Target } from './profiles.ts';
 
@@ -36,7 +35,7 @@ export const product: Product = {
     const [noun] = name.split('.') as [Noun];
     return (await fieldsOf[noun]()).fields[name] ?? { input: [] };
   },
-  validate,
+  validate: async (name, input) => (await import('../validate.ts')).validate(name, input),
   openTarget,
   projectOf,
 };

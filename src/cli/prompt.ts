@@ -14,7 +14,9 @@ export const createPrompt = (io: Io, globals: Pick<Globals, 'input'>, help: stri
     return { ask: await import('./ask.ts'), context: terminal, message: visible(question) };
   };
   return {
-    possible: io.terminal !== undefined && globals.input,
+    get possible() {
+      return globals.input && io.terminal !== undefined;
+    },
     confirm: async (question, fallback) => {
       const { ask, context, message } = await open(question);
       return ask.confirm({ message, default: fallback }, context);

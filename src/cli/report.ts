@@ -13,7 +13,8 @@ export const asJson = (value: unknown): string => `${quotedControls(JSON.stringi
 
 const asMobiusError = (error: unknown): MobiusError => {
   if (error instanceof MobiusError) return error;
-  if (error instanceof SinkError) return new MobiusError('internal', `could not write to standard output: ${error.message}`);
+  if (error instanceof SinkError)
+    return new MobiusError('internal', `could not write to standard output: ${error.message}`);
   const message = error instanceof Error ? error.message : String(error);
   return new MobiusError('internal', `internal error: ${message}`, {}, 'set MOBIUS_DEBUG=1 to see where it comes from');
 };

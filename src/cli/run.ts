@@ -1,5 +1,5 @@
+import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import { version } from '../version.ts';
 import type { AnyCommand } from './command.ts';
 import { createReader } from './files.ts';
 import { type Found, find, helpFor, unknownFlag } from './find.ts';
@@ -9,10 +9,10 @@ import { commandHelp, nounHelp, rootHelp } from './help.ts';
 import { extraValues } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { type Given, readLine } from './line.ts';
-import { type CommandEntry, type Product, product as wholeProduct } from './product.ts';
-import { operate } from './operate.ts';
-import { report } from './report.ts';
 import { runLocal } from './local.ts';
+import { operate } from './operate.ts';
+import { type CommandEntry, type Product, product as wholeProduct } from './product.ts';
+import { report } from './report.ts';
 
 type Loaded = Extract<AnyCommand, { kind: 'local' }> | (Extract<AnyCommand, { kind: 'operation' }> & { known: Known });
 
@@ -21,6 +21,11 @@ const asksFor = (name: string, given: readonly Given[]): boolean => given.some((
 const print = (io: Io, text: string): number => {
   io.stdout.write(text);
   return 0;
+};
+
+const printVersion = async (io: Io): Promise<number> => {
+  const { version } = await import('../version.ts');
+  return print(io, `mobius ${version}\n`);
 };
 
 const load = async (product: Product, entry: CommandEntry): Promise<Loaded> => {
@@ -40,7 +45,7 @@ const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: 
   if (found.wantsHelp || asksFor('help', global)) {
     return print(io, commandHelp({ words, summary: entry.summary, command, flags }));
   }
-  if (asksFor('version', global)) return print(io, `mobius ${version}\n`);
+  if (asksFor('version', global)) return printVersion(io);
   if (line.unknown !== undefined) throw await unknownFlag(line.unknown, flags, words);
   const invocation: Invocation = {
     io,
@@ -58,10 +63,25 @@ const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: 
     : operate(invocation, command.spec, command.known);
 };
 
+/** Whoever typed something wrong is told at least where to read how it is right. */
+const withHint = (error: unknown, words: readonly string[]): unknown => {
+  if (!(error instanceof MobiusError) || error.hint !== undefined) return error;
+  const { code, message, details } = error;
+  return code === 'usage' || code === 'invalid_input'
+    ? new MobiusError(code, message, details, `see: ${helpFor(words)}`)
+    : error;
+};
+
 const start = async (io: Io, product: Product): Promise<number> => {
   const found = await find(product, io.argv);
-  if (found.entry !== undefined) return runCommand(io, product, found.entry, found);
-  if (asksFor('version', found.given)) return print(io, `mobius ${version}\n`);
+  if (found.entry !== undefined) {
+    try {
+      return await runCommand(io, product, found.entry, found);
+    } catch (error) {
+      throw withHint(error, found.words);
+    }
+  }
+  if (asksFor('version', found.given)) return printVersion(io);
   const [noun] = found.words;
   return print(io, noun === undefined ? rootHelp(product) : nounHelp(product, noun));
 };

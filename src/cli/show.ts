@@ -77,7 +77,11 @@ const asText = (answer: Answer, fields: readonly string[] | undefined): string =
   const { value } = answer;
   const items = itemsOf(answer);
   if (items !== undefined) {
-    const names = fields ?? shownOf(answer, items).filter(isScalar).map(({ name }) => name);
+    const names =
+      fields ??
+      shownOf(answer, items)
+        .filter(isScalar)
+        .map(({ name }) => name);
     return items.map((item) => row(item, names)).join('');
   }
   if (!isItem(value)) return `${cell(plainText(value))}\n`;
@@ -88,8 +92,7 @@ const asText = (answer: Answer, fields: readonly string[] | undefined): string =
     .join('');
 };
 
-const idOf = (item: unknown): string | undefined =>
-  isItem(item) && typeof item.id === 'string' ? item.id : undefined;
+const idOf = (item: unknown): string | undefined => (isItem(item) && typeof item.id === 'string' ? item.id : undefined);
 
 const asIds = (answer: Answer): string => {
   if (answer.oneTime !== undefined) return `${answer.oneTime}\n`;
@@ -112,7 +115,7 @@ const openMode = async (io: Io, { output, color, fields }: Globals): Promise<Ren
   if (output === 'json') return (answer) => `${quotedControls(JSON.stringify(chosen(answer), undefined, 2))}\n`;
   if (output === 'text') return (answer) => asText(answer, fields);
   if (output === 'yaml') {
-    const { stringify } = await import('yaml');
+    const { stringify } = await import('./yaml.ts');
     return (answer) => quotedControls(stringify(chosen(answer), { lineWidth: 0, aliasDuplicateObjects: false }));
   }
   const { default: width } = await import('string-width');

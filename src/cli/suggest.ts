@@ -8,7 +8,9 @@ export const nearest = async (word: string, known: readonly string[]): Promise<s
     .map((name) => ({ name, far: distance(lower, name.toLowerCase()) }))
     .sort((a, b) => a.far - b.far);
   const [best] = ranked;
-  return best !== undefined && best.far <= Math.max(1, Math.floor(word.length / 3)) ? best.name : undefined;
+  // Two letters that changed places are two steps.
+  const enough = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3));
+  return best !== undefined && best.far <= enough ? best.name : undefined;
 };
 
 const listed = (names: readonly string[]): string =>

@@ -10,7 +10,8 @@ const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 const code = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** The text on one line, with nothing in it that a terminal would obey. */
-export const visible = (text: string): string => text.replace(obeyed, (character) => short[character] ?? code(character));
+export const visible = (text: string): string =>
+  text.replace(obeyed, (character) => short[character] ?? code(character));
 
 /** The same for one field of a line of tab-separated text: it can be turned back. */
 export const cell = (text: string): string => visible(text.replaceAll('\\', '\\\\'));

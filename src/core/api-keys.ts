@@ -106,9 +106,10 @@ export const handlers: Handlers<
     if (permission !== undefined) requireKnown([permission], 'permission');
     const examined = await examine(context, key, context.now);
     const row = examined.fault === undefined ? examined.bound.key : examined.key;
-    // A key of another project is as unknown here as one that was never made.
-    if (row !== undefined && row.clear.project_id !== context.project.id) return { valid: false, code: 'NOT_FOUND' };
-    if (row === undefined) return { valid: false, code: 'NOT_FOUND' };
+    // A key of another project is as unknown here as one that was never made, and so is one with another's handle.
+    if (row === undefined || examined.fault === 'unknown' || row.clear.project_id !== context.project.id) {
+      return { valid: false, code: 'NOT_FOUND' };
+    }
     const about = present({
       key_id: row.id,
       principal_id: row.clear.principal_id,

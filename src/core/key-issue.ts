@@ -3,7 +3,7 @@ import type { ApiKey, ApiKeyCreated } from '../generated/types.ts';
 import * as keys from '../store/api-keys.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import { setTags, type Tags } from '../store/tags.ts';
-import { permissionsOf, requireHolds } from './caller.ts';
+import { permissionsOf, requireHolds, requirePermission } from './caller.ts';
 import { iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
 import { formatKey, keyPrefix, keySuffix } from './key-format.ts';
@@ -44,7 +44,9 @@ export const issueKey = async (
   roles: readonly Role[],
   wish: KeyWish,
 ): Promise<ApiKeyCreated> => {
-  const { project, now } = context;
+  const { project, now, caller } = context;
+  // Said here, for a key is also made as part of a larger step that asks for another permission.
+  await requirePermission(context, caller, 'mobius.keys.issue', project);
   const expiresAt = wish.expires_at === undefined ? null : Date.parse(wish.expires_at);
   if (expiresAt !== null && expiresAt <= now) throw invalidField('expires_at', 'must be in the future');
   if (principal.clear.disabled_at !== null) {
@@ -61,7 +63,7 @@ export const issueKey = async (
     );
   }
   // Whoever may issue keys but not manage access must not reach more through somebody else's key.
-  await requireHolds(context, context.caller, permissionsOf(roles), project);
+  await requireHolds(context, caller, permissionsOf(roles), project);
   const key = formatKey(wish.prefix ?? 'mbx_', context.randomBytes(32));
   const row = await keys.insert(
     context,

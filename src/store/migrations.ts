@@ -89,7 +89,7 @@ export const migrations: readonly Migration[] = [
         resource_id text not null,
         tag_index bytea not null,
         key_index bytea not null,
-        primary key (resource_id, tag_index)
+        primary key (resource_id, tag_index, key_index)
       )`,
       'create index tags_by_tag on tags (tag_index, resource_id)',
       'create index tags_by_key on tags (key_index, resource_id)',

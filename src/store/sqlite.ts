@@ -35,9 +35,7 @@ const findOrCreate = (file: string, create: boolean): void => {
   }
   try {
     if (create) createEmpty(file);
-    const found = statSync(file);
-    if (found.isDirectory()) throw new MobiusError('not_initialised', `no vault at "${file}": it is a folder`);
-    if (found.size === 0 && !create) throw new MobiusError('not_initialised', `no vault at "${file}": it is empty`);
+    if (statSync(file).isDirectory()) throw new MobiusError('not_initialised', `no vault at "${file}": it is a folder`);
   } catch (error) {
     const code = codeOf(error);
     if (!create && (code === 'ENOENT' || code === 'ENOTDIR')) {
@@ -92,7 +90,7 @@ const connect = (file: string, { create = false, readOnly = false }: SqliteOptio
     for (const setting of settings) pragma(setting);
     if (pragma('application_id') !== applicationId) {
       if (!create || pragma('schema_version') !== 0) {
-        throw new MobiusError('not_initialised', `no vault at "${file}": it is a file of another program`);
+        throw new MobiusError('not_initialised', `no vault at "${file}": the file is empty or another program's`);
       }
       pragma(`application_id = ${applicationId}`);
     }

@@ -234,7 +234,9 @@ describe('list', () => {
 
   test.each([{ kind: 'robot' }, { limit: 0 }, { limit: 201 }, { limit: 1.5 }, { cursor: 'x' }, { tag: ['x'] }])(
     'refuses %o',
-    (input) => expectRefused(vault, () => vault.owner('principals.list', input as never), 'invalid_input'),
+    async (input) => {
+      await expectRefused(vault, () => vault.owner('principals.list', input as never), 'invalid_input');
+    },
   );
 });
 

@@ -76,7 +76,12 @@ describe('a script passes', () => {
     ['patterns', '$ mobius say key_01 a-b\nkey_[[:\\d+]]\n[[:[ab]]]-[[:[a-c]]]'],
     [
       'what was captured',
-      '$ mobius say id_7 id_7\n[[id:id_\\d]]\n[[id]]\n\n$ mobius words $id "<$id>" ${id}x \'$id\'\n[[[id]]][<[[id]]>][[[id]]x][$id]',
+      `$ mobius say id_7 id_7
+[[id:id_\\d]]
+[[id]]
+
+$ mobius words $id "<$id>" \${id}x '$id'
+[[[id]]][<[[id]]>][[[id]]x][$id]`,
     ],
     ['a capture after any lines', '$ mobius say x y id_7\n...\n[[id:id_\\d]]\n\n$ mobius say $id\nid_7'],
     [
@@ -231,7 +236,7 @@ test('words are split as a shell does', () => {
     '',
     'abc',
   ]);
-  expect(words('$a${a}2 "$b" $ 5$ \'$a\' "\\$a" \\$a --x={"k":"v"}')).toEqual([
+  expect(words(`$a\${a}2 "$b" $ 5$ '$a' "\\$a" \\$a --x={"k":"v"}`)).toEqual([
     '112',
     'x y',
     '$',

@@ -117,6 +117,22 @@ test('other faults than a missing table are passed on', () =>
     await expect(migrate(db, [first], { now: 1 })).rejects.toMatchObject({ code: 'internal' });
   }));
 
+test('one that is overtaken between its look and its change leaves it to the other', () =>
+  opened(async (db) => {
+    await migrate(db, [first], { now: 1 });
+    const overtaken: Db = {
+      ...db,
+      async all(sql, params) {
+        const rows = await db.all<never>(sql, params);
+        await opened((other) => migrate(other, [first, second], { now: 2 }));
+        return rows;
+      },
+    };
+    await migrate(overtaken, [first, second, { id: 3, sql: ['drop table b'] }], { now: 3 });
+    expect(await applied(db)).toEqual([1, 2, 3].map((id) => ({ id, applied_at: id })));
+    expect(await db.all('select id from a')).toEqual([{ id: 1 }]);
+  }));
+
 test('four processes at once apply each migration once', async () => {
   await opened(async () => undefined);
   const ended = await Promise.all([1, 2, 3, 4].map(() => start(['migrate', path]).ended));

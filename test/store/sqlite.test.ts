@@ -114,6 +114,18 @@ describe('one connection', () => {
     await two.close();
   });
 
+  test('a read transaction sees the state of its beginning', async () => {
+    const path = await filled();
+    const [one, two] = [await openSqlite(path), await openSqlite(path)];
+    const seen = await one.tx('read', async (tx) => {
+      await two.run("insert into entries (id) values ('later')");
+      return rows(tx);
+    });
+    expect(seen).toEqual({ n: 500 });
+    await one.close();
+    await two.close();
+  });
+
   test('a transaction of one Db may use another Db', async () => {
     const [one, two] = [await openSqlite(await filled()), await openSqlite(await filled())];
     expect(await one.tx('write', () => rows(two))).toEqual({ n: 500 });
@@ -243,6 +255,17 @@ describe('files', () => {
     const path = await filled(join(root, name));
     expect(readFileSync(path).subarray(0, 15).toString()).toBe('SQLite format 3');
     await using(await openSqlite(path), async (db) => expect(await rows(db)).toEqual({ n: 500 }));
+  });
+
+  test.each(['file:odd?mode=memory', ':memory:'])('the relative name %s is just a name too', async (name) => {
+    const before = process.cwd();
+    process.chdir(mkdtempSync(join(root, 'names-')));
+    try {
+      await filled(name);
+      expect(readdirSync('.')).toEqual([name]);
+    } finally {
+      process.chdir(before);
+    }
   });
 
   test('a name that ends with white space is refused: better-sqlite3 would open another', async () => {

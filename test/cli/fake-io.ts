@@ -1,0 +1,92 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+import { type Io, SinkError } from '../../src/io.ts';
+import { uuidSource } from '../../src/uuid.ts';
+
+export const now = Date.parse('2026-01-01T00:00:00Z');
+
+export interface Fake {
+  io: Io;
+  stdout(): string;
+  stderr(): string;
+  /** What runs if the process is interrupted. */
+  interrupt(): void;
+}
+
+interface Given {
+  argv?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  cwd?: string;
+  home?: string;
+  stdin?: string | Uint8Array;
+  /** Whether stdout and stderr are a terminal. */
+  terminal?: boolean;
+  columns?: number;
+  /** What a write to stdout throws. */
+  stdoutFails?: SinkError;
+  prompts?: Io['terminal'];
+}
+
+export const brokenPipe = new SinkError('broken pipe', true);
+export const diskFull = new SinkError('no space left on device', false);
+
+/** Random parts that count: the same ids in every run. */
+const counted = (): ((bytes: Uint8Array) => void) => {
+  let count = 0;
+  return (bytes) => bytes.fill(0).set([++count], bytes.length - 1);
+};
+
+/** An Io whose clock stands still and whose streams are texts. */
+export const fakeIo = (given: Given = {}): Fake => {
+  const written: { stdout: string[]; stderr: string[] } = { stdout: [], stderr: [] };
+  const cleaning = new Set<() => void>();
+  const isTTY = given.terminal ?? false;
+  const columns = given.columns ?? (isTTY ? 80 : Number.POSITIVE_INFINITY);
+  const io: Io = {
+    argv: given.argv ?? [],
+    env: given.env ?? {},
+    cwd: given.cwd ?? '/nowhere',
+    home: given.home ?? '/nowhere',
+    platform: process.platform,
+    stdin: { isTTY: given.stdin === undefined && isTTY, read: async () => Buffer.from(given.stdin ?? '') },
+    stdout: {
+      isTTY,
+      columns,
+      write: (text) => {
+        if (given.stdoutFails !== undefined) throw given.stdoutFails;
+        written.stdout.push(text);
+      },
+    },
+    stderr: { isTTY, columns, write: (text) => void written.stderr.push(text) },
+    terminal: given.prompts,
+    now: () => now,
+    newUuid: uuidSource(() => now, counted()),
+    onInterrupt: (clean) => {
+      cleaning.add(clean);
+      return () => void cleaning.delete(clean);
+    },
+  };
+  return {
+    io,
+    stdout: () => written.stdout.join(''),
+    stderr: () => written.stderr.join(''),
+    interrupt: () => {
+      for (const clean of cleaning) clean();
+    },
+  };
+};
+
+const folders: string[] = [];
+
+/** A folder that is gone when the test is over. */
+export const newFolder = (): string => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mobius-cli-')));
+  folders.push(folder);
+  return folder;
+};
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
