@@ -85,9 +85,9 @@ function __mobius_flags
                 '--description=	what it is for' \
                 '--owner-id=	the principal that answers for it' \
                 '--metadata=	a JSON object of your own (JSON text, @FILE or @-)' \
-                '--role-ids=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between; an empty text clears)' \
-                '--role=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between; an empty text clears)' \
-                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable; an empty text clears)' \
+                '--role-ids=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between)' \
+                '--role=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between)' \
+                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--with-key	make its first key in the same step' \
                 '--key-name=	the first key\'s name; the principal\'s when absent' \
                 '--expires-at=	when the first key stops working by itself' \
@@ -101,7 +101,7 @@ function __mobius_flags
             printf '%s\n' \
                 '--kind=	only this kind' \
                 '--include-disabled	disabled ones too' \
-                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable)' \
+                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)' \
                 '--limit=	how many at most; all of them when absent'
         case 'principals update'
             printf '%s\n' \
@@ -117,10 +117,10 @@ function __mobius_flags
         case 'roles create'
             printf '%s\n' \
                 '--name=	unique in the project without regard to case' \
-                '--permissions=	what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between; an empty text clears)' \
-                '--permission=	what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between; an empty text clears)' \
+                '--permissions=	what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)' \
+                '--permission=	what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)' \
                 '--description=	what it is for' \
-                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable; an empty text clears)' \
+                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'roles create-assignment'
@@ -138,7 +138,7 @@ function __mobius_flags
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'roles list'
             printf '%s\n' \
-                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable)' \
+                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)' \
                 '--limit=	how many at most' \
                 '--cursor=	where the page before ended: its next_cursor'
         case 'roles list-assignments'
@@ -158,7 +158,7 @@ function __mobius_flags
                 '--name=	unique in the project' \
                 '--principal-id=	who the key acts as, by name or id' \
                 '--expires-at=	when it stops working by itself (RFC 3339, or a duration from now such as 90d)' \
-                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable; an empty text clears)' \
+                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--prefix=	the first characters of the key, for keys of a product of your own' \
                 '--allow-unassigned-principal	even if the principal has no role yet' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
@@ -168,7 +168,7 @@ function __mobius_flags
             printf '%s\n' \
                 '--principal-id=	only this principal\'s, by name or id' \
                 '--state=	only those in this state' \
-                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable)' \
+                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)' \
                 '--limit=	how many at most' \
                 '--cursor=	where the page before ended: its next_cursor'
         case 'api-keys revoke'
@@ -201,7 +201,7 @@ function __mobius_globals
         '--output=	how the result is written; auto is pretty on a terminal, else json' '-o=	how the result is written; auto is pretty on a terminal, else json' \
         '--fields=	show only these fields, in this order' '-F=	show only these fields, in this order' \
         '--quiet	print the one-time value alone, else the id' '-q	print the one-time value alone, else the id' \
-        '--var=	replace ${KEY} and $KEY in what is read from files and stdin' \
+        '--var=	fill in $KEY, in braces or without, in what files and stdin hold' \
         '--no-input	never ask; fail with the line to run instead' \
         '--no-color	no colours' \
         '--log-level=	what is told on stderr; warn when absent' \

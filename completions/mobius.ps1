@@ -31,7 +31,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '-F' = @{ Text = 'show only these fields, in this order'; Values = @() }
     '--quiet' = @{ Text = 'print the one-time value alone, else the id'; Values = $null }
     '-q' = @{ Text = 'print the one-time value alone, else the id'; Values = $null }
-    '--var' = @{ Text = 'replace ${KEY} and $KEY in what is read from files and stdin'; Values = @() }
+    '--var' = @{ Text = 'fill in $KEY, in braces or without, in what files and stdin hold'; Values = @() }
     '--no-input' = @{ Text = 'never ask; fail with the line to run instead'; Values = $null }
     '--no-color' = @{ Text = 'no colours'; Values = $null }
     '--log-level' = @{ Text = 'what is told on stderr; warn when absent'; Values = @('error', 'warn', 'info', 'debug') }
@@ -74,9 +74,9 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--description' = @{ Text = 'what it is for'; Values = @() }
       '--owner-id' = @{ Text = 'the principal that answers for it'; Values = @() }
       '--metadata' = @{ Text = 'a JSON object of your own (JSON text, @FILE or @-)'; Values = @() }
-      '--role-ids' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between; an empty text clears)'; Values = @() }
-      '--role' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between; an empty text clears)'; Values = @() }
-      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable; an empty text clears)'; Values = @() }
+      '--role-ids' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
+      '--role' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
+      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--with-key' = @{ Text = 'make its first key in the same step'; Values = $null }
       '--key-name' = @{ Text = 'the first key''s name; the principal''s when absent'; Values = @() }
       '--expires-at' = @{ Text = 'when the first key stops working by itself'; Values = @() }
@@ -91,7 +91,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'principals list' = [ordered]@{
       '--kind' = @{ Text = 'only this kind'; Values = @('service', 'user', 'agent', 'system') }
       '--include-disabled' = @{ Text = 'disabled ones too'; Values = $null }
-      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable)'; Values = @() }
+      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)'; Values = @() }
       '--limit' = @{ Text = 'how many at most; all of them when absent'; Values = @() }
     }
     'principals update' = [ordered]@{
@@ -108,10 +108,10 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'roles create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project without regard to case'; Values = @() }
-      '--permissions' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between; an empty text clears)'; Values = @() }
-      '--permission' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between; an empty text clears)'; Values = @() }
+      '--permissions' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)'; Values = @() }
+      '--permission' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)'; Values = @() }
       '--description' = @{ Text = 'what it is for'; Values = @() }
-      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable; an empty text clears)'; Values = @() }
+      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
@@ -131,7 +131,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'roles list' = [ordered]@{
-      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable)'; Values = @() }
+      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)'; Values = @() }
       '--limit' = @{ Text = 'how many at most'; Values = @() }
       '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
     }
@@ -152,7 +152,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--name' = @{ Text = 'unique in the project'; Values = @() }
       '--principal-id' = @{ Text = 'who the key acts as, by name or id'; Values = @() }
       '--expires-at' = @{ Text = 'when it stops working by itself (RFC 3339, or a duration from now such as 90d)'; Values = @() }
-      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable; an empty text clears)'; Values = @() }
+      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--prefix' = @{ Text = 'the first characters of the key, for keys of a product of your own'; Values = @() }
       '--allow-unassigned-principal' = @{ Text = 'even if the principal has no role yet'; Values = $null }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
@@ -163,7 +163,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'api-keys list' = [ordered]@{
       '--principal-id' = @{ Text = 'only this principal''s, by name or id'; Values = @() }
       '--state' = @{ Text = 'only those in this state'; Values = @('active', 'disabled', 'expired', 'retiring', 'revoked') }
-      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable)'; Values = @() }
+      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)'; Values = @() }
       '--limit' = @{ Text = 'how many at most'; Values = @() }
       '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
     }

@@ -79,7 +79,11 @@ export const kinds = {
     hint: (d) => `archive it first: mobius projects archive ${text(d.name)}`,
   },
   locked: { exit: 3, http: 503 },
-  not_initialised: { exit: 3, http: 503 },
+  not_initialised: {
+    exit: 3,
+    http: 503,
+    hint: () => 'make one: mobius quickstart; or name the one that you have: --vault PATH',
+  },
   damaged: { exit: 1, http: 500, hint: () => 'the vault file was changed outside mobius; restore it from a backup' },
   unsupported: { exit: 1, http: 501 },
   rate_limit_exceeded: { exit: 7, http: 429 },

@@ -1,23 +1,11 @@
 import { MobiusError } from '../errors.ts';
 import type { Context, OperationCommand } from './command.ts';
-import { warn } from './context.ts';
 import type { Known } from './flags.ts';
 import { argumentValue, inputFromFile, inputFromFlags, type Values } from './input.ts';
 import { argumentsOf, type Invocation, labelOf, refuseMissing } from './invocation.ts';
 import type { Names } from './words.ts';
 
 type Spec = OperationCommand;
-
-/** On a terminal somebody is typing, and what they typed stays in the process table and the shell's history. */
-const warnOfSecrets = ({ io, given }: Invocation): void => {
-  for (const { flag, value } of given) {
-    const isKey = flag.from === 'global' && flag.name === 'api-key';
-    if (value === undefined || value.startsWith('@') || !(isKey || flag.field?.secret === true)) continue;
-    if (!io.stderr.isTTY) return;
-    const instead = isKey ? 'set MOBIUS_API_KEY instead' : 'give @FILE or @- instead';
-    warn(io, `--${flag.name} on the command line can be read by other programs; ${instead}`);
-  }
-};
 
 const fromArguments = async (invocation: Invocation, spec: Spec, { fields }: Known): Promise<Values> => {
   const { io, given, reader } = invocation;
@@ -40,7 +28,6 @@ export const collect = async (
 ): Promise<Values> => {
   const { io, given, reader, words, product, globals } = invocation;
   const fields = known.fields.input;
-  warnOfSecrets(invocation);
   const body = fields.filter((field) => field.in === 'body');
   const typed: Values = {
     ...(await inputFromFile(given, body, reader)),

@@ -2,6 +2,8 @@ import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Context, FlagValues, Globals } from './command.ts';
 import type { Reader } from './files.ts';
+import type { Flag } from './flags.ts';
+import type { Given } from './line.ts';
 import { createPrompt } from './prompt.ts';
 import { tell } from './report.ts';
 import { timeFrom } from './times.ts';
@@ -30,3 +32,14 @@ export const createContext = (
   warn: (line) => warn(io, line),
   prompt: createPrompt(io, globals, help),
 });
+
+/** On a terminal somebody is typing, and what they typed stays in the process table and the shell's history. */
+export const warnOfSecrets = (io: Io, given: readonly Given<Flag>[]): void => {
+  for (const { flag, value } of given) {
+    const isKey = flag.from === 'global' && flag.name === 'api-key';
+    if (value === undefined || value.startsWith('@') || !(isKey || flag.field?.secret === true)) continue;
+    if (!io.stderr.isTTY) return;
+    const instead = isKey ? 'set MOBIUS_API_KEY instead' : 'give @FILE or @- instead';
+    warn(io, `--${flag.name} on the command line can be read by other programs; ${instead}`);
+  }
+};

@@ -72,44 +72,56 @@ const writeAll = (handle: number, bytes: Uint8Array): void => {
   while (written < bytes.length) written += writeSync(handle, bytes, written, bytes.length - written, written);
 };
 
-const reserve = (io: Io, temporary: string, folder: string): number => {
+/** Opens a file that nobody else has and takes its room on the disk. */
+const reserve = (io: Io, temporary: string): number => {
   const handle = openSync(temporary, 'wx', 0o600);
   try {
     writeAll(handle, new Uint8Array(reserved));
     fsyncSync(handle);
-    syncFolder(io, folder);
+    syncFolder(io, dirname(temporary));
     return handle;
   } catch (error) {
     closeSync(handle);
-    rmSync(temporary, { force: true });
     throw error;
   }
 };
 
+const orRefuse = <T>(path: string, work: () => T): T => {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof MobiusError ? error : refusal(path, reasonOf(error));
+  }
+};
+
 export const openDelivery = (io: Io, path: string): Delivery => {
-  const opened = (): { target: string; temporary: string; handle: number } => {
-    try {
-      const target = targetOf(io, path);
-      const temporary = join(dirname(target), `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`);
-      return { target, temporary, handle: reserve(io, temporary, dirname(target)) };
-    } catch (error) {
-      throw error instanceof MobiusError ? error : refusal(path, reasonOf(error));
-    }
-  };
-  const { target, temporary, handle } = opened();
-  let open = true;
+  const target = orRefuse(path, () => targetOf(io, path));
+  const temporary = join(dirname(target), `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`);
+  let handle: number | undefined;
   const close = (): void => {
-    if (open) closeSync(handle);
-    open = false;
+    if (handle !== undefined) closeSync(handle);
+    handle = undefined;
   };
   const remove = (): void => {
     close();
     rmSync(temporary, { force: true });
   };
+  // Before there is a file, so that no signal finds one that nobody would remove.
   const forget = io.onInterrupt(remove);
+  const discard = (): void => {
+    forget();
+    remove();
+  };
+  try {
+    handle = orRefuse(path, () => reserve(io, temporary));
+  } catch (error) {
+    discard();
+    throw error;
+  }
   return {
     path,
     write: (text) => {
+      if (handle === undefined) throw new Error('this was written or discarded before');
       const bytes = Buffer.from(text);
       writeAll(handle, bytes);
       ftruncateSync(handle, bytes.length);
@@ -119,9 +131,6 @@ export const openDelivery = (io: Io, path: string): Delivery => {
       forget();
       syncFolder(io, dirname(target));
     },
-    discard: () => {
-      forget();
-      remove();
-    },
+    discard,
   };
 };

@@ -27,15 +27,13 @@ export const unknownFlag = async (
   flags: readonly { name: string }[],
   words: readonly string[],
 ): Promise<MobiusError> => {
-  const [name = typed] = typed.split('=', 1);
-  const known = flags.find((flag) => `--${flag.name}` === name);
-  if (known !== undefined) return new MobiusError('usage', `${name} takes no value`, {}, `see: ${helpFor(words)}`);
   const long = flags.map((flag) => `--${flag.name}`);
-  const near = name.startsWith('--') ? await nearest(name, long) : undefined;
   const all = `see its flags: ${helpFor(words)}`;
+  if (long.includes(typed)) return new MobiusError('usage', `${typed} takes no value`, {}, all);
+  const near = typed.startsWith('--') ? await nearest(typed, long) : undefined;
   return new MobiusError(
     'usage',
-    `unknown flag ${name}`,
+    `unknown flag ${typed}`,
     {},
     near === undefined ? all : `did you mean ${near}? ${all}`,
   );

@@ -10,7 +10,7 @@ import { handOver } from './handover.ts';
 import { type Values, withoutSecrets } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { nextPage } from './page.ts';
-import { checkFields, openRenderer, type Renderer, without } from './show.ts';
+import { checkFields, idOf, openRenderer, type Renderer, without } from './show.ts';
 import { namesOf, reworded } from './words.ts';
 
 /** An operation command, whichever: what goes in was checked by `validate`, what comes out is what was asked for. */
@@ -80,7 +80,7 @@ const present = async (
   const answer = {
     value: oneTime !== undefined && delivery !== undefined ? without(shown, oneTime) : shown,
     shape: spec.show === undefined ? known.fields.output : undefined,
-    id: (output as { id?: string } | undefined)?.id,
+    id: idOf(output),
     more: (cursor: string) => nextPage(invocation, cursor),
     ...(oneTime === undefined || delivery !== undefined ? {} : { oneTime }),
   };

@@ -1,6 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { AnyCommand } from './command.ts';
+import { warnOfSecrets } from './context.ts';
 import { createReader } from './files.ts';
 import { type Found, find, helpFor, unknownFlag } from './find.ts';
 import { asGlobal, type Flag, flagsOf, type Known } from './flags.ts';
@@ -47,6 +48,7 @@ const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: 
   }
   if (asksFor('version', global)) return printVersion(io);
   if (line.unknown !== undefined) throw await unknownFlag(line.unknown, flags, words);
+  warnOfSecrets(io, given);
   const invocation: Invocation = {
     io,
     product,

@@ -92,7 +92,8 @@ const asText = (answer: Answer, fields: readonly string[] | undefined): string =
     .join('');
 };
 
-const idOf = (item: unknown): string | undefined => (isItem(item) && typeof item.id === 'string' ? item.id : undefined);
+export const idOf = (item: unknown): string | undefined =>
+  isItem(item) && typeof item.id === 'string' ? item.id : undefined;
 
 const asIds = (answer: Answer): string => {
   if (answer.oneTime !== undefined) return `${answer.oneTime}\n`;

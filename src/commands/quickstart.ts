@@ -69,7 +69,10 @@ export default localCommand({
     'role Worker, and its first key. Running it again makes nothing twice.',
   examples: ['mobius quickstart', 'mobius quickstart -o json | jq -r .key'],
   async run(context) {
-    const { io, globals, say } = context;
+    const { io, globals, say, warn } = context;
+    if (globals.fields?.includes('key') === false) {
+      throw new MobiusError('usage', '-F leaves out "key", which is shown only this once', {}, 'add key to -F');
+    }
     const { createLocal, openLocal } = await import('../calls/local.ts');
     const place = placeOf(io, globals);
     const created = existsSync(place.path)
@@ -97,8 +100,10 @@ export default localCommand({
       };
       await hand(context, call, made, globals.output === 'pretty' ? brief : whole);
       if (issued === undefined) {
-        say('all of it is there already; the key was shown when it was made and can\'t be shown again');
-        say(`for another one: mobius api-keys create --name my-key --principal-id ${name} --as-owner`);
+        // A script that reads .key finds none, so it is told in every mode.
+        const tell = globals.output === 'pretty' && !globals.quiet ? say : warn;
+        tell("all of it is there already; the key was shown when it was made and can't be shown again");
+        tell(`for another one: mobius api-keys create --name my-key --principal-id ${name} --as-owner`);
       } else {
         say('to act with this key in this shell:');
         say(`  ${exportLine(io, 'MOBIUS_API_KEY', issued.key)}`);

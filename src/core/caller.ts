@@ -3,8 +3,8 @@ import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
-import { parseKey } from './key-format.ts';
 import { holds, presets } from './catalogue.ts';
+import { parseKey } from './key-format.ts';
 import { type Role, rolesCarrying, rolesOf } from './role-book.ts';
 
 /** Who a Call acts for. A credential is looked up in every call's own transaction, so a revocation holds at once. */
@@ -51,7 +51,12 @@ export const examine = async (store: Store, text: string, now: number): Promise<
   if (parsed.project !== undefined && parsed.project !== project.plain.handle) return { fault: 'unknown', key };
   const state = keys.stateOf(key, now);
   if (state === 'revoked' || state === 'expired') return { fault: state, key };
-  const off = [key.clear.disabled_at, principal.clear.disabled_at, principal.clear.archived_at, project.clear.archived_at];
+  const off = [
+    key.clear.disabled_at,
+    principal.clear.disabled_at,
+    principal.clear.archived_at,
+    project.clear.archived_at,
+  ];
   if (off.some((time) => time !== null)) return { fault: 'disabled', key };
   return { bound: { project, principal, key, roles: await rolesOf(store, principal) } };
 };

@@ -49,13 +49,7 @@ const preset = (id: string, label: string, description: string, permissions: str
 
 const viewer = ['mobius.project.view', 'mobius.secrets.view'];
 const worker = [...viewer, 'mobius.work.execute', 'mobius.secrets.use'];
-const operator = [
-  ...worker,
-  'mobius.secrets.manage',
-  'mobius.tokens.issue',
-  'mobius.keys.issue',
-  'mobius.keys.verify',
-];
+const operator = [...worker, 'mobius.secrets.manage', 'mobius.tokens.issue', 'mobius.keys.issue', 'mobius.keys.verify'];
 const admin = [...operator, 'mobius.access.manage', 'mobius.project.admin', 'mobius.audit.view', `${actionSpace}.*`];
 
 /** Each preset is a system role of the same label. */

@@ -123,9 +123,7 @@ export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core
 };
 
 const sourceOf = (key: keys.KeyRow | undefined): Source =>
-  key === undefined
-    ? {}
-    : { projectId: key.clear.project_id, principalId: key.clear.principal_id, keyId: key.id };
+  key === undefined ? {} : { projectId: key.clear.project_id, principalId: key.clear.principal_id, keyId: key.id };
 
 /** The audit row of one change. */
 const entryOf = (

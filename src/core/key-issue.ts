@@ -37,6 +37,9 @@ export interface KeyWish {
   allow_unassigned_principal: boolean;
 }
 
+/** In a zone west of Greenwich the year 9999 ends after this, and no RFC 3339 time says when. */
+const lastTime = Date.parse('9999-12-31T23:59:59.999Z');
+
 /** Makes a key and answers it, the raw key included: the only time that it exists outside its owner's hands. */
 export const issueKey = async (
   context: ProjectContext,
@@ -49,6 +52,7 @@ export const issueKey = async (
   await requirePermission(context, caller, 'mobius.keys.issue', project);
   const expiresAt = wish.expires_at === undefined ? null : Date.parse(wish.expires_at);
   if (expiresAt !== null && expiresAt <= now) throw invalidField('expires_at', 'must be in the future');
+  if (expiresAt !== null && expiresAt > lastTime) throw invalidField('expires_at', 'must be before the year 10000');
   if (principal.clear.disabled_at !== null) {
     throw new MobiusError('conflict', `the principal "${principal.plain.name}" is disabled`, {
       reason: 'principal_disabled',

@@ -1,5 +1,5 @@
-import { actionGroups, carries, catalogue, holds, isKnown, presets } from './catalogue.ts';
 import { invalidField } from '../errors.ts';
+import { actionGroups, carries, catalogue, holds, isKnown, presets } from './catalogue.ts';
 import type { Handlers } from './context.ts';
 import { findPrincipal } from './principals.ts';
 import { rolesCarrying, rolesOf } from './role-book.ts';

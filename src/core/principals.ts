@@ -4,17 +4,14 @@ import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as roles from '../store/roles.ts';
 import { setTags } from '../store/tags.ts';
-import { requireHolds, permissionsOf } from './caller.ts';
+import { permissionsOf, requireHolds } from './caller.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
 import { issueKey } from './key-issue.ts';
 import { findRole, type Role, rolesOf } from './role-book.ts';
 
 /** By id or name, in the project of the call. */
-export const findPrincipal = async (
-  context: ProjectContext,
-  reference: string,
-): Promise<principals.PrincipalRow> => {
+export const findPrincipal = async (context: ProjectContext, reference: string): Promise<principals.PrincipalRow> => {
   const { project } = context;
   const row = isId(reference, idPrefixes.principal)
     ? await principals.byId(context, reference)

@@ -4,8 +4,8 @@ import type { ProjectRow } from '../store/projects.ts';
 import * as roles from '../store/roles.ts';
 import type { Store } from '../store/table.ts';
 import type { Tags } from '../store/tags.ts';
-import { idPrefixes, isId, typeId } from './ids.ts';
 import { holds, presets } from './catalogue.ts';
+import { idPrefixes, isId, typeId } from './ids.ts';
 
 /** A role as the core sees it, whether mobius defines it or a project does. */
 export interface Role {
@@ -54,7 +54,8 @@ export const findRole = async (store: Store, project: ProjectRow, reference: str
   return roleOf(row);
 };
 
-const roleById = async (store: Store, id: string): Promise<Role> => {
+/** A role that something refers to, in the project of what refers to it. */
+export const roleById = async (store: Store, id: string): Promise<Role> => {
   const system = systemRoles.find((role) => role.id === id);
   if (system !== undefined) return system;
   const row = await roles.byId(store, id);

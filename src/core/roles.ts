@@ -8,7 +8,7 @@ import { idPrefixes } from './ids.ts';
 import { afterCursor, cursorAt } from './paging.ts';
 import { requireKnown } from './permissions.ts';
 import { assign, findPrincipal } from './principals.ts';
-import { findRole, isSystemName, type Role, roleOf, systemRoles } from './role-book.ts';
+import { findRole, isSystemName, type Role, roleById, roleOf, systemRoles } from './role-book.ts';
 
 /** System roles are as old as the first release, the same in every vault. */
 const systemSince = '2026-01-01T00:00:00Z';
@@ -31,7 +31,7 @@ const assignmentAnswer = async (context: ProjectContext, row: roles.AssignmentRo
     id: row.id,
     principal_id: row.clear.principal_id,
     role_id: row.clear.role_id,
-    role_name: (await findRole(context, context.project, row.clear.role_id)).name,
+    role_name: (await roleById(context, row.clear.role_id)).name,
     project_id: row.clear.project_id,
     granted_by: row.clear.granted_by,
     created_at: iso(row.clear.created_at),

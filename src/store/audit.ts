@@ -1,3 +1,4 @@
+import { MobiusError } from '../errors.ts';
 import { canonical, canonicalColumns, concat } from './canonical.ts';
 import type { Store } from './table.ts';
 
@@ -25,11 +26,11 @@ const noHash = new Uint8Array(32);
 /** Over the plain text, so that sealing a row anew under a later key leaves its MAC and the chain as they are. */
 const macOf = (store: Store, id: string, columns: AuditColumns, plain: AuditPlain): Uint8Array =>
   store.sealer.auditMac(
-    concat(
-      canonical('mobius/audit/1', id, text.encode(JSON.stringify(plain))),
-      canonicalColumns({ ...columns }),
-    ),
+    concat(canonical('mobius/audit/1', id, text.encode(JSON.stringify(plain))), canonicalColumns({ ...columns })),
   );
+
+const damaged = (what: string): MobiusError =>
+  new MobiusError('damaged', `the audit log ${what}`, { table: 'audit_log' });
 
 /**
  * Appends a row and links it to the one before, in the caller's transaction: on SQLite, whose writers queue, so `seq`
@@ -39,11 +40,14 @@ export const append = async (store: Store, id: string, columns: AuditColumns, pl
   const head = await store.db.get<{ seq: number; hash: Uint8Array }>(
     'select seq, hash from audit_log where seq is not null order by seq desc limit 1',
   );
+  if (head !== undefined && !(Number.isSafeInteger(head.seq + 1) && head.hash instanceof Uint8Array)) {
+    throw damaged('has no sound end');
+  }
   const seq = (head?.seq ?? 0) + 1;
   const mac = macOf(store, id, columns, plain);
   const hash = store.sealer.hash(canonical('mobius/audit-chain/1', head?.hash ?? noHash, seq, id, mac));
   const sealed = store.sealer.seal({ table: 'audit_log', id, clear: { ...columns } }, { ...plain });
-  await store.db.run(
+  const count = await store.db.run(
     `insert into audit_log
        (id, seq, project_id, action, resource_type, resource_id, principal_id, credential_id, created_at, sealed, mac, hash)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
@@ -62,4 +66,6 @@ export const append = async (store: Store, id: string, columns: AuditColumns, pl
       hash,
     ],
   );
+  // A constraint planted in the file can make the engine pass over a row without a word.
+  if (count !== 1) throw damaged('takes no rows');
 };

@@ -17,9 +17,17 @@ export interface Stored<C extends Row, P extends object, F extends Row = Record<
   sealed: Uint8Array;
 }
 
+const changedMeanwhile = (): MobiusError =>
+  new MobiusError('conflict', 'it was changed by somebody else at the same moment', { reason: 'changed_meanwhile' });
+
+/** Whole, not before 1970, and no later than a Date can say. */
+export const isTime = (value: Value | undefined): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 8.64e15;
+
 /**
  * A table whose rows each carry one sealed blob that answers for the id and every clear column: a row that was changed
- * from outside opens as `damaged`, never as something else. `free` columns (counters, last use) are outside the seal.
+ * from outside opens as `damaged`, never as something else. `free` columns (when it was last used) are outside the seal,
+ * a time or null.
  */
 export const table = <C extends Row, P extends object, F extends Row = Record<never, never>>(
   name: string,
@@ -35,13 +43,16 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
       throw new MobiusError('damaged', `a row of "${name}" has no id or nothing sealed`, { table: name });
     }
     const clear = pick<C>(row, clearNames);
-    return {
-      id,
-      clear,
-      plain: store.sealer.open({ table: name, id, clear }, sealed) as P,
-      free: pick<F>(row, freeNames),
-      sealed,
-    };
+    const plain = store.sealer.open({ table: name, id, clear }, sealed) as P;
+    const free = pick<F>(row, freeNames);
+    const strange = freeNames.find((column) => free[column] !== null && !isTime(free[column]));
+    if (strange !== undefined) {
+      throw new MobiusError('damaged', `the record "${id}" in "${name}" has no time in "${strange}"`, {
+        table: name,
+        id,
+      });
+    }
+    return { id, clear, plain, free, sealed };
   };
 
   return {
@@ -90,16 +101,14 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
         ...clearNames.map((column) => clear[column] as Value),
         sealed,
       ]);
-      if (count === 0) {
-        throw new MobiusError('conflict', 'it was changed by somebody else at the same moment', {
-          reason: 'changed_meanwhile',
-        });
-      }
+      if (count === 0) throw changedMeanwhile();
       return { ...record, clear, plain, sealed };
     },
 
+    /** A row that is not there to be removed is a conflict: what takes a right away must not fail in silence. */
     async remove(store: Store, id: string): Promise<void> {
-      await store.db.run(`delete from ${name} where id = $1`, [id]);
+      const count = await store.db.run(`delete from ${name} where id = $1`, [id]);
+      if (count === 0) throw changedMeanwhile();
     },
   };
 };

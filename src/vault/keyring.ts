@@ -24,12 +24,7 @@ export const makeKeyring = async (db: Query, sodium: Sodium, vaultId: string, ro
   }
 };
 
-export const openKeyring = async (
-  db: Query,
-  sodium: Sodium,
-  vaultId: string,
-  rootKey: Uint8Array,
-): Promise<Keys> => {
+export const openKeyring = async (db: Query, sodium: Sodium, vaultId: string, rootKey: Uint8Array): Promise<Keys> => {
   const rows = await db.all<{ purpose: string; epoch: number; sealed: Uint8Array }>(
     'select purpose, epoch, sealed from keyring order by epoch',
   );

@@ -1,6 +1,8 @@
 import type { Sodium } from '../crypto.ts';
+import { MobiusError } from '../errors.ts';
 import { canonical } from '../store/canonical.ts';
 import type { Query } from '../store/db.ts';
+import { isTime } from '../store/table.ts';
 import { openBlob, sealBlob } from './sealer.ts';
 
 export interface Keyslot {
@@ -34,8 +36,16 @@ export const addKeyslot = async (
   ]);
 };
 
-export const listKeyslots = (db: Query): Promise<Keyslot[]> =>
-  db.all<KeyslotRow>('select id, kind, params, created_at, sealed from keyslots order by id');
+export const listKeyslots = async (db: Query): Promise<Keyslot[]> => {
+  const slots = await db.all<KeyslotRow>('select id, kind, params, created_at, sealed from keyslots order by id');
+  for (const { id, kind, params, created_at: at, sealed } of slots) {
+    const texts = [id, kind, params].every((value) => typeof value === 'string');
+    if (!texts || !isTime(at) || !(sealed instanceof Uint8Array)) {
+      throw new MobiusError('damaged', `the keyslot "${id}" is damaged`, { id });
+    }
+  }
+  return slots;
+};
 
 /** The root key, where `slotKey` opens this slot. */
 export const openKeyslot = (

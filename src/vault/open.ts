@@ -8,6 +8,7 @@ import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { Sealer } from '../store/sealer.ts';
 import { openSqlite } from '../store/sqlite.ts';
+import { isTime } from '../store/table.ts';
 import { newVaultKey, slotKeyOf, writeKeyFile } from './key-file.ts';
 import { makeKeyring, openKeyring } from './keyring.ts';
 import { addKeyslot, listKeyslots } from './keyslots.ts';
@@ -47,7 +48,12 @@ export const createVault = async (
   populate: (db: Db, sealer: Sealer, id: string) => Promise<void>,
 ): Promise<{ id: string; keyFile: string }> => {
   const exists = (): MobiusError =>
-    new MobiusError('already_exists', `there is a vault at "${place.path}" already`, {}, 'look at it: mobius vault status');
+    new MobiusError(
+      'already_exists',
+      `there is a vault at "${place.path}" already`,
+      {},
+      'look at it: mobius vault status',
+    );
   if (existsSync(place.path)) throw exists();
   const sodium = await loadSodium(world.sodium);
   const id = typeId(idPrefixes.vault, world.newUuid());
@@ -99,15 +105,30 @@ export const readHead = async (db: Db): Promise<{ id: string; format: number; cr
     'select id, format, created_at from vault',
   );
   if (head === undefined) throw new MobiusError('damaged', 'the file holds no vault');
+  // The head is read before there is a key to check it with.
+  if (typeof head.id !== 'string' || !Number.isInteger(head.format) || !isTime(head.created_at)) {
+    throw new MobiusError('damaged', 'the head of the vault is damaged');
+  }
   if (head.format > format) {
     throw new MobiusError('unsupported', 'the vault was written by a newer mobius', {}, 'update mobius');
   }
   return head;
 };
 
+/**
+ * A trigger planted in the file would run inside our own transactions: it could undo a revocation that is then reported
+ * as done.
+ */
+const refuseTriggers = async (db: Db): Promise<void> => {
+  const planted = await db.get<{ name: string }>("select name from sqlite_schema where type = 'trigger' limit 1");
+  if (planted === undefined) return;
+  throw new MobiusError('damaged', `the vault file holds a trigger, "${planted.name}", which mobius never makes`);
+};
+
 export const openVault = async (world: World, place: Place): Promise<Vault> => {
   const db = await openSqlite(place.path);
   try {
+    await refuseTriggers(db);
     await migrate(db, migrations, { now: world.now() });
     const head = await readHead(db);
     const sodium = await loadSodium(world.sodium);

@@ -36,12 +36,7 @@ const pickKey = (sources: KeySources, vaultId: string): { text: string; source: 
   );
 };
 
-export const unlock = (
-  sodium: Sodium,
-  vaultId: string,
-  slots: readonly Keyslot[],
-  sources: KeySources,
-): Unlocked => {
+export const unlock = (sodium: Sodium, vaultId: string, slots: readonly Keyslot[], sources: KeySources): Unlocked => {
   const { text, source } = pickKey(sources, vaultId);
   const slotKey = slotKeyOf(text, source);
   try {

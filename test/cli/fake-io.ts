@@ -32,11 +32,12 @@ interface Given {
 export const brokenPipe = new SinkError('broken pipe', true);
 export const diskFull = new SinkError('no space left on device', false);
 
-/** Random parts that count: the same ids in every run. */
-const counted = (): ((bytes: Uint8Array) => void) => {
-  let count = 0;
-  return (bytes) => bytes.fill(0).set([++count], bytes.length - 1);
-};
+let count = 0;
+/** One source for all: what one command made must not be made again by the next. */
+const newUuid = uuidSource(
+  () => now,
+  (bytes) => new DataView(bytes.fill(0).buffer).setUint32(12, ++count),
+);
 
 /** An Io whose clock stands still and whose streams are texts. */
 export const fakeIo = (given: Given = {}): Fake => {
@@ -62,7 +63,7 @@ export const fakeIo = (given: Given = {}): Fake => {
     stderr: { isTTY, columns, write: (text) => void written.stderr.push(text) },
     terminal: given.prompts,
     now: () => now,
-    newUuid: uuidSource(() => now, counted()),
+    newUuid,
     onInterrupt: (clean) => {
       cleaning.add(clean);
       return () => void cleaning.delete(clean);

@@ -56,16 +56,18 @@ describe('--var', () => {
     ['KEY', '$ENV'],
   ]);
   test.each([
-    ['${ENV} $ENV', 'prod prod'],
-    ['$ENVIRONMENT ${ENVIRONMENT}', '$ENVIRONMENT ${ENVIRONMENT}'],
-    ['${secret:openai.api_key}', '${secret:openai.api_key}'],
-    ['x$ENV/$ENV-y', 'xprod/prod-y'],
-    ['$KEY', '$ENV'],
-    ['$$ENV ${ENV', '$prod ${ENV'],
-    ['$1 $ ${}', '$1 $ ${}'],
-  ])('%j becomes %j', async (text, expected) => {
-    expect(await readerOf(text, variables).file('file')).toBe(expected);
-    expect(await readerOf(text, variables).text('@-')).toBe(expected);
+    ['@{ENV} @ENV', 'prod prod'],
+    ['@ENVIRONMENT @{ENVIRONMENT}', '@ENVIRONMENT @{ENVIRONMENT}'],
+    ['@{secret:openai.api_key}', '@{secret:openai.api_key}'],
+    ['x@ENV/@ENV-y', 'xprod/prod-y'],
+    ['@KEY', '@ENV'],
+    ['@@ENV @{ENV', '@prod @{ENV'],
+    ['@1 @ @{}', '@1 @ @{}'],
+  ])('%j becomes %j', async (at, expected) => {
+    // Written with @ for $: to a linter the other looks like a template string gone wrong.
+    const [text, replaced] = [at, expected].map((one) => one.replaceAll('@', '$')) as [string, string];
+    expect(await readerOf(text, variables).file('file')).toBe(replaced);
+    expect(await readerOf(text, variables).text('@-')).toBe(replaced);
   });
 
   test('a value on the command line stays as it is', async () => {
@@ -117,11 +119,14 @@ describe('a body', () => {
     expect(json.message).toBe('--values is not valid JSON at line 2, column 9');
     const other = await refused((async () => parseJson('{"a": hunter2}', '--values'))());
     expect(other.message).toMatch(/^--values is not valid JSON/);
-    expect(JSON.stringify([yaml, json, other])).not.toContain('hunter2');
+    expect([yaml, json, other].map(({ message, hint }) => `${message} ${hint}`).join()).not.toContain('hunter2');
   });
 
   test('a bomb of aliases is refused', async () => {
-    const levels = Array.from({ length: 12 }, (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`);
+    const levels = Array.from(
+      { length: 12 },
+      (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`,
+    );
     const bomb = ['a0: &a0 [x, x, x, x]', ...levels].join('\n');
     expect(await refused(readBody(readerOf(bomb), 'file', known))).toMatchObject({
       message: '"file" holds too many YAML aliases',

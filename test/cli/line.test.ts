@@ -18,17 +18,45 @@ const nothing = { given: [], words: [], unknown: undefined };
 test.each([
   [[], nothing],
   [['a', 'b'], { ...nothing, words: ['a', 'b'] }],
-  [['--quiet', 'a', '-q'], { ...nothing, given: [['quiet', undefined], ['quiet', undefined]], words: ['a'] }],
+  [
+    ['--quiet', 'a', '-q'],
+    {
+      ...nothing,
+      given: [
+        ['quiet', undefined],
+        ['quiet', undefined],
+      ],
+      words: ['a'],
+    },
+  ],
   [['--description', 'text'], { ...nothing, given: [['description', 'text']] }],
   [['--description=text'], { ...nothing, given: [['description', 'text']] }],
   [['--description='], { ...nothing, given: [['description', '']] }],
   [['--description', ''], { ...nothing, given: [['description', '']] }],
   [['-d', 'text'], { ...nothing, given: [['description', 'text']] }],
   [['-dtext'], { ...nothing, given: [['description', 'text']] }],
-  [['-qd', 'text'], { ...nothing, given: [['quiet', undefined], ['description', 'text']] }],
+  [
+    ['-qd', 'text'],
+    {
+      ...nothing,
+      given: [
+        ['quiet', undefined],
+        ['description', 'text'],
+      ],
+    },
+  ],
   [['--description', '-q'], { ...nothing, given: [['description', '-q']] }],
   [['--description', '--quiet'], { ...nothing, given: [['description', '--quiet']] }],
-  [['--tag', 'a=b=c', '--tag=d=e'], { ...nothing, given: [['tag', 'a=b=c'], ['tag', 'd=e']] }],
+  [
+    ['--tag', 'a=b=c', '--tag=d=e'],
+    {
+      ...nothing,
+      given: [
+        ['tag', 'a=b=c'],
+        ['tag', 'd=e'],
+      ],
+    },
+  ],
   [['--', '-q', '--tag'], { ...nothing, words: ['-q', '--tag'] }],
   [['-'], { ...nothing, words: ['-'] }],
   [['--nope', '-q'], { ...nothing, given: [['quiet', undefined]], unknown: '--nope' }],
@@ -52,5 +80,7 @@ test.each([
   [['--description'], '--description needs a value'],
   [['-qd'], '-d needs a value'],
 ])('a value is missing: %j', (args, message) => {
-  expect(() => read(args)).toThrow(expect.objectContaining({ code: 'usage', message, hint: 'see its flags: mobius x --help' }));
+  expect(() => read(args)).toThrow(
+    expect.objectContaining({ code: 'usage', message, hint: 'see its flags: mobius x --help' }),
+  );
 });

@@ -22,16 +22,28 @@ describe('a time', () => {
     expect(timeFrom('1s', now + 999)).toBe('2026-01-01T00:00:01Z');
   });
 
-  test.each(['', 'tomorrow', '1y', '1.5d', '90', 'd', '+1d', '1 d', '2027-01-01', '2027-02-30T00:00:00Z', '2027-01-01T00:00:00'])(
-    '%j is none',
+  test.each([
+    '',
+    'tomorrow',
+    '1y',
+    '1.5d',
+    '90',
+    'd',
+    '+1d',
+    '1 d',
+    '2027-01-01',
+    '2027-02-30T00:00:00Z',
+    '2027-01-01T00:00:00',
+  ])('%j is none', (text) => {
+    expect(timeFrom(text, now)).toBeUndefined();
+  });
+
+  test.each(['9999999999999d', '99999999999999999999w', '3000000d', '-3000000d'])(
+    '%s is beyond the calendar',
     (text) => {
       expect(timeFrom(text, now)).toBeUndefined();
     },
   );
-
-  test.each(['9999999999999d', '99999999999999999999w', '3000000d', '-3000000d'])('%s is beyond the calendar', (text) => {
-    expect(timeFrom(text, now)).toBeUndefined();
-  });
 });
 
 describe('a time as people say it', () => {

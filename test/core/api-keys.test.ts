@@ -56,6 +56,11 @@ describe('create', () => {
     });
   });
 
+  test('takes the last moment that there is', async () => {
+    const input = { name: 'for ever', principal_id: 'worker', expires_at: '9999-12-31T23:59:59.999Z' };
+    expect(await vault.owner('api-keys.create', input)).toMatchObject({ expires_at: input.expires_at });
+  });
+
   test('takes a prefix, and a principal without roles where that is meant', async () => {
     const made = await vault.owner('api-keys.create', {
       name: 'own',
@@ -77,9 +82,20 @@ describe('create', () => {
     ['a role as principal', { principal_id: 'role_00000000007000800000000001' }, 'not_found', undefined],
     ['a disabled principal', { principal_id: 'off' }, 'conflict', 'the principal "off" is disabled'],
     ['a principal without roles', { principal_id: 'nobody in particular' }, 'principal_has_no_roles', undefined],
-    ['an expiry that is now', { expires_at: '2026-06-01T12:00:00Z' }, 'invalid_input', '"expires_at" must be in the future'],
+    [
+      'an expiry that is now',
+      { expires_at: '2026-06-01T12:00:00Z' },
+      'invalid_input',
+      '"expires_at" must be in the future',
+    ],
     ['an expiry in the past', { expires_at: '2026-06-01T13:59:59+02:00' }, 'invalid_input', undefined],
     ['an expiry without a zone', { expires_at: '2027-01-01T00:00:00' }, 'invalid_input', undefined],
+    [
+      'an expiry after the last year',
+      { expires_at: '9999-12-31T23:59:59-01:00' },
+      'invalid_input',
+      '"expires_at" must be before the year 10000',
+    ],
     ['a day that is none', { expires_at: '2027-02-29T00:00:00Z' }, 'invalid_input', undefined],
     ['a prefix without its underscore', { prefix: 'acme' }, 'invalid_input', undefined],
     ['a prefix of twelve characters', { prefix: 'acme_live_x_' }, 'invalid_input', undefined],
@@ -118,7 +134,9 @@ describe('update', () => {
     const { key, id } = await vault.owner('api-keys.create', { name: 'switched', principal_id: 'worker' });
     const call = vault.as(key);
     for (let i = 0; i < 2; i++) {
-      expect(await vault.owner('api-keys.update', { id: 'switched', state: 'disabled' })).toMatchObject({ state: 'disabled' });
+      expect(await vault.owner('api-keys.update', { id: 'switched', state: 'disabled' })).toMatchObject({
+        state: 'disabled',
+      });
     }
     expect((await refusal(call('auth.whoami', {}))).code).toBe('unauthorized');
     for (let i = 0; i < 2; i++) {
@@ -127,6 +145,18 @@ describe('update', () => {
     expect(await call('auth.whoami', {})).toMatchObject({ key_name: 'switched' });
     expect((await vault.owner('api-keys.update', { id, tags: { a: 'b' } })).tags).toEqual({ a: 'b' });
     expect((await vault.owner('api-keys.update', { id, state: 'active' })).tags).toEqual({ a: 'b' });
+  });
+
+  test('an expired key stays expired, whatever is changed of it', async () => {
+    const expires_at = iso(vault.clock.now + minute);
+    const { key, id } = await vault.owner('api-keys.create', { name: 'over', principal_id: 'worker', expires_at });
+    vault.clock.now += minute;
+    for (const change of [{ tags: { a: 'b' } }, { state: 'disabled' as const }, { state: 'active' as const }]) {
+      expect(await vault.owner('api-keys.update', { id, ...change })).toMatchObject({ state: 'expired' });
+      expect((await refusal(vault.as(key)('auth.whoami', {}))).code).toBe('unauthorized');
+    }
+    await vault.owner('api-keys.revoke', { id });
+    expect(await vault.owner('api-keys.get', { id })).toMatchObject({ state: 'revoked', tags: { a: 'b' } });
   });
 
   test('what is revoked stays as it is', async () => {
@@ -233,7 +263,12 @@ describe('verify', () => {
     expect(await verify()).toEqual({ valid: true, code: 'VALID', ...about, permissions });
     expect(await verify(undefined, `${key}.default`)).toEqual({ valid: true, code: 'VALID', ...about, permissions });
     expect(await verify('mobius.secrets.use')).toEqual({ valid: true, code: 'VALID', ...about, permissions });
-    expect(await verify('mobius.keys.issue')).toEqual({ valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...about, permissions });
+    expect(await verify('mobius.keys.issue')).toEqual({
+      valid: false,
+      code: 'INSUFFICIENT_PERMISSIONS',
+      ...about,
+      permissions,
+    });
     expect(await verify('mobius.secrets.*')).toMatchObject({ valid: false, code: 'INSUFFICIENT_PERMISSIONS' });
 
     await vault.owner('api-keys.update', { id, state: 'disabled' });
@@ -256,7 +291,17 @@ describe('verify', () => {
     await vault.owner('projects.create', { name: 'There' });
     const { key: theirs } = await vault.client('theirs', ['Worker'], 'there');
     const mistyped = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
-    for (const text of [never, theirs, mistyped, `${key}.there`, `${theirs}.default`, `${theirs}.there`, 'mbx_', 'x', ' ']) {
+    for (const text of [
+      never,
+      theirs,
+      mistyped,
+      `${key}.there`,
+      `${theirs}.default`,
+      `${theirs}.there`,
+      'mbx_',
+      'x',
+      ' ',
+    ]) {
       expect(await vault.owner('api-keys.verify', { key: text }), text).toEqual({ valid: false, code: 'NOT_FOUND' });
     }
   });

@@ -68,7 +68,9 @@ describe.each(presets)('a key with the role $label', ({ label, permissions }) =>
 });
 
 test('the table above refuses and allows in every role but Owner', () => {
-  const allowed = presets.map(({ permissions }) => names.filter((name) => mayCall(permissions, operations[name])).length);
+  const allowed = presets.map(
+    ({ permissions }) => names.filter((name) => mayCall(permissions, operations[name])).length,
+  );
   const vaultOnly = names.filter((name) => operations[name].scope === 'vault').length;
   expect(allowed).toEqual([names.length - vaultOnly, names.length - vaultOnly, ...allowed.slice(2)]);
   for (const count of allowed.slice(2)) {
@@ -91,7 +93,10 @@ describe('a credential that does not work', () => {
   /** Every operation with every one of them: the same words, whatever is wrong. */
   const refusedEverywhere = async (call: Call, project?: string): Promise<void> => {
     for (const name of names) {
-      const input = { ...inputOf(name), ...(project !== undefined && operations[name].scope === 'project' ? { project } : {}) };
+      const input = {
+        ...inputOf(name),
+        ...(project !== undefined && operations[name].scope === 'project' ? { project } : {}),
+      };
       const error = await expectRefused(vault, () => call(name, input), 'unauthorized');
       expect([name, error.message, error.details]).toEqual([name, 'the API key was not accepted', {}]);
     }
@@ -108,14 +113,24 @@ describe('a credential that does not work', () => {
     }
   });
 
-  test.each(['', ' ', 'mbx_', 'mbx_short', 'Bearer', '\0', '.default', 'x'.repeat(100_000)])('malformed: "%.20s"', (text) =>
-    refusedEverywhere(vault.as(text)),
+  test.each(['', ' ', 'mbx_', 'mbx_short', 'Bearer', '\0', '.default', 'x'.repeat(100_000)])(
+    'malformed: "%.20s"',
+    (text) => refusedEverywhere(vault.as(text)),
   );
 
   test('mistyped in one character, padded or cut', async () => {
     const { key } = await vault.client('typist', ['Owner']);
     const typo = `${key.slice(0, 10)}${key[10] === 'a' ? 'b' : 'a'}${key.slice(11)}`;
-    for (const text of [typo, ` ${key}`, `${key} `, `${key}\n`, key.slice(0, -1), key.toLowerCase(), `${key}.`, `${key}.default.default`]) {
+    for (const text of [
+      typo,
+      ` ${key}`,
+      `${key} `,
+      `${key}\n`,
+      key.slice(0, -1),
+      key.toLowerCase(),
+      `${key}.`,
+      `${key}.default.default`,
+    ]) {
       const error = await expectRefused(vault, () => vault.as(text)('auth.whoami', {}), 'unauthorized');
       expect(error.message).toBe('the API key was not accepted');
     }
@@ -191,7 +206,10 @@ describe('a credential that does not work', () => {
 });
 
 describe('a change holds from the next call on', () => {
-  const changes: Record<string, { off: (call: Call, client: Client) => Promise<unknown>; on?: (call: Call, client: Client) => Promise<unknown> }> = {
+  const changes: Record<
+    string,
+    { off: (call: Call, client: Client) => Promise<unknown>; on?: (call: Call, client: Client) => Promise<unknown> }
+  > = {
     'api-keys.revoke': { off: (call, { keyId }) => call('api-keys.revoke', { id: keyId }) },
     'api-keys.update': {
       off: (call, { keyId }) => call('api-keys.update', { id: keyId, state: 'disabled' }),
@@ -209,12 +227,16 @@ describe('a change holds from the next call on', () => {
 
   test.each(Object.entries(changes))('%s, through this handle and through another', async (name, { off, on }) => {
     const elsewhere = await vault.open();
-    for (const [where, call] of [['here', vault.owner], ['elsewhere', elsewhere.call]] as const) {
+    for (const [where, call] of [
+      ['here', vault.owner],
+      ['elsewhere', elsewhere.call],
+    ] as const) {
       const client = await vault.client(`${name} ${where}`, ['Owner']);
       const own = await vault.open({ kind: 'api-key', key: client.key });
       await own.call('principals.list', {});
       await off(call, client);
-      for (const as of [own.call, client.call]) expect((await refusal(as('principals.list', {}))).code).toBe('unauthorized');
+      for (const as of [own.call, client.call])
+        expect((await refusal(as('principals.list', {}))).code).toBe('unauthorized');
       if (on !== undefined) {
         await on(call, client);
         await own.call('principals.list', {});

@@ -49,7 +49,8 @@ describe('carries', () => {
       ['actions.execute.*', 'actions.executed.x'],
       ['mobius.project.view', 'mobius.project.vie'],
     ];
-    for (const [held = '', wanted = ''] of pairs) expect([held, wanted, carries(held, wanted)]).toEqual([held, wanted, false]);
+    for (const [held = '', wanted = ''] of pairs)
+      expect([held, wanted, carries(held, wanted)]).toEqual([held, wanted, false]);
   });
 
   test('who may grant a wildcard holds whatever it comes to cover', () => {
@@ -70,7 +71,8 @@ describe('isKnown', () => {
         const known = isKnown(one);
         const covers = catalogue.some(({ id }) => carries(one, id)) || carries('actions.execute.*', one);
         expect([one, known]).toEqual([one, covers]);
-        if (known && !space) expect(one.startsWith('actions.execute.') || catalogue.some(({ id }) => id === one)).toBe(true);
+        if (known && !space)
+          expect(one.startsWith('actions.execute.') || catalogue.some(({ id }) => id === one)).toBe(true);
       }),
       { numRuns: 2_000 },
     );
@@ -92,6 +94,7 @@ test('a preset that stands above another carries all of it', () => {
   const of = (id: string): readonly string[] => presets.find((preset) => preset.id === id)?.permissions ?? [];
   const order = ['owner', 'admin', 'operator', 'worker', 'viewer'];
   for (const [i, id] of order.slice(1).entries()) {
-    for (const permission of of(id)) expect([id, permission, holds(of(order[i] ?? ''), permission)]).toEqual([id, permission, true]);
+    for (const permission of of(id))
+      expect([id, permission, holds(of(order[i] ?? ''), permission)]).toEqual([id, permission, true]);
   }
 });

@@ -27,10 +27,7 @@ const anyPermissions = fc.subarray(pool, { minLength: 1, maxLength: 6 });
 
 /** Whoever plays this game may do what it takes, or most of it: else all moves are refused at the door. */
 const attackersPermissions = fc
-  .tuple(
-    anyPermissions,
-    fc.subarray(['mobius.access.manage', 'mobius.keys.issue'], { minLength: 1 }),
-  )
+  .tuple(anyPermissions, fc.subarray(['mobius.access.manage', 'mobius.keys.issue'], { minLength: 1 }))
   .map(([some, more]) => [...new Set([...some, ...more])]);
 
 const anyRoles = fc.uniqueArray(fc.constantFrom('r0', 'r1', 'r2', 'mine', ...presets.map(({ label }) => label)), {
@@ -123,14 +120,23 @@ const play = async (
       'roles.update': () => call('roles.update', { project, id: role, permissions }),
       'roles.delete': () => call('roles.delete', { project, id: role }),
       'roles.create-assignment': () =>
-        call('roles.create-assignment', { project, principal_id: some ? attacker.principal.id : principal, role_id: role }),
+        call('roles.create-assignment', {
+          project,
+          principal_id: some ? attacker.principal.id : principal,
+          role_id: role,
+        }),
       'roles.delete-assignment': async () => {
         const { items } = await vault.owner('roles.list-assignments', { project });
         return call('roles.delete-assignment', { project, id: items[move.key % items.length]?.id ?? 'none' });
       },
       'principals.create': async () => {
         const roleInput = roleIds.length === 0 ? {} : { role_ids: roleIds };
-        const made = await call('principals.create', { project, name, ...roleInput, ...(some ? { with_key: {} } : {}) });
+        const made = await call('principals.create', {
+          project,
+          name,
+          ...roleInput,
+          ...(some ? { with_key: {} } : {}),
+        });
         if (made.api_key !== undefined) known.push(made.api_key.key);
       },
       'principals.update': () =>
@@ -163,21 +169,6 @@ const play = async (
   }
 };
 
-test('whatever an attacker does with the keys that it knows, none of them ever holds more than its own', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      attackersPermissions,
-      fc.array(anyPermissions, { minLength: 3, maxLength: 3 }),
-      fc.array(anyVictim, { minLength: 3, maxLength: 3 }),
-      fc.array(anyMove, { minLength: 20, maxLength: 40 }),
-      play,
-    ),
-    { numRuns: 40 },
-  );
-  // A game in which every move is refused at the door shows nothing.
-  expect(accepted / tried).toBeGreaterThan(0.1);
-}, 120_000);
-
 describe('one attack each', () => {
   const view = 'mobius.project.view';
   const manage = 'mobius.access.manage';
@@ -207,7 +198,10 @@ describe('one attack each', () => {
   test('a wildcard over exactly what it holds today', async () => {
     const all = catalogue.map(({ id }) => id).filter((id) => id.startsWith('mobius.keys.'));
     const { project, call } = await attacker(manage, ...all);
-    await denied(() => call('roles.create', { project, name: 'later', permissions: ['mobius.keys.*'] }), 'mobius.keys.*');
+    await denied(
+      () => call('roles.create', { project, name: 'later', permissions: ['mobius.keys.*'] }),
+      'mobius.keys.*',
+    );
     await call('roles.create', { project, name: 'today', permissions: all });
   });
 
@@ -219,7 +213,11 @@ describe('one attack each', () => {
     for (const name of ['actions.execute.mail', 'actions.execute.mailx']) {
       await denied(() => call('roles.create', { project, name: 'beside', permissions: [name] }), name);
     }
-    await call('roles.create', { project, name: 'below', permissions: ['actions.execute.mail.send.*', 'mobius.keys.*'] });
+    await call('roles.create', {
+      project,
+      name: 'below',
+      permissions: ['actions.execute.mail.send.*', 'mobius.keys.*'],
+    });
   });
 
   test('a first key for a new principal, without the right to issue keys', async () => {
@@ -233,7 +231,10 @@ describe('one attack each', () => {
   test('a key for somebody who holds more', async () => {
     const { project, call } = await attacker(view, issue);
     await vault.owner('principals.create', { project, name: 'boss', role_ids: ['Owner'] });
-    await denied(() => call('api-keys.create', { project, name: 'mine now', principal_id: 'boss' }), 'actions.execute.*');
+    await denied(
+      () => call('api-keys.create', { project, name: 'mine now', principal_id: 'boss' }),
+      'actions.execute.*',
+    );
   });
 
   test('a role that holds more, in every way that there is to give it', async () => {
@@ -285,7 +286,9 @@ describe('one attack each', () => {
     await call('api-keys.revoke', { project, id: boss.keyId });
     await call('principals.delete', { project, id: 'boss' });
     const again = await call('principals.create', { project, name: 'boss', role_ids: ['mine'], with_key: {} });
-    expect((await vault.as(again.api_key?.key ?? '')('auth.whoami', {})).permissions).toEqual([manage, issue, view].sort());
+    expect((await vault.as(again.api_key?.key ?? '')('auth.whoami', {})).permissions).toEqual(
+      [manage, issue, view].sort(),
+    );
     const codes = [(await outcome(boss.call('auth.whoami', {}))).code];
     expect(codes).toEqual(['unauthorized']);
   });
@@ -321,3 +324,18 @@ describe('one attack each', () => {
     }
   });
 });
+
+test('whatever an attacker does with the keys that it knows, none of them ever holds more than its own', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      attackersPermissions,
+      fc.array(anyPermissions, { minLength: 3, maxLength: 3 }),
+      fc.array(anyVictim, { minLength: 3, maxLength: 3 }),
+      fc.array(anyMove, { minLength: 20, maxLength: 40 }),
+      play,
+    ),
+    { numRuns: 30 },
+  );
+  // A game in which every move is refused at the door shows nothing.
+  expect(accepted / tried).toBeGreaterThan(0.1);
+}, 120_000);

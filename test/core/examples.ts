@@ -38,7 +38,7 @@ export const examples: Examples = {
     name: fresh('principal'),
     ...rich,
     owner_id: await principal(owner),
-    metadata: { nested: { list: [1, 'two', null, true] }, 'ключ': '値' },
+    metadata: { nested: { list: [1, 'two', null, true] }, ключ: '値' },
     role_ids: ['viewer'],
   }),
   'principals.get': async (owner) => ({ id: await principal(owner) }),

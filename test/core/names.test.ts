@@ -10,14 +10,35 @@ beforeAll(async () => {
 });
 afterAll(() => vault.close());
 
-const fresh = async (): Promise<string> => (await vault.owner('projects.create', { name: `names ${++projects}` })).handle;
+const fresh = async (): Promise<string> =>
+  (await vault.owner('projects.create', { name: `names ${++projects}` })).handle;
 
 /** Names that are close to one another: case, composed and decomposed, what SQL and JSON care about. */
-const tricky = fc.constantFrom('ci', 'CI', 'Ci', 'cI', 'é', 'e\u0301', 'É', "o'x", 'o"x', 'a%', 'a_', 'a/b', 'a.b', 'null', '0', '日本', '😀');
-const someName = fc.oneof(
-  { weight: 3, arbitrary: tricky },
-  { weight: 1, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }) },
-).filter((text) => format(text) === undefined);
+const tricky = fc.constantFrom(
+  'ci',
+  'CI',
+  'Ci',
+  'cI',
+  'é',
+  'e\u0301',
+  'É',
+  "o'x",
+  'o"x',
+  'a%',
+  'a_',
+  'a/b',
+  'a.b',
+  'null',
+  '0',
+  '日本',
+  '😀',
+);
+const someName = fc
+  .oneof(
+    { weight: 3, arbitrary: tricky },
+    { weight: 1, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }) },
+  )
+  .filter((text) => format(text) === undefined);
 
 test('a principal and a key are found by exactly their name, and differ from every other spelling', async () => {
   await fc.assert(
@@ -42,7 +63,11 @@ test('a principal and a key are found by exactly their name, and differ from eve
 }, 60_000);
 
 test('a role is found whatever the case of its name, and two names in one case are one', async () => {
-  const plain = fc.string({ unit: fc.constantFrom('a', 'B', 'k', 'é', 'Ö', 'я', 'Ж', '-', '1'), minLength: 1, maxLength: 8 });
+  const plain = fc.string({
+    unit: fc.constantFrom('a', 'B', 'k', 'é', 'Ö', 'я', 'Ж', '-', '1'),
+    minLength: 1,
+    maxLength: 8,
+  });
   const recased = (name: string, bits: number): string =>
     [...name].map((one, i) => ((bits >> i) & 1 ? one.toUpperCase() : one.toLowerCase())).join('');
   await fc.assert(

@@ -29,7 +29,8 @@ const nouns: Record<string, Pages> = {
   },
   'roles.list': {
     make: async (project) =>
-      (await vault.owner('roles.create', { project, name: `role ${++names}`, permissions: ['mobius.project.view'] })).id,
+      (await vault.owner('roles.create', { project, name: `role ${++names}`, permissions: ['mobius.project.view'] }))
+        .id,
     remove: (project, id) => vault.owner('roles.delete', { project, id }),
     list: (input) => vault.owner('roles.list', input),
   },
@@ -53,7 +54,11 @@ describe.each(Object.entries(nouns))('%s', (_, { make, remove, list }) => {
         const seen: string[] = [];
         let cursor: string | undefined;
         for (let page = 0; ; page++) {
-          const { items, has_more, next_cursor } = await list({ project, limit, ...(cursor === undefined ? {} : { cursor }) });
+          const { items, has_more, next_cursor } = await list({
+            project,
+            limit,
+            ...(cursor === undefined ? {} : { cursor }),
+          });
           expect(items.length).toBeLessThanOrEqual(limit);
           expect(next_cursor !== undefined).toBe(has_more);
           if (has_more) expect(items).toHaveLength(limit);
@@ -101,7 +106,12 @@ test('a filter and pages go together', async () => {
   const marked: string[] = [];
   for (let i = 0; i < 10; i++) {
     const tags = i % 3 === 0 ? { marked: `${i}` } : {};
-    const { id } = await vault.owner('api-keys.create', { project, name: `k${i}`, principal_id: holder.principal.id, tags });
+    const { id } = await vault.owner('api-keys.create', {
+      project,
+      name: `k${i}`,
+      principal_id: holder.principal.id,
+      tags,
+    });
     if (i % 3 === 0) marked.push(id);
   }
   const seen: string[] = [];

@@ -13,7 +13,8 @@ test('the list has every permission that an operation asks for', async () => {
   const { items, presets: listed, action_groups: groups } = await vault.owner('permissions.list', {});
   const ids = items.map(({ id }) => id);
   expect(ids).toEqual([...new Set(ids)]);
-  for (const { permission } of Object.values(operations)) if (permission !== undefined) expect(ids).toContain(permission);
+  for (const { permission } of Object.values(operations))
+    if (permission !== undefined) expect(ids).toContain(permission);
   expect(listed.map(({ label }) => label)).toEqual(['Owner', 'Admin', 'Operator', 'Worker', 'Viewer', 'Agent']);
   expect(listed.find(({ id }) => id === 'worker')?.permissions).toContain('mobius.work.execute');
   expect(groups.map(({ permission }) => permission)).toEqual(['actions.execute.*']);
@@ -75,9 +76,15 @@ describe('check', () => {
 
   test('says what was nearly asked', async () => {
     const ask = (permission: string) => vault.owner('permissions.check', { principal_id: 'none', permission });
-    expect((await expectRefused(vault, () => ask('keys.issue'), 'invalid_input')).hint).toBe('did you mean "mobius.keys.issue"?');
-    expect((await expectRefused(vault, () => ask('mobius.keys'), 'invalid_input')).hint).toBe('did you mean "mobius.keys.issue"?');
-    expect((await expectRefused(vault, () => ask('x'), 'invalid_input')).hint).toBe('see which there are: mobius permissions list');
+    expect((await expectRefused(vault, () => ask('keys.issue'), 'invalid_input')).hint).toBe(
+      'did you mean "mobius.keys.issue"?',
+    );
+    expect((await expectRefused(vault, () => ask('mobius.keys'), 'invalid_input')).hint).toBe(
+      'did you mean "mobius.keys.issue"?',
+    );
+    expect((await expectRefused(vault, () => ask('x'), 'invalid_input')).hint).toBe(
+      'see which there are: mobius permissions list',
+    );
   });
 });
 

@@ -67,19 +67,39 @@ describe('create', () => {
     ['a lone surrogate', { name: 'a\ud800' }, 'invalid_input', undefined],
     ['no role where roles are named', { name: 'n', role_ids: [] }, 'invalid_input', '"role_ids" must not be empty'],
     ['a role twice', { name: 'n', role_ids: ['Worker', 'Worker'] }, 'invalid_input', undefined],
-    ['an unknown role', { name: 'n', role_ids: ['Viewer', 'Wroker'] }, 'not_found', 'no role "Wroker" in project "default"'],
+    [
+      'an unknown role',
+      { name: 'n', role_ids: ['Viewer', 'Wroker'] },
+      'not_found',
+      'no role "Wroker" in project "default"',
+    ],
     ['an unknown role id', { name: 'n', role_ids: ['role_7zzzzzzzzzzzzzzzzzzzzzzzzz'] }, 'not_found', undefined],
     ['a principal as role', { name: 'n', role_ids: [idLike] }, 'not_found', undefined],
     ['an unknown owner', { name: 'n', owner_id: 'nobody' }, 'not_found', 'no principal "nobody" in project "default"'],
     ['a reserved tag', { name: 'n', tags: { 'mobius:x': '1' } }, 'invalid_input', undefined],
-    ['nine tags', { name: 'n', tags: Object.fromEntries([...'123456789'].map((k) => [k, ''])) }, 'invalid_input', undefined],
+    [
+      'nine tags',
+      { name: 'n', tags: Object.fromEntries([...'123456789'].map((k) => [k, ''])) },
+      'invalid_input',
+      undefined,
+    ],
     ['a tag that is no text', { name: 'n', tags: { a: 1 } }, 'invalid_input', undefined],
     ['metadata that is a list', { name: 'n', metadata: [] }, 'invalid_input', undefined],
     ['a kind', { name: 'n', kind: 'user' }, 'invalid_input', 'unknown field "kind"'],
     ['a state', { name: 'n', state: 'disabled' }, 'invalid_input', 'unknown field "state"'],
     ['a key and no role for it', { name: 'n', with_key: {} }, 'principal_has_no_roles', undefined],
-    ['a key that has expired', { name: 'n', role_ids: ['Worker'], with_key: { expires_at: '2026-06-01T12:00:00Z' } }, 'invalid_input', undefined],
-    ['a key with a name like an id', { name: 'n', role_ids: ['Worker'], with_key: { name: idLike } }, 'invalid_input', undefined],
+    [
+      'a key that has expired',
+      { name: 'n', role_ids: ['Worker'], with_key: { expires_at: '2026-06-01T12:00:00Z' } },
+      'invalid_input',
+      undefined,
+    ],
+    [
+      'a key with a name like an id',
+      { name: 'n', role_ids: ['Worker'], with_key: { name: idLike } },
+      'invalid_input',
+      undefined,
+    ],
   ])('refuses %s, and leaves nothing behind', async (_, input, code, message) => {
     const error = await expectRefused(vault, () => vault.owner('principals.create', input as never), code);
     if (message !== undefined) expect(error.message).toBe(message);
@@ -87,7 +107,11 @@ describe('create', () => {
 
   test('a name is taken once in a project, in this spelling', async () => {
     await vault.owner('principals.create', { name: 'taken' });
-    const error = await expectRefused(vault, () => vault.owner('principals.create', { name: 'taken' }), 'already_exists');
+    const error = await expectRefused(
+      vault,
+      () => vault.owner('principals.create', { name: 'taken' }),
+      'already_exists',
+    );
     expect(error.message).toBe('a principal named "taken" already exists in project "default"');
     expect(error.details).toEqual({ resource: 'principal', field: 'name', name: 'taken' });
     const other = await vault.owner('principals.create', { name: 'taken', project: 'other' });
@@ -107,7 +131,11 @@ describe('create', () => {
 
 describe('what stands in another project', () => {
   test('is not there, whatever names it', async () => {
-    const role = await vault.owner('roles.create', { project: 'other', name: 'theirs', permissions: ['mobius.keys.*'] });
+    const role = await vault.owner('roles.create', {
+      project: 'other',
+      name: 'theirs',
+      permissions: ['mobius.keys.*'],
+    });
     const stranger = await vault.client('stranger', [role.id], 'other');
     const [assignment] = (
       await vault.owner('roles.list-assignments', { project: 'other', principal_id: stranger.principal.id })
@@ -128,7 +156,10 @@ describe('what stands in another project', () => {
       ['roles.update', () => mine.call('roles.update', { id: role.id, permissions: ['mobius.*'] })],
       ['roles.delete', () => mine.call('roles.delete', { id: role.id })],
       ['assign a foreign role', () => mine.call('roles.create-assignment', { principal_id: 'mine', role_id: role.id })],
-      ['assign to a foreigner', () => mine.call('roles.create-assignment', { principal_id: foreign, role_id: 'Viewer' })],
+      [
+        'assign to a foreigner',
+        () => mine.call('roles.create-assignment', { principal_id: foreign, role_id: 'Viewer' }),
+      ],
       ['assignments of a foreigner', () => mine.call('roles.list-assignments', { principal_id: foreign })],
       ['assignments of a foreign role', () => mine.call('roles.list-assignments', { role_id: role.id })],
       ['delete-assignment', () => mine.call('roles.delete-assignment', { id: assignment?.id ?? '' })],
@@ -162,7 +193,9 @@ describe('update', () => {
     vault.clock.now += minute;
     const changed = await vault.owner('principals.update', { id: 'changing', metadata: { b: 2 } });
     expect(changed).toEqual({ ...made, metadata: { b: 2 }, updated_at: '2026-06-01T12:01:00Z' });
-    expect(await vault.owner('principals.update', { id: 'changing', description: '' })).not.toHaveProperty('description');
+    expect(await vault.owner('principals.update', { id: 'changing', description: '' })).not.toHaveProperty(
+      'description',
+    );
     expect((await vault.owner('principals.update', { id: 'changing', tags: {} })).tags).toEqual({});
     expect((await vault.owner('principals.update', { id: 'changing', role_ids: [] })).role_ids).toEqual([]);
     const { id: worker } = await vault.owner('roles.get', { id: 'Worker' });
@@ -189,7 +222,9 @@ describe('update', () => {
     const { call, principal } = await vault.client('switched', ['Viewer']);
     const since = (): unknown => vault.rows('select disabled_at from principals where id = ?', principal.id)[0];
     await call('auth.whoami', {});
-    expect(await vault.owner('principals.update', { id: 'switched', state: 'disabled' })).toMatchObject({ state: 'disabled' });
+    expect(await vault.owner('principals.update', { id: 'switched', state: 'disabled' })).toMatchObject({
+      state: 'disabled',
+    });
     const first = since();
     expect((await refusal(call('auth.whoami', {}))).code).toBe('unauthorized');
     vault.clock.now += minute;
@@ -273,7 +308,10 @@ describe('delete', () => {
     }
     expect(vault.rows('select 1 from tags where resource_id = ?', principal.id)).toEqual([]);
     expect(vault.rows('select 1 from role_assignments where principal_id = ?', principal.id)).toEqual([]);
-    expect(await vault.owner('api-keys.get', { id: keyId })).toMatchObject({ state: 'revoked', principal_id: principal.id });
+    expect(await vault.owner('api-keys.get', { id: keyId })).toMatchObject({
+      state: 'revoked',
+      principal_id: principal.id,
+    });
     expect((await refusal(call('auth.whoami', {}))).code).toBe('unauthorized');
 
     const next = await vault.owner('principals.create', { name: 'leaving' });

@@ -27,7 +27,11 @@ describe('create', () => {
   });
 
   test('asks for a handle where none can be made from the name', async () => {
-    const error = await expectRefused(vault, () => vault.owner('projects.create', { name: '株式会社' }), 'invalid_input');
+    const error = await expectRefused(
+      vault,
+      () => vault.owner('projects.create', { name: '株式会社' }),
+      'invalid_input',
+    );
     expect(error.message).toBe('"handle" is required: none can be made from the name');
   });
 
@@ -47,11 +51,14 @@ describe('create', () => {
     if (message !== undefined) expect(error.message).toBe(message);
   });
 
-  test.each([{ name: 'Default' }, { name: 'other', handle: 'default' }])('refuses a taken handle: %o', async (input) => {
-    const error = await expectRefused(vault, () => vault.owner('projects.create', input), 'already_exists');
-    expect(error.message).toBe('a project with the handle "default" already exists');
-    expect(error.details).toEqual({ resource: 'project', field: 'handle', name: 'default' });
-  });
+  test.each([{ name: 'Default' }, { name: 'other', handle: 'default' }])(
+    'refuses a taken handle: %o',
+    async (input) => {
+      const error = await expectRefused(vault, () => vault.owner('projects.create', input), 'already_exists');
+      expect(error.message).toBe('a project with the handle "default" already exists');
+      expect(error.details).toEqual({ resource: 'project', field: 'handle', name: 'default' });
+    },
+  );
 
   test('takes a name that another project has', async () => {
     const one = await vault.owner('projects.create', { name: 'Twin', handle: 'twin-1' });
@@ -108,7 +115,11 @@ describe('archive, restore, delete', () => {
 
   test('only an archived project is deleted', async () => {
     const { handle } = await vault.owner('projects.create', { name: 'Alive' });
-    const error = await expectRefused(vault, () => vault.owner('projects.delete', { id: handle }), 'project_not_archived');
+    const error = await expectRefused(
+      vault,
+      () => vault.owner('projects.delete', { id: handle }),
+      'project_not_archived',
+    );
     expect(error.hint).toBe('archive it first: mobius projects archive alive');
   });
 

@@ -40,7 +40,11 @@ describe('create', () => {
     ['one twice', { name: 'n', permissions: [...view, ...view] }, undefined],
     ['an unknown permission', { name: 'n', permissions: ['mobius.keys.isue'] }, undefined],
     ['a part of one', { name: 'n', permissions: ['mobius.keys'] }, '"permissions" names no permission: "mobius.keys"'],
-    ['an unknown one among known', { name: 'n', permissions: [...view, 'mobius.x'] }, '"permissions.1" names no permission: "mobius.x"'],
+    [
+      'an unknown one among known',
+      { name: 'n', permissions: [...view, 'mobius.x'] },
+      '"permissions.1" names no permission: "mobius.x"',
+    ],
     ['a wildcard over nothing', { name: 'n', permissions: ['mobius.keysx.*'] }, undefined],
     ['a wildcard under an item', { name: 'n', permissions: ['mobius.project.view.*'] }, undefined],
     ['a wildcard over all', { name: 'n', permissions: ['*'] }, undefined],
@@ -59,7 +63,14 @@ describe('create', () => {
     await vault.owner('roles.create', { name: 'Größer', permissions: view });
     const system = presets.map(({ label }) => label);
     // The Kelvin sign is a k to whoever folds case.
-    for (const name of ['größer', 'GRÖßER', 'gro\u0308ßer', ...system, ...system.map((one) => one.toUpperCase()), 'wor\u212aer']) {
+    for (const name of [
+      'größer',
+      'GRÖßER',
+      'gro\u0308ßer',
+      ...system,
+      ...system.map((one) => one.toUpperCase()),
+      'wor\u212aer',
+    ]) {
       const error = await expectRefused(
         vault,
         () => vault.owner('roles.create', { name, permissions: view }),
@@ -104,7 +115,12 @@ describe('system roles', () => {
 
 describe('update', () => {
   test('changes what was given and nothing else, from the next call on', async () => {
-    const made = await vault.owner('roles.create', { name: 'growing', permissions: view, description: 'd', tags: { a: '1' } });
+    const made = await vault.owner('roles.create', {
+      name: 'growing',
+      permissions: view,
+      description: 'd',
+      tags: { a: '1' },
+    });
     const { call } = await vault.client('grower', ['growing']);
     expect((await call('auth.whoami', {})).permissions).toEqual(view);
     vault.clock.now += minute;
@@ -178,7 +194,11 @@ describe('assignments', () => {
 
   test.each([
     [{ principal_id: 'assigned' }, 'invalid_input', '"role_id" is required'],
-    [{ principal_id: 'assigned', role_id: 'Viewer', role_name: 'Viewer' }, 'invalid_input', '"role_id" and "role_name" exclude each other'],
+    [
+      { principal_id: 'assigned', role_id: 'Viewer', role_name: 'Viewer' },
+      'invalid_input',
+      '"role_id" and "role_name" exclude each other',
+    ],
     [{ role_id: 'Viewer' }, 'invalid_input', '"principal_id" is required'],
     [{ principal_id: 'nobody', role_id: 'Viewer' }, 'not_found', 'no principal "nobody" in project "default"'],
     [{ principal_id: 'assigned', role_id: 'nothing' }, 'not_found', 'no role "nothing" in project "default"'],

@@ -31,16 +31,25 @@ const matches = (own: Tags, filters: readonly string[]): boolean =>
     return false;
   });
 
-const lists: Record<string, { make(project: string, name: string, tags: Tags): Promise<unknown>; find(project: string, tag: string[]): Promise<string[]> }> = {
+const lists: Record<
+  string,
+  {
+    make(project: string, name: string, tags: Tags): Promise<unknown>;
+    find(project: string, tag: string[]): Promise<string[]>;
+  }
+> = {
   principals: {
     make: (project, name, own) => vault.owner('principals.create', { project, name, tags: own }),
-    find: async (project, tag) => (await vault.owner('principals.list', { project, tag })).items.map(({ name }) => name),
+    find: async (project, tag) =>
+      (await vault.owner('principals.list', { project, tag })).items.map(({ name }) => name),
   },
   roles: {
     make: (project, name, own) =>
       vault.owner('roles.create', { project, name, tags: own, permissions: ['mobius.project.view'] }),
     find: async (project, tag) =>
-      (await vault.owner('roles.list', { project, tag })).items.filter((role) => !role.system_defined).map(({ name }) => name),
+      (await vault.owner('roles.list', { project, tag })).items
+        .filter((role) => !role.system_defined)
+        .map(({ name }) => name),
   },
   'api-keys': {
     make: async (project, name, own) => {
@@ -76,13 +85,17 @@ test('two tags that read alike are two', async () => {
   const made = await vault.owner('principals.create', { name: 'alike', tags: both });
   expect(made.tags).toEqual(both);
   for (const tag of ['a:b:c', 'a:*', 'a:b:*']) {
-    expect((await vault.owner('principals.list', { tag: [tag] })).items.map(({ name }) => name), tag).toEqual(['alike']);
+    expect(
+      (await vault.owner('principals.list', { tag: [tag] })).items.map(({ name }) => name),
+      tag,
+    ).toEqual(['alike']);
   }
 });
 
 test('new tags take the place of the old ones in what is found', async () => {
   await vault.owner('principals.create', { name: 'moving', tags: { home: 'here', kept: '1' } });
-  const found = async (tag: string): Promise<number> => (await vault.owner('principals.list', { tag: [tag] })).items.length;
+  const found = async (tag: string): Promise<number> =>
+    (await vault.owner('principals.list', { tag: [tag] })).items.length;
   expect([await found('home:here'), await found('home:*')]).toEqual([1, 1]);
   await vault.owner('principals.update', { id: 'moving', tags: { home: 'there' } });
   expect([await found('home:here'), await found('home:there'), await found('kept:*')]).toEqual([0, 1, 0]);

@@ -7,5 +7,5 @@ export default operationCommand({
     'mobius roles delete-assignment ras_01kdwhnx00f0000000000000zz',
     'mobius roles delete-assignment "$(mobius roles list-assignments --principal-id ci -q | head -n 1)"',
   ],
-  done: (_, { id }) => `took the role away again (${id})`,
+  done: (_, { id }) => `took the role away (${id})`,
 });

@@ -8,7 +8,7 @@ export default localCommand({
   async run({ io, globals, show }) {
     const { vaultStatus } = await import('../../vault/status.ts');
     const status = await vaultStatus(worldOf(io), placeOf(io, globals));
-    const iso = (time: number): string => new Date(time).toISOString();
+    const iso = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z');
     show({
       path: status.path,
       id: status.id,

@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const folder = mkdtempSync(join(tmpdir(), 'mobius-startup-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Meta {
+  outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
+}
+
+const mobius = (args: readonly string[], env: Readonly<Record<string, string>> = {}): void => {
+  const { status, stderr } = spawnSync(process.execPath, ['bin/mobius.js', ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: folder, ...env },
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+};
+
+/** Of a package its name says enough; of our own files each one counts. */
+const nameOf = (path: string): string => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path;
+
+/** The engine's own record of what it loaded, with the files of the build traced back to the sources inside them. */
+const loadedBy = (args: readonly string[]): string[] => {
+  const coverage = mkdtempSync(join(folder, 'coverage-'));
+  mobius(args, { NODE_V8_COVERAGE: coverage });
+  const { outputs } = JSON.parse(readFileSync(join(root, 'dist', 'meta.json'), 'utf8')) as Meta;
+  const scripts = readdirSync(coverage).flatMap((file) => {
+    const { result } = JSON.parse(readFileSync(join(coverage, file), 'utf8')) as { result: { url: string }[] };
+    return result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
+  });
+  const sources = scripts.flatMap((url) => {
+    const path = relative(root, fileURLToPath(url));
+    const inputs = outputs[path]?.inputs;
+    if (inputs === undefined) return [path];
+    return Object.keys(inputs).filter((input) => (inputs[input]?.bytesInOutput ?? 0) > 0);
+  });
+  return [...new Set(sources.map(nameOf))].sort();
+};
+
+beforeAll(() => {
+  mobius(['vault', 'init']);
+});
+
+test.each([
+  { golden: 'version', args: ['--version'] },
+  { golden: 'help', args: ['--help'] },
+  { golden: 'local-read', args: ['roles', 'list'] },
+])('what mobius $args loads', async ({ golden, args }) => {
+  const loaded = loadedBy(args);
+  await expect(`${loaded.join('\n')}\n`).toMatchFileSnapshot(`golden/modules-${golden}.txt`);
+  const never = ['@inquirer/prompts', 'ajv', 'chalk', 'fastest-levenshtein', 'string-width', 'yaml', 'src/cli/ask.ts'];
+  expect(loaded.filter((name) => never.includes(name))).toEqual([]);
+});
+
+test('neither the version nor the help loads an engine, the core or a command', () => {
+  const heavy = /sqlite|sodium|^src\/(core|store|vault|calls|crypto)\b|^src\/commands\/.*\//;
+  expect([...loadedBy(['--version']), ...loadedBy(['--help'])].filter((name) => heavy.test(name))).toEqual([
+    'src/core/key-format.ts',
+  ]);
+});

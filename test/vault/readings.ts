@@ -1,0 +1,142 @@
+import { expect } from 'vitest';
+import type { Call } from '../../src/operations.ts';
+import { type Client, makeVault, minute, outcome, type TestVault } from '../core/world.ts';
+
+/** All that can be asked about a vault, and what was answered: an answer, or the code of a refusal. */
+export type Readings = ReadonlyMap<string, unknown>;
+
+export interface Furnished {
+  vault: TestVault;
+  clients: Readonly<Record<string, Client>>;
+  read(): Promise<Readings>;
+}
+
+/** A vault with one of everything that works and one of everything that does not. */
+export const furnish = async (): Promise<Furnished> => {
+  const vault = await makeVault();
+  const { owner } = vault;
+  const tags = { env: 'prod', team: 'core' };
+  await owner('projects.create', { name: 'Other', description: 'another' });
+  await owner('projects.create', { name: 'Frozen' });
+  await owner('roles.create', { name: 'big', permissions: ['mobius.*', 'actions.execute.*'], tags });
+  await owner('roles.create', { name: 'small', permissions: ['mobius.project.view'] });
+  await owner('roles.create', { project: 'other', name: 'big', permissions: ['mobius.*'] });
+  const clients = {
+    boss: await vault.client('boss', ['big']),
+    weak: await vault.client('weak', ['small', 'Viewer']),
+    bare: await vault.client('bare'),
+    revoked: await vault.client('revoked', ['big']),
+    expired: await vault.client('expired', ['Owner']),
+    disabled: await vault.client('disabled', ['Owner']),
+    off: await vault.client('off', ['big']),
+    gone: await vault.client('gone', ['big']),
+    stranger: await vault.client('stranger', ['big'], 'other'),
+    frozen: await vault.client('frozen', ['Owner'], 'frozen'),
+  };
+  await owner('principals.update', { id: 'weak', tags, owner_id: 'boss' });
+  await owner('principals.update', { id: 'boss', tags, metadata: { a: 1 } });
+  await owner('api-keys.update', { id: 'boss', tags });
+  await owner('api-keys.update', { id: 'weak', tags: { env: 'test' } });
+  await owner('api-keys.revoke', { id: 'revoked' });
+  await owner('api-keys.update', { id: 'disabled', state: 'disabled' });
+  await owner('principals.update', { id: 'off', state: 'disabled' });
+  await owner('api-keys.revoke', { id: 'gone' });
+  await owner('principals.delete', { id: 'gone' });
+  await owner('projects.archive', { id: 'frozen' });
+  const brief = await owner('api-keys.create', {
+    name: 'brief',
+    principal_id: 'expired',
+    expires_at: new Date(vault.clock.now + minute).toISOString(),
+  });
+  await owner('api-keys.revoke', { id: 'expired' });
+  clients.expired = { ...clients.expired, key: brief.key, keyId: brief.id, call: vault.as(brief.key) };
+  await owner('api-keys.create', {
+    name: 'lasting',
+    principal_id: 'weak',
+    expires_at: new Date(vault.clock.now + 10 * minute).toISOString(),
+  });
+  vault.clock.now += 2 * minute;
+
+  // Not the checked calls of the vault: this asks some thousand times.
+  const as = (key: string): Call => vault.core.as({ kind: 'api-key', key });
+  const ask = vault.core.as({ kind: 'owner' });
+  const weak = as(clients.weak.key);
+  const asked: [string, () => Promise<unknown>][] = [
+    ['projects', () => ask('projects.list', { include_archived: true })],
+    ['principals', () => ask('principals.list', { include_disabled: true })],
+    ['principals in use', () => ask('principals.list', {})],
+    ['principals by tag', () => ask('principals.list', { include_disabled: true, tag: ['env:prod'] })],
+    ['roles', () => ask('roles.list', {})],
+    ['roles by tag', () => ask('roles.list', { tag: ['team:*'] })],
+    ['assignments', () => ask('roles.list-assignments', {})],
+    ['keys', () => ask('api-keys.list', {})],
+    ['keys by tag', () => ask('api-keys.list', { tag: ['env:*'] })],
+    ['keys in other', () => ask('api-keys.list', { project: 'other' })],
+    ['principals in other', () => ask('principals.list', { project: 'other' })],
+    ['may weak manage', () => ask('permissions.check', { principal_id: 'weak', permission: 'mobius.access.manage' })],
+    ['may boss manage', () => ask('permissions.check', { principal_id: 'boss', permission: 'mobius.access.manage' })],
+    ['weak lists', () => weak('principals.list', {})],
+    ['weak renames', () => weak('projects.update', { id: 'default', name: 'Mine' })],
+    ['revoked switched on', () => ask('api-keys.update', { id: clients.revoked.keyId, state: 'active' })],
+  ];
+  for (const id of ['default', 'other', 'frozen']) asked.push([`project ${id}`, () => ask('projects.get', { id })]);
+  for (const id of ['big', 'small']) asked.push([`role ${id}`, () => ask('roles.get', { id })]);
+  for (const state of ['active', 'revoked', 'expired', 'disabled'] as const) {
+    asked.push([`${state} keys`, () => ask('api-keys.list', { state })]);
+  }
+  for (const [name, { key, keyId, principal }] of Object.entries(clients)) {
+    asked.push([`who is ${name}`, () => as(key)('auth.whoami', {})]);
+    asked.push([`verify ${name}`, () => ask('api-keys.verify', { key })]);
+    asked.push([`key ${name}`, () => ask('api-keys.get', { id: keyId })]);
+    asked.push([`key named ${name}`, () => ask('api-keys.get', { id: name })]);
+    asked.push([`principal ${name}`, () => ask('principals.get', { id: principal.id })]);
+    asked.push([`principal named ${name}`, () => ask('principals.get', { id: name })]);
+  }
+
+  return {
+    vault,
+    clients,
+    async read() {
+      const found = new Map<string, unknown>();
+      for (const [question, read] of asked) {
+        const { code, ...rest } = await outcome(read());
+        found.set(question, code ?? ('output' in rest ? rest.output : undefined));
+      }
+      return found;
+    },
+  };
+};
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** An answer that claims no more than the one before: the same, or a list of which something is missing. */
+const claimsNoMore = (before: unknown, after: unknown): boolean => {
+  if (same(before, after)) return true;
+  if (Array.isArray(before) && Array.isArray(after)) {
+    return after.every((item) => before.some((one) => claimsNoMore(one, item)));
+  }
+  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null) return false;
+  const [was, is] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  return Object.keys(is).every((name) => {
+    if (name === 'has_more' || name === 'next_cursor' || name === 'last_used_at') return true;
+    if (['valid', 'allowed'].includes(name) && is[name] === false) return true;
+    if (name === 'code' && is.valid === false) return true;
+    return name in was && claimsNoMore(was[name], is[name]);
+  });
+};
+
+const refusals = ['damaged', 'not_found', 'unauthorized', 'permission_denied', 'conflict'];
+
+/** Whatever was done to the file: nobody gets more than before, and what is not answered is refused in good order. */
+export const expectNoMore = (before: Readings, after: Readings, what: string): void => {
+  for (const [question, answer] of after) {
+    const was = before.get(question);
+    if (typeof answer === 'string') expect(refusals, `${what}: ${question}`).toContain(answer);
+    else if (typeof was === 'string' || !claimsNoMore(was, answer)) {
+      expect({ what, question, answer }).toEqual({ what, question, answer: was });
+    }
+  }
+};
+
+export const damagedIn = (readings: Readings): string[] =>
+  [...readings].flatMap(([question, answer]) => (answer === 'damaged' ? [question] : []));
