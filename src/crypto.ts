@@ -201,35 +201,3 @@ export const randomBytes = (length: number): Uint8Array => randomFillSync(new Ui
 
 export const sha256 = (message: Uint8Array): Uint8Array =>
   new Uint8Array(createHash('sha256').update(message).digest());
-
-const counterMax = 0xfff;
-const timeEnd = 2 ** 48;
-let lastTime = 0;
-let counter = 0;
-
-/**
- * The sixteen bytes of a UUIDv7 (RFC 9562). `now` is epoch milliseconds.
- *
- * Each sorts strictly after all that this process made before, in the same millisecond and when the clock stands still
- * or goes backwards too: the time written is never earlier than the last one, and the 12 bits after it count within it,
- * from a random start in their lower half. A counter that runs over borrows the next millisecond, so this never throws
- * and never waits, and the time in an id can run ahead of the clock: read it as a hint, not as a record. A `now` that
- * no UUIDv7 can hold counts as a clock that stands still. 62 random bits make ids of different processes distinct.
- */
-export const newUuidV7 = (now: number): Uint8Array => {
-  const uuid = randomBytes(16);
-  const view = new DataView(uuid.buffer);
-  const time = Math.floor(now);
-  const forward = time > lastTime && time < timeEnd;
-  if (forward || counter === counterMax) {
-    lastTime = forward ? time : lastTime + 1;
-    counter = view.getUint16(6) & (counterMax >> 1);
-  } else {
-    counter += 1;
-  }
-  view.setUint16(0, Math.floor(lastTime / 2 ** 32));
-  view.setUint32(2, lastTime % 2 ** 32);
-  view.setUint16(6, 0x7000 | counter);
-  view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
-  return uuid;
-};

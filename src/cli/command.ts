@@ -128,8 +128,8 @@ export interface OperationCommand<K extends Name = Name> {
   oneTime?: OneTime<K>;
   /** The shape that is shown, where it differs from what the operation answers. */
   show?(output: Output<K>): unknown;
-  /** The names that -F may pick where `show` gives another shape; absent: any, and what isn't there stays empty. */
-  shown?(input: Input<K>): readonly string[];
+  /** The names that -F may pick where `show` gives another shape than what is answered; absent: any. */
+  shown?(input: Input<K>, answered: readonly string[]): readonly string[];
   /** The sentence when it is done: past tense, with name and id. */
   done?(output: Output<K>, input: Input<K>): string;
   /** The exit code of an answer that is itself a no. */

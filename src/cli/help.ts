@@ -43,10 +43,13 @@ const section = (title: string, body: string): string => (body === '' ? '' : `\n
 
 const paragraph = (text: string): string => `${wrap(text, width).join('\n')}\n`;
 
+/** Between flags and commands, but never inside single quotes: there a shell would take the backslash as it is. */
+const breakable = /(?:'[^']*'|(?! --| \| )[^'])+/g;
+
 /** Long lines go on in the next one, as a shell takes them when they are pasted. */
 const example = (line: string): string => {
   const lines: string[] = [];
-  for (const part of line.split(/ (?=--|\| )/)) {
+  for (const [part] of line.matchAll(breakable)) {
     const last = lines.at(-1);
     if (last === undefined || last.length + part.length + 1 > width - 6) lines.push(part);
     else lines[lines.length - 1] = `${last} ${part}`;

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { Command, CommanderError, Option } from 'commander';
 import { MobiusError } from '../errors.ts';
 import type { ExtraFlag } from './command.ts';
 
@@ -17,6 +17,11 @@ export interface Line<F extends ExtraFlag = ExtraFlag> {
   unknown?: string;
 }
 
+const optionOf = (flag: ExtraFlag): Option => {
+  const short = flag.short === undefined ? '' : `-${flag.short}, `;
+  return new Option(`${short}--${flag.name}${flag.value === undefined ? '' : ' <value>'}`);
+};
+
 /**
  * Takes arguments apart. A flag that has a value takes the next argument whatever it looks like, so `--description -q`
  * is a description. With `stopAtWord` everything from the first word on is left in `words` as it is.
@@ -26,36 +31,29 @@ export const readLine = <F extends ExtraFlag>(
   flags: readonly F[],
   { stopAtWord, help }: { stopAtWord: boolean; help: string },
 ): Line<F> => {
-  const options = Object.fromEntries(
-    flags.map(({ name, short, value }) => [
-      name,
-      {
-        type: value === undefined ? ('boolean' as const) : ('string' as const),
-        ...(short === undefined ? {} : { short }),
-      },
-    ]),
-  );
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
   const given: Given<F>[] = [];
-  const words: string[] = [];
-  let unknown: string | undefined;
-  for (const token of tokens) {
-    if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional') {
-      if (!stopAtWord) words.push(token.value);
-      else if (unknown === undefined) return { given, words: args.slice(token.index) };
-      continue;
-    }
-    const flag = flags.find(({ name }) => name === token.name);
-    const isSwitch = flag?.value === undefined;
-    if (flag === undefined || (isSwitch && token.value !== undefined)) {
-      unknown ??= token.rawName;
-      continue;
-    }
-    if (!isSwitch && token.value === undefined) {
-      throw new MobiusError('usage', `${token.rawName} needs a value`, {}, `see its flags: ${help}`);
-    }
-    given.push(token.value === undefined ? { flag } : { flag, value: token.value });
+  const parser = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  if (stopAtWord) parser.passThroughOptions();
+  for (const flag of flags) {
+    const option = optionOf(flag);
+    parser.addOption(option);
+    parser.on(`option:${option.name()}`, (value: string | null | undefined) =>
+      given.push(typeof value === 'string' ? { flag, value } : { flag }),
+    );
   }
-  return { given, words, ...(unknown === undefined ? {} : { unknown }) };
+  try {
+    const { operands, unknown } = parser.parseOptions([...args]);
+    const [first] = unknown;
+    return {
+      given,
+      words: operands,
+      ...(first === undefined ? {} : { unknown: first.replace(/^(--[^=]+)=.*$/s, '$1') }),
+    };
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Only the last argument can lack its value; of a group such as -qo it is the last letter.
+    const last = args.at(-1) ?? '';
+    const flag = last.startsWith('--') ? last : `-${last.at(-1)}`;
+    throw new MobiusError('usage', `${flag} needs a value`, {}, `see its flags: ${help}`);
+  }
 };

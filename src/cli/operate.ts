@@ -36,8 +36,8 @@ const expectsOneTime = ({ oneTime }: Spec, input: Values): boolean =>
 /** Everything that can be wrong with what is to be shown, told while nothing was done yet. */
 const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known, input: Values): Promise<void> => {
   const { globals, words } = invocation;
-  const output = spec.show === undefined ? (fields.output?.shown ?? []).map(({ name }) => name) : undefined;
-  await checkFields(globals, spec.shown?.(input as never) ?? output);
+  const answered = (fields.output?.shown ?? []).map(({ name }) => name);
+  await checkFields(globals, spec.show === undefined ? answered : spec.shown?.(input as never, answered));
   const file = fileOf(invocation);
   if (!expectsOneTime(spec, input)) {
     if (file === undefined) return;

@@ -35,7 +35,8 @@ const fileName = 'vault.db';
 export const vaultPath = (io: Io, named: string | undefined): string => {
   if (!named) return join(dataFolder(io), fileName);
   const path = resolve(io.cwd, named);
-  const isFolder = named.endsWith('/') || named.endsWith(sep) || statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  const isFolder =
+    named.endsWith('/') || named.endsWith(sep) || statSync(path, { throwIfNoEntry: false })?.isDirectory();
   return isFolder ? join(path, fileName) : path;
 };
 

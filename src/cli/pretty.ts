@@ -18,6 +18,7 @@ export interface View {
   paint: Paint;
   /** How many columns a text takes. */
   width(text: string): number;
+  inColumns(rows: readonly (readonly string[])[]): string;
 }
 
 interface Cell {
@@ -70,9 +71,6 @@ const fitting = (widths: readonly number[], columns: number): number => {
   return widths.length;
 };
 
-const padded = ({ text, painted }: Cell, width: number, view: View): string =>
-  painted + ' '.repeat(Math.max(0, width - view.width(text)));
-
 const table = (columns: readonly Shown[], items: readonly Item[], view: View): string => {
   const head = columns.map(({ name }): Cell => {
     const text = visible(name).toUpperCase();
@@ -81,13 +79,7 @@ const table = (columns: readonly Shown[], items: readonly Item[], view: View): s
   const rows = [head, ...items.map((item) => columns.map((column) => listCell(item[column.name], column, view)))];
   const widths = columns.map((_, at) => Math.max(...rows.map((row) => view.width(row[at]?.text ?? ''))));
   const count = fitting(widths, view.columns);
-  const line = (row: readonly Cell[]): string =>
-    row
-      .slice(0, count)
-      .map((cell, at) => (at === count - 1 ? cell.painted : padded(cell, widths[at] ?? 0, view)))
-      .join(gap)
-      .trimEnd();
-  return rows.map((row) => `${line(row)}\n`).join('');
+  return view.inColumns(rows.map((row) => row.slice(0, count).map(({ painted }) => painted)));
 };
 
 const list = (answer: Answer, items: readonly Item[], view: View): string => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseKey } from '../core/key-format.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
@@ -23,7 +24,7 @@ export const worldOf = (io: Io): World => ({
 export const placeOf = (io: Io, globals: Globals): Place => ({
   path: vaultPath(io, globals.vault),
   keys: {
-    ...(globals.keyFile === undefined ? {} : { keyFile: globals.keyFile }),
+    ...(globals.keyFile === undefined ? {} : { keyFile: resolve(io.cwd, globals.keyFile) }),
     ...(io.env.MOBIUS_VAULT_KEY ? { key: io.env.MOBIUS_VAULT_KEY } : {}),
     defaultKeyFile: (vaultId) => defaultKeyFile(io, vaultId),
   },

@@ -120,8 +120,9 @@ const openMode = async (io: Io, { output, color, fields }: Globals): Promise<Ren
     return (answer) => quotedControls(stringify(chosen(answer), { lineWidth: 0, aliasDuplicateObjects: false }));
   }
   const { default: width } = await import('string-width');
+  const { inColumns } = await import('./columns.ts');
   const paint = await paintFor(color);
-  return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width });
+  return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width, inColumns });
 };
 
 export const openRenderer = async (io: Io, globals: Globals): Promise<Renderer> => {

@@ -27,7 +27,7 @@ export default localCommand({
   args: [{ name: 'shell', description: `one of ${shells.join(', ')}` }],
   examples: [
     'source <(mobius completion bash)',
-    'mobius completion zsh > "${fpath[1]}/_mobius"',
+    'mobius completion zsh > "$fpath[1]/_mobius"',
     'mobius completion fish > ~/.config/fish/completions/mobius.fish',
     'mobius completion powershell >> $PROFILE',
   ],

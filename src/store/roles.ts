@@ -28,11 +28,11 @@ export const list = async (
 ): Promise<RoleRow[]> => {
   const tags = tagConditions(store, projectId, page.tags, 3);
   const limit = page.limit === undefined ? '' : ` limit ${page.limit}`;
-  const rows = await roles.select(
-    store,
-    `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`,
-    [projectId, page.after, ...tags.params],
-  );
+  const rows = await roles.select(store, `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`, [
+    projectId,
+    page.after,
+    ...tags.params,
+  ]);
   return rows.filter((row) => page.tags.every((tag) => hasTag(row.plain.tags, tag)));
 };
 

@@ -1,6 +1,6 @@
 import { openLocal } from '../../src/calls/local.ts';
-import { newUuidV7 } from '../../src/crypto.ts';
 import { MobiusError } from '../../src/errors.ts';
+import { uuidSource } from '../../src/uuid.ts';
 
 /**
  * One of many processes that work on one vault at once; the tests bundle this file and start it. It makes keys of its
@@ -8,7 +8,7 @@ import { MobiusError } from '../../src/errors.ts';
  */
 const [path = '', keyFile = '', name = '', times = '0'] = process.argv.slice(2);
 
-const world = { now: () => Date.now(), newUuid: () => newUuidV7(Date.now()) };
+const world = { now: () => Date.now(), newUuid: uuidSource(Date.now, (bytes) => crypto.getRandomValues(bytes)) };
 const { call, close } = await openLocal(
   world,
   { path, keys: { keyFile, defaultKeyFile: () => keyFile } },

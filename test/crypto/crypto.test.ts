@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Binding, loadSodium, newUuidV7, randomBytes, type Sodium, sha256 } from '../../src/crypto.ts';
+import { type Binding, loadSodium, randomBytes, type Sodium, sha256 } from '../../src/crypto.ts';
 import { MobiusError } from '../../src/errors.ts';
 
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex');
@@ -309,65 +309,5 @@ describe('randomBytes', () => {
     expect(randomBytes(0)).toEqual(new Uint8Array(0));
     expect(randomBytes(100_000)).toHaveLength(100_000);
     expect(hex(randomBytes(32))).not.toBe(hex(randomBytes(32)));
-  });
-});
-
-describe('newUuidV7', () => {
-  const time = (uuid: Uint8Array): number => Number.parseInt(hex(uuid).slice(0, 12), 16);
-  // The times only grow within a process, so each test begins at a later one.
-  let clock = Date.UTC(2100, 0);
-  const later = (): number => {
-    clock += 1_000_000;
-    return clock;
-  };
-  const expectRising = (uuids: Uint8Array[]): void => {
-    const texts = uuids.map(hex);
-    for (const [i, text] of texts.entries()) if (i > 0) expect(text > (texts[i - 1] ?? '')).toBe(true);
-  };
-
-  it('writes time, version and variant', () => {
-    const now = later();
-    for (const uuid of Array.from({ length: 500 }, (_, i) => newUuidV7(now + i))) {
-      expect(uuid).toHaveLength(16);
-      expect(hex(uuid)).toMatch(/^[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
-    }
-    expect(time(newUuidV7(now + 1000))).toBe(now + 1000);
-  });
-
-  it('sorts 10,000 of the same millisecond in the order they were made, the counter running over', () => {
-    const now = later();
-    const uuids = Array.from({ length: 10_000 }, () => newUuidV7(now));
-    expectRising(uuids);
-    const last = time(uuids.at(-1) ?? new Uint8Array(16));
-    expect(last).toBeGreaterThan(now);
-    expect(last).toBeLessThanOrEqual(now + 5);
-  });
-
-  it('sorts them when the clock goes backwards, jumps and comes back', () => {
-    const now = later();
-    const clocks = [now, now - 1, now - 86_400_000, 0, now + 2, now + 1, now + 3, now + 3, now - 5, now + 4];
-    expectRising(clocks.map(newUuidV7));
-    expectRising(Array.from({ length: 10_000 }, (_, i) => newUuidV7(now - i)));
-  });
-
-  it('takes a clock that no UUIDv7 can hold for one that stands still', () => {
-    const now = later();
-    const uuids = [now, Number.NaN, -1, Number.POSITIVE_INFINITY, 2 ** 48, 2 ** 60, now + 0.5].map(newUuidV7);
-    expectRising(uuids);
-    expect(uuids.map(time)).toEqual(uuids.map(() => now));
-  });
-
-  it('starts the counter at random in its lower half', () => {
-    const now = later();
-    const counters = Array.from({ length: 200 }, (_, i) => Number.parseInt(hex(newUuidV7(now + i)).slice(13, 16), 16));
-    expect(Math.max(...counters)).toBeLessThan(0x800);
-    expect(new Set(counters).size).toBeGreaterThan(150);
-  });
-
-  it('fills the rest with bits of which each takes both values', () => {
-    const now = later();
-    const tails = Array.from({ length: 200 }, () => BigInt(`0x${hex(newUuidV7(now)).slice(16)}`) & (2n ** 62n - 1n));
-    expect(tails.reduce((a, b) => a | b)).toBe(2n ** 62n - 1n);
-    expect(tails.reduce((a, b) => a & b)).toBe(0n);
   });
 });

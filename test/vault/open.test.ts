@@ -15,7 +15,7 @@ import Sqlite from 'better-sqlite3';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLocal, openLocal } from '../../src/calls/local.ts';
 import { formatKey, parseKey } from '../../src/core/key-format.ts';
-import { newUuidV7 } from '../../src/crypto.ts';
+import { uuidSource } from '../../src/uuid.ts';
 import { createVault, type Place, type World } from '../../src/vault/open.ts';
 import { vaultStatus } from '../../src/vault/status.ts';
 import { outcome, owner, refusal } from '../core/world.ts';
@@ -23,7 +23,7 @@ import { outcome, owner, refusal } from '../core/world.ts';
 const root = mkdtempSync(join(tmpdir(), 'mobius-vault-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const world: World = { now: () => Date.now(), newUuid: () => newUuidV7(Date.now()) };
+const world: World = { now: () => Date.now(), newUuid: uuidSource(Date.now, (bytes) => crypto.getRandomValues(bytes)) };
 let folders = 0;
 let folder: string;
 let place: Place;

@@ -84,14 +84,17 @@ export const furnish = async (): Promise<Furnished> => {
   for (const state of ['active', 'revoked', 'expired', 'disabled'] as const) {
     asked.push([`${state} keys`, () => ask('api-keys.list', { state })]);
   }
-  for (const [name, { key, keyId, principal }] of Object.entries(clients)) {
+  for (const [name, { key }] of Object.entries(clients))
     asked.push([`who is ${name}`, () => as(key)('auth.whoami', {})]);
+  // One of each kind is enough here; lists read all the others.
+  for (const name of ['boss', 'weak', 'revoked', 'off', 'gone', 'stranger'] as const) {
+    const { key, keyId, principal } = clients[name];
     asked.push([`verify ${name}`, () => ask('api-keys.verify', { key })]);
     asked.push([`key ${name}`, () => ask('api-keys.get', { id: keyId })]);
-    asked.push([`key named ${name}`, () => ask('api-keys.get', { id: name })]);
     asked.push([`principal ${name}`, () => ask('principals.get', { id: principal.id })]);
-    asked.push([`principal named ${name}`, () => ask('principals.get', { id: name })]);
   }
+  asked.push(['key named boss', () => ask('api-keys.get', { id: 'boss' })]);
+  asked.push(['principal named boss', () => ask('principals.get', { id: 'boss' })]);
 
   return {
     vault,

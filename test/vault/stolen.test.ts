@@ -158,3 +158,30 @@ test('a spelling of each kind would be found', () => {
   for (const spelled of hidden) expect(lies(spelled), `${spelled}`).toEqual([text]);
   expect(lies('keeper-of-quokka')).toEqual([]);
 });
+
+test('what is found by a hash has another one in every vault, project and field', async () => {
+  const vaults = [await makeVault(), await makeVault()];
+  try {
+    const seen: string[] = [];
+    for (const vault of vaults) {
+      for (const project of ['default', 'other']) {
+        if (project === 'other') await vault.owner('projects.create', { name: 'Other' });
+        const tags = { same: 'same' };
+        await vault.owner('roles.create', { project, name: 'same', permissions: ['mobius.project.view'], tags });
+        const input = { project, name: 'same', role_ids: ['same'], tags, with_key: {} };
+        await vault.owner('principals.create', input);
+      }
+      const hashes = vault.rows<{ hash: Buffer }>(
+        `select handle_index as hash from projects union all select name_index from principals
+         union all select name_index from roles union all select name_index from api_keys
+         union all select key_hash from api_keys
+         union all select distinct tag_index from tags union all select distinct key_index from tags`,
+      );
+      seen.push(...hashes.map(({ hash }) => hash.toString('hex')));
+    }
+    expect(seen).toHaveLength(2 * (2 + 2 + 2 + 2 + 2 + 2 + 2));
+    expect(new Set(seen).size).toBe(seen.length);
+  } finally {
+    for (const vault of vaults) await vault.close();
+  }
+});

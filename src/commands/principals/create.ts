@@ -45,6 +45,7 @@ export default operationCommand({
     const { key, ...apiKey } = created;
     return { principal, key, api_key: apiKey };
   },
+  shown: ({ with_key: withKey }, answered) => (withKey === undefined ? answered : ['principal', 'key', 'api_key']),
   done: ({ name, id, api_key: key }) =>
     `created principal "${name}" (${id})${key === undefined ? '' : ` and its key "${key.name}" (${key.id})`}`,
 });

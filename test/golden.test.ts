@@ -1,0 +1,133 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Product, product } from '../src/cli/product.ts';
+import { run } from '../src/cli/run.ts';
+import { type Invocation, invocationsOf } from './golden/shell.ts';
+import { createWorld, type Ran, type World } from './scripts/world.ts';
+
+/** Every page of the help is one file's section: no flag, sentence or example changes unseen. */
+const golden = 'test/golden/help.txt';
+
+const linesOf = ({ nouns, commands }: Product): string[][] => [
+  [],
+  ...Object.keys(nouns).flatMap((noun) => [
+    [noun],
+    ...Object.keys(commands[noun] ?? {}).flatMap((verb) => (verb === '' ? [] : [[noun, verb]])),
+  ]),
+];
+
+const inWorld = async <T>(work: (world: World) => Promise<T>): Promise<T> => {
+  const world = createWorld();
+  try {
+    return await work(world);
+  } finally {
+    world.remove();
+  }
+};
+
+const pages = await inWorld(async (world) => {
+  const shown: { line: string; words: string[]; page: string }[] = [];
+  for (const words of linesOf(product)) {
+    const line = ['mobius', ...words].join(' ');
+    const { stdout: page, stderr, code } = await world.run(run, { argv: [...words, '--help'] });
+    if (code !== 0 || stderr !== '') throw new Error(`${line} --help ended with ${code}: ${stderr}`);
+    shown.push({ line, words, page });
+  }
+  return shown;
+});
+
+const commandPages = pages.filter(
+  ({ words: [noun = '', verb = ''] }) => noun === '' || product.commands[noun]?.[verb] !== undefined,
+);
+
+test('every page of the help is as the golden file has it', () => {
+  const whole = pages.map(({ line, page }) => `$ ${line} --help\n${page}`).join('\n');
+  if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden, whole);
+  expect(whole).toBe(readFileSync(golden, 'utf8'));
+});
+
+test('no page is wider than a terminal of 80 columns', () => {
+  const wide = pages.flatMap(({ page }) => page.split('\n').filter((line) => line.length > 80));
+  expect(wide).toEqual([]);
+});
+
+/** The examples as a shell takes them when they are pasted: a backslash joins lines, but not inside single quotes. */
+const examplesOf = (page: string): string[] => {
+  const [, section = ''] = /^examples:\n((?: .*\n)+)/m.exec(page) ?? [];
+  const joined = section.replace(/'[^']*'|\\\n/g, (found) => (found === '\\\n' ? '' : found));
+  return joined.split(/\n(?! {3})/).flatMap((line) => (line.trim() === '' ? [] : [line.trim().replace(/ +/g, ' ')]));
+};
+
+const worker = 'principals create worker-prod --role Worker';
+const ci = 'principals create ci --role Viewer';
+
+/** What must be there for a command's examples to work, or for those of its noun; a vault is there in any case... */
+const stages: Readonly<Record<string, readonly string[]>> = {
+  auth: [],
+  automations: [],
+  catalog: [],
+  vault: [],
+  projects: ['projects create staging'],
+  'projects create': [],
+  'projects delete': ['projects create staging', 'projects archive staging'],
+  principals: [worker, ci, 'principals create worker-old'],
+  'principals create': [],
+  roles: ['roles create deployer --permission mobius.project.view', 'principals create worker-prod', ci],
+  'roles create': [],
+  'api-keys': [worker, 'api-keys create ci --principal-id worker-prod --out ci.key'],
+  'api-keys create': [worker],
+  permissions: [worker, ci],
+};
+/** ... but where it is what they make. */
+const bare = ['mobius', 'mobius quickstart', 'mobius vault init', 'mobius completion'];
+
+/** Examples whose answer is a no, or that name an id which only stands for one. */
+const others: Record<string, number> = {
+  'mobius projects delete staging': 2,
+  'mobius can ci mobius.access.manage -q && echo yes': 4,
+  'mobius api-keys revoke key_01kdwhnx00f0000000000000zz': 5,
+  'mobius roles delete-assignment ras_01kdwhnx00f0000000000000zz': 5,
+  'mobius automations list': 1,
+  'mobius automations list -o json': 1,
+  'mobius catalog list-actions': 1,
+  'mobius catalog list-actions -o json': 1,
+  'mobius catalog get-action slack.post': 1,
+  'mobius catalog get-action slack.post -o json': 1,
+};
+
+/** Runs a `mobius` of an example; what one inside `$(…)` prints is a word of it. */
+const play = async (world: World, { argv, stdin, piped }: Invocation): Promise<Ran> => {
+  const words: string[] = [];
+  for (const word of argv) {
+    words.push(typeof word === 'string' ? word : ((await play(world, word)).stdout.split('\n')[0] ?? ''));
+  }
+  const file = stdin ?? (piped ? 'ci.key' : undefined);
+  return world.run(run, {
+    argv: words,
+    stdin: file === undefined ? new Uint8Array() : readFileSync(join(world.cwd, file)),
+  });
+};
+
+describe('the examples of', () => {
+  test.each(commandPages)('$line work', async ({ line, words, page }) => {
+    const examples = examplesOf(page);
+    expect(examples.length).toBeGreaterThanOrEqual(2);
+    await inWorld(async (world) => {
+      const stage = bare.includes(line)
+        ? []
+        : ['vault init', ...(stages[words.join(' ')] ?? stages[words[0] ?? ''] ?? [])];
+      for (const prepared of stage) {
+        expect(await world.run(run, { argv: prepared.split(' ') })).toMatchObject({ code: 0, stderr: '' });
+      }
+      const failed: unknown[] = [];
+      for (const example of examples) {
+        const [first, ...rest] = invocationsOf(example);
+        if (first === undefined || rest.length > 0) throw new Error(`expected one mobius, and only one: ${example}`);
+        const { code, stderr } = await play(world, first);
+        if (code !== (others[example] ?? 0)) failed.push({ example, code, stderr });
+      }
+      expect(failed).toEqual([]);
+    });
+  });
+});
