@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Machine } from './machine.ts';
+
+/** A real terminal of 80 columns with bash in it: what is typed, and what a person would see. */
+export interface Terminal {
+  /** Types a line, and Enter. */
+  enter(line: string): void;
+  /** One key by tmux's name for it, such as C-c or Tab. */
+  press(key: string): void;
+  /** The lines on the screen, once one of them fits. */
+  shows(pattern: RegExp): Promise<string[]>;
+  close(): void;
+}
+
+const limitMs = 20_000;
+
+export const openTerminal = ({ env, work }: Machine): Terminal => {
+  const socket = join(work, '.tmux');
+  const tmux = (...args: string[]): string => {
+    const { status, stdout, stderr } = spawnSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], {
+      env: { ...env, TERM: 'xterm-256color' },
+      cwd: work,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`tmux ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  tmux('new-session', '-d', '-x', '80', '-y', '50', 'bash --noprofile --norc');
+  const screen = (): string[] => tmux('capture-pane', '-p').split('\n');
+  const terminal: Terminal = {
+    enter(line) {
+      tmux('send-keys', '-l', line);
+      tmux('send-keys', 'Enter');
+    },
+    press: (key) => void tmux('send-keys', key),
+    async shows(pattern) {
+      for (const end = Date.now() + limitMs; Date.now() < end; await sleep(50)) {
+        const lines = screen();
+        if (lines.some((line) => pattern.test(line))) return lines;
+      }
+      throw new Error(`nothing on the screen fits ${pattern}:\n${screen().join('\n')}`);
+    },
+    close: () => void tmux('kill-server'),
+  };
+  terminal.enter("PS1='$ '; unset HISTFILE; clear");
+  return terminal;
+};
