@@ -1,5 +1,6 @@
 import { MobiusError, notFound } from '../errors.ts';
 import type { Verification } from '../generated/types.ts';
+import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import { setTags } from '../store/tags.ts';
@@ -41,9 +42,7 @@ const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<p
   return principal;
 };
 
-export const handlers: Handlers<
-  'api-keys.create' | 'api-keys.get' | 'api-keys.list' | 'api-keys.update' | 'api-keys.revoke' | 'api-keys.verify'
-> = {
+export const handlers: Handlers<NameOf<'api-keys'>> = {
   'api-keys.create': async (context, input) => {
     const principal = await findPrincipal(context, input.principal_id);
     return issueKey(context, principal, await rolesOf(context, principal), {

@@ -1,6 +1,7 @@
+import type { NameOf } from '../operations.ts';
 import { type Handlers, iso, present } from './context.ts';
 
-export const handlers: Handlers<'auth.whoami'> = {
+export const handlers: Handlers<NameOf<'auth'>> = {
   'auth.whoami': async ({ caller }) => {
     const { name, bound } = caller;
     const permissions = [...caller.permissions];

@@ -1,4 +1,5 @@
 import { invalidField } from '../errors.ts';
+import type { NameOf } from '../operations.ts';
 import { actionGroups, carries, catalogue, holds, isKnown, presets } from './catalogue.ts';
 import type { Handlers } from './context.ts';
 import { findPrincipal } from './principals.ts';
@@ -17,7 +18,7 @@ export const requireKnown = (permissions: readonly string[], field: string): voi
   }
 };
 
-export const handlers: Handlers<'permissions.list' | 'permissions.check'> = {
+export const handlers: Handlers<NameOf<'permissions'>> = {
   'permissions.list': async () => ({
     items: [...catalogue],
     presets: [...presets],

@@ -1,5 +1,6 @@
 import { MobiusError, notFound } from '../errors.ts';
 import type { Principal, PrincipalCreated } from '../generated/types.ts';
+import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as roles from '../store/roles.ts';
@@ -91,9 +92,7 @@ const replaceRoles = async (
   for (const role of wanted) if (!had.has(role.id)) await assign(context, principal, role);
 };
 
-export const handlers: Handlers<
-  'principals.create' | 'principals.get' | 'principals.list' | 'principals.update' | 'principals.delete'
-> = {
+export const handlers: Handlers<NameOf<'principals'>> = {
   'principals.create': async (context, input): Promise<PrincipalCreated> => {
     const { project, now } = context;
     const owner = input.owner_id === undefined ? undefined : await findPrincipal(context, input.owner_id);

@@ -1,5 +1,6 @@
 import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { Project } from '../generated/types.ts';
+import type { NameOf } from '../operations.ts';
 import * as projects from '../store/projects.ts';
 import { type Context, type Handlers, iso, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
@@ -71,15 +72,7 @@ const setArchived = async (
   return updated;
 };
 
-export const handlers: Handlers<
-  | 'projects.create'
-  | 'projects.get'
-  | 'projects.list'
-  | 'projects.update'
-  | 'projects.archive'
-  | 'projects.restore'
-  | 'projects.delete'
-> = {
+export const handlers: Handlers<NameOf<'projects'>> = {
   'projects.create': async (context, input) => {
     const row = await addProject(context, { ...input, handle: input.handle ?? handleFrom(input.name) });
     await context.changed({ type: 'project', id: row.id, name: row.plain.handle });

@@ -1,5 +1,6 @@
 import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { Role as RoleAnswer, RoleAssignment } from '../generated/types.ts';
+import type { NameOf } from '../operations.ts';
 import * as roles from '../store/roles.ts';
 import { hasTag, setTags } from '../store/tags.ts';
 import { requireHolds } from './caller.ts';
@@ -57,16 +58,7 @@ const findOwnRole = async (context: ProjectContext, reference: string): Promise<
   return role.row;
 };
 
-export const handlers: Handlers<
-  | 'roles.create'
-  | 'roles.get'
-  | 'roles.list'
-  | 'roles.update'
-  | 'roles.delete'
-  | 'roles.create-assignment'
-  | 'roles.list-assignments'
-  | 'roles.delete-assignment'
-> = {
+export const handlers: Handlers<NameOf<'roles'>> = {
   'roles.create': async (context, input) => {
     const { project, now } = context;
     requireKnown(input.permissions, 'permissions');

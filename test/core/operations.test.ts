@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { operations } from '../../src/generated/operations.ts';
-import type { Name } from '../../src/operations.ts';
 import { examples } from './examples.ts';
 import { expectRefused, makeVault, outcome, type TestVault } from './world.ts';
 
@@ -12,7 +11,7 @@ afterAll(() => vault.close());
 
 const audited = (): number => vault.rows<{ n: number }>('select count(*) as n from audit_log')[0]?.n ?? -1;
 
-describe.each(Object.keys(operations) as Name[])('%s', (name) => {
+describe.each(Object.keys(examples) as (keyof typeof examples)[])('%s', (name) => {
   test('does it, answers what its schema says, and a change leaves its one audit row', async () => {
     const input = await examples[name](vault.owner);
     const before = vault.state();

@@ -63,6 +63,7 @@ describe.each(Object.entries(nouns))('%s', (_, { make, remove, list }) => {
           expect(next_cursor !== undefined).toBe(has_more);
           if (has_more) expect(items).toHaveLength(limit);
           seen.push(...items.map(({ id }) => id));
+          expect(seen).toEqual([...new Set(seen)].sort());
           if (!has_more) break;
           cursor = next_cursor;
           const [more, gone] = between[page % between.length] ?? [0, []];
@@ -79,7 +80,6 @@ describe.each(Object.entries(nouns))('%s', (_, { make, remove, list }) => {
             stayed.delete(id);
           }
         }
-        expect(seen).toEqual([...new Set(seen)].sort());
         expect(seen.filter((id) => !made.has(id))).toEqual([]);
         expect([...stayed].filter((id) => !seen.includes(id))).toEqual([]);
       }),
@@ -126,6 +126,6 @@ test('a filter and pages go together', async () => {
     });
     seen.push(...page.items.map(({ id }) => id));
     cursor = page.next_cursor;
-  } while (cursor !== undefined);
+  } while (cursor !== undefined && seen.length <= marked.length);
   expect(seen).toEqual(marked);
 });

@@ -23,7 +23,7 @@ const allKeys = async () => {
     const page = await vault.owner('api-keys.list', { limit: 200, ...(cursor === undefined ? {} : { cursor }) });
     items.push(...page.items);
     cursor = page.next_cursor;
-  } while (cursor !== undefined);
+  } while (cursor !== undefined && items.length < 1_000);
   return items;
 };
 

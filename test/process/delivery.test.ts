@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ended, type Machine, newMachine, program, withTools } from './machine.ts';
@@ -157,13 +157,6 @@ describe('to a file', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(JSON.parse(stderr).error.message).toBe(`--out can't write "full.key": file too large`);
     expect([await count(), files()]).toEqual([before, there]);
-  });
-
-  test.skipIf(process.getuid?.() === 0)('in a folder that takes none issues nothing', async () => {
-    mkdirSync(join(machine.work, 'closed'), { mode: 0o500 });
-    const before = await count();
-    expect(await machine.mobius(create('never', '--out', 'closed/x.key'))).toMatchObject({ code: 2, stdout: '' });
-    expect(await count()).toBe(before);
   });
 
   test('a refused call leaves neither the file nor what was opened for it', async () => {
