@@ -1,10 +1,31 @@
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
+import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 
 /** Where files live on this platform: everything that differs between systems, in one file. */
 
-const fromHome = (io: Io, ...parts: string[]): string => join(io.home, ...parts);
+/** Absent where the system knows none, as it does for a user without an entry in a container. */
+const homeOf = (io: Io): string | undefined => {
+  try {
+    return isAbsolute(io.home) ? io.home : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SYSTEM_ERROR') return undefined;
+    throw error;
+  }
+};
+
+/** Never below an empty or a relative home: a vault and its key would land in whatever folder the process works in. */
+const fromHome = (io: Io, ...parts: string[]): string => {
+  const home = homeOf(io);
+  if (home !== undefined) return join(home, ...parts);
+  throw new MobiusError(
+    'not_initialised',
+    'there is no home folder: HOME is not set to an absolute path',
+    {},
+    'set HOME, or name the vault and its key: --vault PATH --key-file PATH',
+  );
+};
 
 /** A variable counts only where it holds an absolute path: the XDG rules say so, and a cron's empty one is none. */
 const folder = (io: Io, name: string): string | undefined => {
@@ -16,8 +37,9 @@ const folder = (io: Io, name: string): string | undefined => {
 export const configFolder = (io: Io): string => {
   const chosen = io.env.MOBIUS_CONFIG_DIR;
   if (chosen) return resolve(io.cwd, chosen);
-  const old = fromHome(io, '.mobius');
-  if (existsSync(old)) return old;
+  const home = homeOf(io);
+  const old = home === undefined ? undefined : join(home, '.mobius');
+  if (old !== undefined && existsSync(old)) return old;
   if (io.platform === 'win32') return join(folder(io, 'APPDATA') ?? fromHome(io, 'AppData', 'Roaming'), 'mobius');
   if (io.platform === 'darwin') return fromHome(io, 'Library', 'Preferences', 'mobius');
   return join(folder(io, 'XDG_CONFIG_HOME') ?? fromHome(io, '.config'), 'mobius');

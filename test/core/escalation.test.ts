@@ -336,10 +336,10 @@ test('whatever an attacker does with the keys that it knows, none of them ever h
       attackersPermissions,
       fc.array(anyPermissions, { minLength: 3, maxLength: 3 }),
       fc.array(anyVictim, { minLength: 3, maxLength: 3 }),
-      fc.array(anyMove, { minLength: 15, maxLength: 30 }),
+      fc.array(anyMove, { minLength: 20, maxLength: 35 }),
       play,
     ),
-    { numRuns: 30 },
+    { numRuns: 50 },
   );
   // A game in which every move is refused at the door shows nothing.
   expect(accepted / tried).toBeGreaterThan(0.1);

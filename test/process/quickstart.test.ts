@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Ended, ended, type Machine, newMachine, withTools } from './machine.ts';
 
@@ -75,12 +75,34 @@ test('two at once make one of each, and one of them shows the key', async () => 
 });
 
 describe('killed in the middle', () => {
-  // From before anything was made to after everything was shown; the moment differs with the machine.
-  test.each([40, 80, 110, 130, 150, 170, 190, 220, 260, 320])('after %d ms, the next one ends well', async (delay) => {
+  const below = (folder: string): string[] => {
+    try {
+      return readdirSync(folder);
+    } catch {
+      return [];
+    }
+  };
+  const keyFiles = ({ home }: Machine): string[] => below(join(home, '.config', 'mobius', 'keys'));
+  const isDrafted = ({ dataFolder }: Machine): boolean => below(dataFolder).some((name) => name !== 'vault.db');
+  const isThere = ({ vault }: Machine): boolean => existsSync(vault);
+
+  test.each([
+    ['before anything', () => true, 20],
+    ['with the key file there', (machine: Machine) => keyFiles(machine).length > 0, 0],
+    ['while the vault is drafted', isDrafted, 0],
+    ['a little later', isDrafted, 4],
+    ['with the vault there', isThere, 0],
+    ['while the key is made', isThere, 4],
+    ['a little later', isThere, 8],
+    ['still later', isThere, 14],
+    ['about when the key is shown', isThere, 25],
+    ['after all of it', isThere, 60],
+  ] as const)('%s, the next one ends well', async (_, reached, moreMs) => {
     const machine = fresh();
     const child = machine.start(['quickstart'], ['ignore', 'pipe', 'pipe']);
     const end = ended(child);
-    await sleep(delay);
+    while (!reached(machine) && child.exitCode === null) await turn();
+    await sleep(moreMs);
     child.kill('SIGKILL');
     const killed = await end;
     // A vault is whole or not there.
@@ -95,7 +117,6 @@ describe('killed in the middle', () => {
     for (const one of shown) await works(machine, one);
     // Issued, but nobody saw it: then it is said, with the line that makes another one.
     if (shown.length === 0) expect(next.stderr).toContain('mobius api-keys create');
-    const keyFiles = readdirSync(join(machine.home, '.config', 'mobius', 'keys'));
-    expect(keyFiles).toContain(`${(await machine.json('vault', 'status')).id}.key`);
+    expect(keyFiles(machine)).toContain(`${(await machine.json('vault', 'status')).id}.key`);
   });
 });

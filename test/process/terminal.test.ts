@@ -104,10 +104,10 @@ test('Tab completes nouns, verbs and flags in bash', async () => {
   terminal.enter('source <(mobius completion bash); clear');
   terminal.press('mobius api-k');
   terminal.press('Tab');
-  await terminal.shows(/^\$ mobius api-keys $/);
+  await terminal.shows(/^\$ mobius api-keys ?$/);
   terminal.press('rev');
   terminal.press('Tab');
-  await terminal.shows(/^\$ mobius api-keys revoke $/);
+  await terminal.shows(/^\$ mobius api-keys revoke ?$/);
   terminal.press('--dr');
   terminal.press('Tab');
   await terminal.shows(/^\$ mobius api-keys revoke --dry-run/);
