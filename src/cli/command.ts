@@ -102,6 +102,8 @@ export interface FlagNaming {
   /** The word after the flag in the help. */
   value?: string;
   hidden?: true;
+  /** Whoever leaves it out is asked, or `prepare` finds it elsewhere. */
+  optional?: true;
 }
 
 /**

@@ -60,7 +60,7 @@ const nameOf = (field: Field): string => (field.kind === 'tags' && field.name ==
 const inputFlags = (field: Field, operation: Operation, naming: FlagNaming = {}): Flag[] => {
   const description = describe(field, operation);
   const flag: Flag = { name: naming.name ?? nameOf(field), from: 'input', field, description };
-  if (field.required) flag.required = true;
+  if (field.required && naming.optional !== true) flag.required = true;
   if (field.enum !== undefined) flag.choices = field.enum;
   if (naming.short !== undefined) flag.short = naming.short;
   if (naming.alias !== undefined) flag.alias = naming.alias;

@@ -1,5 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import type { Call } from '../operations.ts';
+import { without } from './answer.ts';
 import { collect, refuseNoChange } from './collect.ts';
 import type { Context, OperationCommand } from './command.ts';
 import { createContext } from './context.ts';
@@ -10,7 +11,7 @@ import { handOver } from './handover.ts';
 import { type Values, withoutSecrets } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { nextPage } from './page.ts';
-import { checkFields, idOf, openRenderer, type Renderer, without } from './show.ts';
+import { checkFields, idOf, openRenderer, type Renderer } from './show.ts';
 import { namesOf, reworded } from './words.ts';
 
 /** An operation command, whichever: what goes in was checked by `validate`, what comes out is what was asked for. */

@@ -1,5 +1,5 @@
+import { type Answer, type Item, isItem, isScalar, itemsOf, plainText, shownOf, without } from './answer.ts';
 import type { Shown } from './command.ts';
-import { type Answer, type Item, isItem, isScalar, itemsOf, plainText, shownOf, without } from './show.ts';
 import { relative } from './times.ts';
 import { visible } from './visible.ts';
 

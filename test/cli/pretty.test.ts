@@ -1,7 +1,8 @@
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
+import type { Answer, Shape } from '../../src/cli/answer.ts';
 import type { Globals } from '../../src/cli/command.ts';
-import { type Answer, openRenderer, type Shape } from '../../src/cli/show.ts';
+import { openRenderer } from '../../src/cli/show.ts';
 import { fakeIo } from './fake-io.ts';
 
 const render = async (

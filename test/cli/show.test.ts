@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { type Answer, type Shape, without } from '../../src/cli/answer.ts';
 import type { Globals } from '../../src/cli/command.ts';
-import { type Answer, checkFields, openRenderer, type Shape, without } from '../../src/cli/show.ts';
+import { checkFields, openRenderer } from '../../src/cli/show.ts';
 import { fakeIo } from './fake-io.ts';
 
 const globals = (more: Partial<Globals>): Globals => ({

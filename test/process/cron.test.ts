@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Machine, newMachine } from './machine.ts';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { type Machine, newMachine, withTools } from './machine.ts';
+
+const test = withTools('setsid');
 
 /** What a scheduler gives a job: hardly any environment, another folder, no terminal, nobody to ask. */
 

@@ -62,7 +62,7 @@ describe('to a pipe', () => {
     expect(stderr).toContain(`the key ${closed?.id} was revoked`);
   });
 
-  test.each(['json', 'text', 'yaml', 'pretty'])('on a full device, in %s', async (mode) => {
+  withTools('/dev/full').each(['json', 'text', 'yaml', 'pretty'])('on a full device, in %s', async (mode) => {
     const full = openSync('/dev/full', 'w');
     const { code, stderr } = await ended(machine.start(create(`full-${mode}`, '-o', mode), ['ignore', full, 'pipe']));
     closeSync(full);
@@ -74,7 +74,7 @@ describe('to a pipe', () => {
     expect(stderr).not.toMatch(/mbx_\w{49}/);
   });
 
-  test('the first key of a principal and that of quickstart alike', async () => {
+  withTools('/dev/full')('the first key of a principal and that of quickstart alike', async () => {
     const full = openSync('/dev/full', 'w');
     const line = ['principals', 'create', 'first', '--role', 'Worker', '--with-key'];
     expect(await ended(machine.start(line, ['ignore', full, 'pipe']))).toMatchObject({ code: 1 });

@@ -88,9 +88,10 @@ export const newMachine = (): Machine => {
   return machine;
 };
 
-const isThere = (tool: string): boolean => spawnSync('which', [tool]).status === 0;
+const isThere = (tool: string): boolean =>
+  tool.startsWith('/') ? existsSync(tool) : spawnSync('which', [tool]).status === 0;
 
-/** A test that drives other programs: left out, and said so, where one is missing; in CI that is a failure. */
+/** A test that drives other programs or devices: left out, and said so, where one is missing; in CI it fails then. */
 export const withTools = (...tools: string[]): typeof test | typeof test.skip => {
   const missing = tools.filter((tool) => !isThere(tool));
   if (missing.length === 0 || process.env.CI) return test;

@@ -28,6 +28,15 @@ describe('Ctrl-C while a question stands', () => {
     expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
   });
 
+  test('the same for the signal, from wherever it comes', async () => {
+    terminal.enter(`bash -c 'echo "process $$"; exec mobius vault init'; echo "code $?"`);
+    const lines = await terminal.shows(/How should the vault be opened\?/);
+    const [, pid = ''] = lines.flatMap((line) => /^process (\d+)$/.exec(line) ?? []);
+    process.kill(Number(pid), 'SIGINT');
+    await terminal.shows(/^code 130$/);
+    expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
+  });
+
   test('in the second question too', async () => {
     terminal.enter('mobius vault init; echo "code $?"');
     await terminal.shows(/How should the vault be opened\?/);
@@ -102,13 +111,13 @@ test('--no-input asks nothing, on a terminal neither', async () => {
 
 test('Tab completes nouns, verbs and flags in bash', async () => {
   terminal.enter('source <(mobius completion bash); clear');
-  terminal.press('mobius api-k');
+  terminal.type('mobius api-k');
   terminal.press('Tab');
   await terminal.shows(/^\$ mobius api-keys ?$/);
-  terminal.press('rev');
+  terminal.type('rev');
   terminal.press('Tab');
   await terminal.shows(/^\$ mobius api-keys revoke ?$/);
-  terminal.press('--dr');
+  terminal.type('--dr');
   terminal.press('Tab');
   await terminal.shows(/^\$ mobius api-keys revoke --dry-run/);
 });

@@ -5,6 +5,7 @@ import type { Machine } from './machine.ts';
 
 /** A real terminal of 80 columns with bash in it: what is typed, and what a person would see. */
 export interface Terminal {
+  type(text: string): void;
   /** Types a line, and Enter. */
   enter(line: string): void;
   /** One key by tmux's name for it, such as C-c or Tab. */
@@ -30,9 +31,10 @@ export const openTerminal = ({ env, work }: Machine): Terminal => {
   tmux('new-session', '-d', '-x', '80', '-y', '50', 'bash --noprofile --norc');
   const screen = (): string[] => tmux('capture-pane', '-p').split('\n');
   const terminal: Terminal = {
+    type: (text) => void tmux('send-keys', '-l', '--', text),
     enter(line) {
-      tmux('send-keys', '-l', line);
-      tmux('send-keys', 'Enter');
+      terminal.type(line);
+      terminal.press('Enter');
     },
     press: (key) => void tmux('send-keys', key),
     async shows(pattern) {

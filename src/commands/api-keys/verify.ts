@@ -6,7 +6,7 @@ export default operationCommand({
   about:
     'Reads the key from standard input, or asks for it on a terminal. A key with a wrong checksum is told without a ' +
     'vault or server. The exit code is 0 for a key that works and 4 for one that does not.',
-  flags: { key: { value: 'KEY|@FILE|@-' } },
+  flags: { key: { value: 'KEY|@FILE|@-', optional: true } },
   examples: [
     'mobius api-keys verify < ci.key',
     'printenv MOBIUS_API_KEY | mobius api-keys verify --permission mobius.work.execute',
