@@ -211,6 +211,19 @@ describe('refusals', () => {
     whole();
   });
 
+  test('of two keys are two rows, in one process too', async () => {
+    for (const name of ['one', 'two']) {
+      const { call } = await vault.client(name, ['Viewer']);
+      await refusal(call('principals.create', { name: 'n' }));
+    }
+    await vault.core.settle();
+    expect(refusalsIn().map(([action, reason, count]) => [action, reason, count])).toEqual([
+      ['principals.create', 'permission_denied', 1],
+      ['principals.create', 'permission_denied', 1],
+    ]);
+    whole();
+  });
+
   test('name what was wrong with a key that was issued once', async () => {
     const { call, keyId } = await vault.client('leaver', ['Viewer']);
     const reasons = async (): Promise<unknown[]> => {

@@ -101,6 +101,10 @@ test('new tags take the place of the old ones in what is found', async () => {
   expect([await found('home:here'), await found('home:there'), await found('kept:*')]).toEqual([0, 1, 0]);
   await vault.owner('principals.update', { id: 'moving', description: 'tags stay' });
   expect(await found('home:there')).toBe(1);
+  const again = { home: 'there', more: '1' };
+  const { id } = await vault.owner('principals.update', { id: 'moving', tags: again });
+  expect([await found('home:there'), await found('more:1')]).toEqual([1, 1]);
+  expect(vault.rows('select 1 from tags where resource_id = ?', id)).toHaveLength(2);
   await vault.owner('principals.update', { id: 'moving', tags: {} });
   expect(await found('home:*')).toBe(0);
 });

@@ -21,7 +21,7 @@ afterEach(() => {
 
 describe('Ctrl-C while a question stands', () => {
   test('about where the key shall lie: no vault, no key, no folder', async () => {
-    terminal.enter('mobius vault init; echo "code $?"');
+    await terminal.run('mobius vault init; echo "code $?"');
     await terminal.shows(/How should the vault be opened\?/);
     terminal.press('C-c');
     await terminal.shows(/^code 130$/);
@@ -29,16 +29,17 @@ describe('Ctrl-C while a question stands', () => {
   });
 
   test('the same for the signal, from wherever it comes', async () => {
-    terminal.enter(`bash -c 'echo "process $$"; exec mobius vault init'; echo "code $?"`);
+    await terminal.run(`bash -c 'echo "process $$"; exec mobius vault init'`);
     const lines = await terminal.shows(/How should the vault be opened\?/);
     const [, pid = ''] = lines.flatMap((line) => /^process (\d+)$/.exec(line) ?? []);
     process.kill(Number(pid), 'SIGINT');
+    terminal.enter('echo "code $?"');
     await terminal.shows(/^code 130$/);
     expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
   });
 
   test('in the second question too', async () => {
-    terminal.enter('mobius vault init; echo "code $?"');
+    await terminal.run('mobius vault init; echo "code $?"');
     await terminal.shows(/How should the vault be opened\?/);
     terminal.press('Down');
     terminal.press('Enter');
@@ -52,20 +53,20 @@ describe('Ctrl-C while a question stands', () => {
     await machine.json('vault', 'init');
     await machine.json('projects', 'create', 'old');
     await machine.json('projects', 'archive', 'old');
-    const line = 'clear; mobius projects delete old; echo "code $?"';
-    terminal.enter(line);
+    const line = 'mobius projects delete old; echo "code $?"';
+    await terminal.run(line);
     await terminal.shows(/delete project "old" and everything in it\?/);
     terminal.press('C-c');
     await terminal.shows(/^code 130$/);
     expect(await machine.json('projects', 'get', 'old')).toMatchObject({ handle: 'old' });
 
-    terminal.enter(line);
+    await terminal.run(line);
     await terminal.shows(/delete project "old" and everything in it\?/);
     terminal.press('Enter');
     await terminal.shows(/^code 1$/);
     expect(await machine.json('projects', 'get', 'old')).toMatchObject({ handle: 'old' });
 
-    terminal.enter(line);
+    await terminal.run(line);
     await terminal.shows(/delete project "old" and everything in it\?/);
     terminal.enter('y');
     await terminal.shows(/^deleted project "old"$/);
@@ -75,12 +76,12 @@ describe('Ctrl-C while a question stands', () => {
   test('about a key, which is not shown while it is typed', async () => {
     await machine.json('vault', 'init');
     const { key = '' } = await machine.json('principals', 'create', 'worker', '--role', 'Worker', '--with-key');
-    terminal.enter('clear; mobius api-keys verify -F code; echo "code $?"');
+    await terminal.run('mobius api-keys verify -F code; echo "code $?"');
     await terminal.shows(/API key:/);
     terminal.press('C-c');
     await terminal.shows(/^code 130$/);
 
-    terminal.enter('clear; mobius api-keys verify -F code; echo "code $?"');
+    await terminal.run('mobius api-keys verify -F code; echo "code $?"');
     await terminal.shows(/API key:/);
     terminal.enter(key);
     const lines = await terminal.shows(/^code 0$/);
@@ -90,7 +91,7 @@ describe('Ctrl-C while a question stands', () => {
 });
 
 test('vault init asks where the key shall lie, and puts it there', async () => {
-  terminal.enter('clear; mobius vault init');
+  await terminal.run('mobius vault init');
   await terminal.shows(/How should the vault be opened\?/);
   terminal.press('Down');
   terminal.press('Enter');
@@ -102,15 +103,16 @@ test('vault init asks where the key shall lie, and puts it there', async () => {
 });
 
 test('--no-input asks nothing, on a terminal neither', async () => {
-  terminal.enter('clear; mobius vault init --no-input; echo "code $?"');
+  await terminal.run('mobius vault init --no-input; echo "code $?"');
   await terminal.shows(/^code 0$/);
-  terminal.enter('clear; mobius api-keys verify --no-input; echo "code $?"');
+  await terminal.run('mobius api-keys verify --no-input; echo "code $?"');
   const lines = await terminal.shows(/^code 2$/);
   expect(lines.join('\n')).toContain('--no-input was given');
 });
 
 test('Tab completes nouns, verbs and flags in bash', async () => {
-  terminal.enter('source <(mobius completion bash); clear');
+  await terminal.run('source <(mobius completion bash); echo "code $?"');
+  await terminal.shows(/^code 0$/);
   terminal.type('mobius api-k');
   terminal.press('Tab');
   await terminal.shows(/^\$ mobius api-keys ?$/);

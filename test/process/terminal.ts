@@ -8,6 +8,8 @@ export interface Terminal {
   type(text: string): void;
   /** Types a line, and Enter. */
   enter(line: string): void;
+  /** The same on an empty screen, so that what is seen next is what the line did. */
+  run(line: string): Promise<void>;
   /** One key by tmux's name for it, such as C-c or Tab. */
   press(key: string): void;
   /** The lines on the screen, once one of them fits. */
@@ -29,7 +31,12 @@ export const openTerminal = ({ env, work }: Machine): Terminal => {
     return stdout;
   };
   tmux('new-session', '-d', '-x', '80', '-y', '50', 'bash --noprofile --norc');
-  const screen = (): string[] => tmux('capture-pane', '-p').split('\n');
+  const screen = (): string[] => tmux('capture-pane', '-p').trimEnd().split('\n');
+  const until = async (seen: () => boolean, what: string): Promise<void> => {
+    for (const end = Date.now() + limitMs; !seen(); await sleep(50)) {
+      if (Date.now() > end) throw new Error(`waited in vain for ${what}:\n${screen().join('\n')}`);
+    }
+  };
   const terminal: Terminal = {
     type: (text) => void tmux('send-keys', '-l', '--', text),
     enter(line) {
@@ -37,15 +44,21 @@ export const openTerminal = ({ env, work }: Machine): Terminal => {
       terminal.press('Enter');
     },
     press: (key) => void tmux('send-keys', key),
+    async run(line) {
+      terminal.enter('clear');
+      await until(() => screen().join() === '$', 'an empty screen');
+      terminal.enter(line);
+    },
     async shows(pattern) {
-      for (const end = Date.now() + limitMs; Date.now() < end; await sleep(50)) {
-        const lines = screen();
-        if (lines.some((line) => pattern.test(line))) return lines;
-      }
-      throw new Error(`nothing on the screen fits ${pattern}:\n${screen().join('\n')}`);
+      let lines: string[] = [];
+      await until(() => {
+        lines = screen();
+        return lines.some((line) => pattern.test(line));
+      }, String(pattern));
+      return lines;
     },
     close: () => void tmux('kill-server'),
   };
-  terminal.enter("PS1='$ '; unset HISTFILE; clear");
+  terminal.enter("PS1='$ '; unset HISTFILE");
   return terminal;
 };

@@ -208,7 +208,9 @@ describe('completion for PowerShell', () => {
     }
   });
 
-  it.skipIf(!has('pwsh'))('offers the verbs of a noun', () => {
+  // PowerShell is in no Debian package: where a person has it, this is run as well.
+  if (!has('pwsh')) return;
+  it('offers the verbs of a noun', () => {
     const script = `${text}\n(TabExpansion2 'mobius cats a' 13).CompletionMatches.CompletionText`;
     expect(execFileSync('pwsh', ['-NoProfile', '-Command', script], { encoding: 'utf8' }).trim()).toBe('adopt');
   });
