@@ -74,7 +74,7 @@ _mobius_values() {
     *' --key-file') echo '/' ;;
     *' --output') echo 'auto pretty json yaml text' ;;
     *' -o') echo 'auto pretty json yaml text' ;;
-    *' --log-level') echo 'error warn info debug' ;;
+    *' --log-level') echo 'error warn debug' ;;
   esac
 }
 

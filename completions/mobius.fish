@@ -235,7 +235,7 @@ function __mobius_values
         case '* -o'
             printf '%s\n' auto pretty json yaml text
         case '* --log-level'
-            printf '%s\n' error warn info debug
+            printf '%s\n' error warn debug
     end
 end
 

@@ -34,7 +34,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--var' = @{ Text = 'fill in $KEY, in braces or without, in what files and stdin hold'; Values = @() }
     '--no-input' = @{ Text = 'never ask; fail with the line to run instead'; Values = $null }
     '--no-color' = @{ Text = 'no colours'; Values = $null }
-    '--log-level' = @{ Text = 'what is told on stderr; warn when absent'; Values = @('error', 'warn', 'info', 'debug') }
+    '--log-level' = @{ Text = 'what is told on stderr; warn when absent'; Values = @('error', 'warn', 'debug') }
     '--help' = @{ Text = 'show the help of the command'; Values = $null }
     '-h' = @{ Text = 'show the help of the command'; Values = $null }
     '--version' = @{ Text = 'print the version'; Values = $null }

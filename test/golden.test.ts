@@ -113,6 +113,8 @@ describe('the examples of', () => {
   test.each(commandPages)('$line work', async ({ line, words, page }) => {
     const examples = examplesOf(page);
     expect(examples.length).toBeGreaterThanOrEqual(2);
+    // Inside single quotes a shell keeps the backslash that was to join two lines.
+    expect(examples.filter((example) => example.includes('\n'))).toEqual([]);
     await inWorld(async (world) => {
       const stage = bare.includes(line)
         ? []

@@ -63,6 +63,8 @@ export interface Context {
   say(line: string): void;
   /** A warning for a person, one line on stderr, in every mode. */
   warn(line: string): void;
+  /** What is going on, on stderr, where --log-level debug asks for it. Never a value of anybody's. */
+  debug(line: string): void;
   prompt: Prompt;
 }
 
@@ -79,7 +81,7 @@ export interface Globals {
   quiet: boolean;
   input: boolean;
   color: boolean;
-  logLevel: 'error' | 'warn' | 'info' | 'debug';
+  logLevel: 'error' | 'warn' | 'debug';
 }
 
 /** A value that is shown once: never cut short, and taken back if it can't be handed over. */

@@ -15,7 +15,9 @@ const timeOrRefuse = (text: string, now: number): string => {
   throw new MobiusError('usage', `"${text}" is neither ${examples}`);
 };
 
-export const warn = (io: Io, line: string): void => tell(io, `mobius: warning: ${line}`);
+export const warn = (io: Io, { logLevel }: Pick<Globals, 'logLevel'>, line: string): void => {
+  if (logLevel !== 'error') tell(io, `mobius: warning: ${line}`);
+};
 
 export const createContext = (
   io: Io,
@@ -29,17 +31,20 @@ export const createContext = (
   say: (line) => {
     if (globals.output === 'pretty' && !globals.quiet) tell(io, line);
   },
-  warn: (line) => warn(io, line),
+  warn: (line) => warn(io, globals, line),
+  debug: (line) => {
+    if (globals.logLevel === 'debug') tell(io, `mobius: debug: ${line}`);
+  },
   prompt: createPrompt(io, globals, help),
 });
 
 /** On a terminal somebody is typing, and what they typed stays in the process table and the shell's history. */
-export const warnOfSecrets = (io: Io, given: readonly Given<Flag>[]): void => {
+export const warnOfSecrets = (io: Io, globals: Globals, given: readonly Given<Flag>[]): void => {
   for (const { flag, value } of given) {
     const isKey = flag.from === 'global' && flag.name === 'api-key';
     if (value === undefined || value.startsWith('@') || !(isKey || flag.field?.secret === true)) continue;
     if (!io.stderr.isTTY) return;
     const instead = isKey ? 'set MOBIUS_API_KEY instead' : 'give @FILE or @- instead';
-    warn(io, `--${flag.name} on the command line can be read by other programs; ${instead}`);
+    warn(io, globals, `--${flag.name} on the command line can be read by other programs; ${instead}`);
   }
 };

@@ -10,7 +10,7 @@ export interface GlobalFlag extends ExtraFlag {
 }
 
 const modes = ['auto', 'pretty', 'json', 'yaml', 'text'] as const;
-const levels = ['error', 'warn', 'info', 'debug'] as const;
+const levels = ['error', 'warn', 'debug'] as const;
 
 /** Understood before and after the noun and the verb, by every command. */
 export const globalFlags: readonly GlobalFlag[] = [

@@ -99,19 +99,23 @@ const present = async (
 };
 
 const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
-  const { invocation, spec } = running;
+  const { invocation, spec, context } = running;
   const { io, globals, product } = invocation;
-  const { call, close } = await product.openTarget(io, globals);
+  const { call, close, about } = await product.openTarget(io, globals);
+  context.debug(about);
   let code: number;
   try {
+    const began = io.now();
     const output = await call(spec.operation, input as never);
+    context.debug(`${spec.operation} took ${io.now() - began} ms`);
     code = await present(running, { input, output, call, delivery });
   } catch (error) {
     // Of two failures the first is the one to tell.
     await close().catch(() => {});
     throw error;
   }
-  await close();
+  // The answer is out and holds; what could wait until then is worth a word, not a failure.
+  await close().catch((error: Error) => context.warn(`the work after the answer was left undone: ${error.message}`));
   return code;
 };
 

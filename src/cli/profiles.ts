@@ -10,6 +10,8 @@ import { defaultKeyFile, vaultPath } from './places.ts';
 /** What commands run against: the same Call, wherever it leads. */
 export interface Target {
   call: Call;
+  /** In words, for who wants to know what the line led to. */
+  about: string;
   /** To be called after the answer was written: it does what could wait until then. */
   close(): Promise<void>;
 }
@@ -57,5 +59,7 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
     globals.apiKey === undefined || globals.asOwner
       ? ({ kind: 'owner' } as const)
       : ({ kind: 'api-key', key: globals.apiKey } as const);
-  return openLocal(worldOf(io), placeOf(io, globals), actor);
+  const { vault, call, close } = await openLocal(worldOf(io), placeOf(io, globals), actor);
+  const who = actor.kind === 'owner' ? 'its owner' : 'the API key';
+  return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlockedBy}, as ${who}` };
 };

@@ -48,7 +48,8 @@ const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: 
   }
   if (asksFor('version', global)) return printVersion(io);
   if (line.unknown !== undefined) throw await unknownFlag(line.unknown, flags, words);
-  warnOfSecrets(io, given);
+  const globals = await globalsFrom(io, global);
+  warnOfSecrets(io, globals, given);
   const invocation: Invocation = {
     io,
     product,
@@ -57,7 +58,7 @@ const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: 
     operands: line.words,
     flags,
     extra: await extraValues(given),
-    globals: await globalsFrom(io, global),
+    globals,
     reader: createReader(io, variablesFrom(global)),
   };
   return command.kind === 'local'

@@ -73,7 +73,7 @@ describe('refused', () => {
     [
       ['--log-level', 'debgu'],
       {},
-      '--log-level must be error, warn, info or debug, not "debgu"',
+      '--log-level must be error, warn or debug, not "debgu"',
       'did you mean debug?',
     ],
     [['-F', 'id,,name'], {}, '--fields must be names with commas between them', 'such as: -F id,name'],

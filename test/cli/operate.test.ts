@@ -150,12 +150,12 @@ describe('a one-time value on stdout', () => {
     const stubborn: Product = {
       ...product,
       openTarget: async (io, globals) => {
-        const { call, close } = await product.openTarget(io, globals);
+        const { call, close, about } = await product.openTarget(io, globals);
         const refusing: typeof call = async (name, input) => {
           if (name === 'api-keys.revoke') throw new Error('no way');
           return call(name, input);
         };
-        return { call: refusing, close };
+        return { call: refusing, close, about };
       },
     };
     const { code, stderr } = await mobius(`${create} -o text`, { stdoutFails: diskFull, product: stubborn });
@@ -259,9 +259,10 @@ test('what was opened is closed, after an answer and after an error', async () =
   const watched: Product = {
     ...product,
     openTarget: async (io, globals) => {
-      const { call, close } = await product.openTarget(io, globals);
+      const { call, close, about } = await product.openTarget(io, globals);
       return {
         call,
+        about,
         close: async () => {
           closed.push(io.argv.join(' '));
           await close();
