@@ -70,12 +70,7 @@ describe('refused', () => {
   test.each<[string[], Env, string, string | undefined]>([
     [['-o', 'jsn'], {}, '--output must be auto, pretty, json, yaml or text, not "jsn"', 'did you mean json?'],
     [[], { MOBIUS_OUTPUT: 'xml' }, 'MOBIUS_OUTPUT must be auto, pretty, json, yaml or text, not "xml"', undefined],
-    [
-      ['--log-level', 'debgu'],
-      {},
-      '--log-level must be error, warn or debug, not "debgu"',
-      'did you mean debug?',
-    ],
+    [['--log-level', 'debgu'], {}, '--log-level must be error, warn or debug, not "debgu"', 'did you mean debug?'],
     [['-F', 'id,,name'], {}, '--fields must be names with commas between them', 'such as: -F id,name'],
   ])('%j %j', async (argv, env, message, hint) => {
     await expect(merged(argv, env)).rejects.toMatchObject({ code: 'usage', message, hint });
