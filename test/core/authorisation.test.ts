@@ -92,14 +92,13 @@ test('a role of one’s own that carries the permission is named, those of other
 describe('a credential that does not work', () => {
   /** Every operation with every one of them: the same words, whatever is wrong. */
   const refusedEverywhere = async (call: Call, project?: string): Promise<void> => {
+    const before = vault.state();
     for (const name of names) {
-      const input = {
-        ...inputOf(name),
-        ...(project !== undefined && operations[name].scope === 'project' ? { project } : {}),
-      };
-      const error = await expectRefused(vault, () => call(name, input), 'unauthorized');
-      expect([name, error.message, error.details]).toEqual([name, 'the API key was not accepted', {}]);
+      const named = project !== undefined && operations[name].scope === 'project' ? { project } : {};
+      const { code, message, details } = await refusal(call(name, { ...inputOf(name), ...named }));
+      expect([name, code, message, details]).toEqual([name, 'unauthorized', 'the API key was not accepted', {}]);
     }
+    expect(vault.state()).toEqual(before);
   };
 
   test('unknown', () => refusedEverywhere(vault.as(formatKey('mbx_', new Uint8Array(32)))));

@@ -167,6 +167,14 @@ describe('who writes into it gets no yes', () => {
     expect(may.code).not.toBe(0);
   });
 
+  test('by renaming a row', async () => {
+    const viewer = await idOf('principals', 'create', 'viewer', '--role', 'Viewer');
+    const key = await raw('api-keys', 'create', 'ci', '--principal-id', 'viewer');
+    expect(await answers(key)).toEqual(accepted);
+    edit('update role_assignments set id = ? where principal_id = ?', 'ras_01kdwhnx00f0000000000000zz', viewer);
+    expect(await answers(key)).toEqual([damaged, damaged]);
+  });
+
   test('by giving a key another hash', async () => {
     await machine.json('principals', 'create', 'viewer', '--role', 'Viewer');
     await machine.json('principals', 'create', 'boss', '--role', 'Owner');

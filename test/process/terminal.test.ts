@@ -33,6 +33,7 @@ describe('Ctrl-C while a question stands', () => {
     const lines = await terminal.shows(/How should the vault be opened\?/);
     const [, pid = ''] = lines.flatMap((line) => /^process (\d+)$/.exec(line) ?? []);
     process.kill(Number(pid), 'SIGINT');
+    await terminal.shows(/^\$$/);
     terminal.enter('echo "code $?"');
     await terminal.shows(/^code 130$/);
     expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
