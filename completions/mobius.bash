@@ -10,7 +10,7 @@ _mobius_words() {
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
-    vault) echo 'init status' ;;
+    vault) echo 'backup check init keyslots passwd rekey restore status' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
   esac
@@ -31,7 +31,7 @@ _mobius_alias() {
   esac
 }
 
-_mobius_globals='--api-url= --api-key= --profile= --project= --vault= --key-file= --as-owner --output= -o= --fields= -F= --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
+_mobius_globals='--api-url= --api-key= --profile= --project= --vault= --key-file= --passphrase-file= --passphrase-fd= --as-owner --output= -o= --fields= -F= --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
 
 _mobius_flags() {
   case $1 in
@@ -57,6 +57,11 @@ _mobius_flags() {
     'api-keys revoke') echo '--dry-run' ;;
     'api-keys update') echo '--tag= --state= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
+    'vault backup') echo '--replace' ;;
+    'vault keyslots') echo '--new-passphrase-file= --to= --out= --yes -y' ;;
+    'vault passwd') echo '--new-passphrase-file=' ;;
+    'vault rekey') echo '--out= --yes -y' ;;
+    'vault restore') echo '--replace' ;;
   esac
 }
 
@@ -70,8 +75,11 @@ _mobius_values() {
     *' -f') echo '/' ;;
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
+    *' --new-passphrase-file') echo '/' ;;
+    *' --to') echo '/' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
+    *' --passphrase-file') echo '/' ;;
     *' --output') echo 'auto pretty json yaml text' ;;
     *' -o') echo 'auto pretty json yaml text' ;;
     *' --log-level') echo 'error warn debug' ;;

@@ -18,7 +18,7 @@ function __mobius_words
         case api-keys
             printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
         case vault
-            printf '%s\n' 'init	make a new sealed vault on this machine' 'status	show the local vault: where it is, what opens it, how much it holds'
+            printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds'
         case automations
             printf '%s\n' 'list	list automations (not built yet)'
         case catalog
@@ -186,6 +186,25 @@ function __mobius_flags
                 '--permission=	also ask whether it may do this' \
                 '--ip=	the address it is used from' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin'
+        case 'vault backup'
+            printf '%s\n' \
+                '--replace	replace the file if there is one'
+        case 'vault keyslots'
+            printf '%s\n' \
+                '--new-passphrase-file=	read the new passphrase from this file, - for stdin, instead of asking' \
+                '--to=	where a new key file goes' \
+                '--out=	write a recovery code to this file (mode 0600)' \
+                '--yes	remove without asking' '-y	remove without asking'
+        case 'vault passwd'
+            printf '%s\n' \
+                '--new-passphrase-file=	read the new passphrase from this file, - for stdin, instead of asking'
+        case 'vault rekey'
+            printf '%s\n' \
+                '--out=	write the new recovery code to this file (mode 0600)' \
+                '--yes	remove what cannot be carried over without asking' '-y	remove what cannot be carried over without asking'
+        case 'vault restore'
+            printf '%s\n' \
+                '--replace	replace the vault that is there, and keep it beside the new one'
     end
 end
 
@@ -197,6 +216,8 @@ function __mobius_globals
         '--project=	the project; "default" when absent' \
         '--vault=	the local vault to work on' \
         '--key-file=	the key file that opens it' \
+        '--passphrase-file=	a file with the passphrase that opens it' \
+        '--passphrase-fd=	a descriptor that the passphrase is read from' \
         '--as-owner	act as the owner of the local vault, whatever key is set' \
         '--output=	how the result is written; auto is pretty on a terminal, else json' '-o=	how the result is written; auto is pretty on a terminal, else json' \
         '--fields=	show only these fields, in this order' '-F=	show only these fields, in this order' \
@@ -226,9 +247,15 @@ function __mobius_values
             printf '%s\n' /
         case '* --kind'
             printf '%s\n' service user agent system
+        case '* --new-passphrase-file'
+            printf '%s\n' /
+        case '* --to'
+            printf '%s\n' /
         case '* --vault'
             printf '%s\n' /
         case '* --key-file'
+            printf '%s\n' /
+        case '* --passphrase-file'
             printf '%s\n' /
         case '* --output'
             printf '%s\n' auto pretty json yaml text

@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
     'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
-    'vault' = [ordered]@{ 'init' = 'make a new sealed vault on this machine'; 'status' = 'show the local vault: where it is, what opens it, how much it holds' }
+    'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
@@ -24,6 +24,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--project' = @{ Text = 'the project; "default" when absent'; Values = @() }
     '--vault' = @{ Text = 'the local vault to work on'; Values = '/' }
     '--key-file' = @{ Text = 'the key file that opens it'; Values = '/' }
+    '--passphrase-file' = @{ Text = 'a file with the passphrase that opens it'; Values = '/' }
+    '--passphrase-fd' = @{ Text = 'a descriptor that the passphrase is read from'; Values = @() }
     '--as-owner' = @{ Text = 'act as the owner of the local vault, whatever key is set'; Values = $null }
     '--output' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
     '-o' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
@@ -183,6 +185,27 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--ip' = @{ Text = 'the address it is used from'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+    }
+    'vault backup' = [ordered]@{
+      '--replace' = @{ Text = 'replace the file if there is one'; Values = $null }
+    }
+    'vault keyslots' = [ordered]@{
+      '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = '/' }
+      '--to' = @{ Text = 'where a new key file goes'; Values = '/' }
+      '--out' = @{ Text = 'write a recovery code to this file (mode 0600)'; Values = '/' }
+      '--yes' = @{ Text = 'remove without asking'; Values = $null }
+      '-y' = @{ Text = 'remove without asking'; Values = $null }
+    }
+    'vault passwd' = [ordered]@{
+      '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = '/' }
+    }
+    'vault rekey' = [ordered]@{
+      '--out' = @{ Text = 'write the new recovery code to this file (mode 0600)'; Values = '/' }
+      '--yes' = @{ Text = 'remove what cannot be carried over without asking'; Values = $null }
+      '-y' = @{ Text = 'remove what cannot be carried over without asking'; Values = $null }
+    }
+    'vault restore' = [ordered]@{
+      '--replace' = @{ Text = 'replace the vault that is there, and keep it beside the new one'; Values = $null }
     }
   }
 

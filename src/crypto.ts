@@ -2,6 +2,7 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { isUint8Array } from 'node:util/types';
 import type * as Wrappers from 'libsodium-wrappers';
+import type * as Sumo from 'libsodium-wrappers-sumo';
 import { MobiusError } from './errors.ts';
 
 export type Binding = 'native' | 'wasm';
@@ -26,15 +27,27 @@ export interface Sodium {
   keyedHash(message: Uint8Array, key: Uint8Array): Uint8Array;
   /** BLAKE2b-256 without a key. */
   hash(message: Uint8Array): Uint8Array;
+  /** Argon2id (version 1.3, one lane) of a passphrase with a salt of 16 bytes: 32 bytes. Stops the event loop. */
+  argon2id(passphrase: Uint8Array, salt: Uint8Array, cost: Argon2Cost): Promise<Uint8Array>;
   /** Overwrites with zeros, in place. */
   wipe(bytes: Uint8Array): void;
 }
+
+export interface Argon2Cost {
+  /** Passes over the memory. */
+  operations: number;
+  memoryBytes: number;
+}
+
+/** libsodium's own limits. They also keep a vault file that somebody prepared from taking all of the memory. */
+const argon2Limits = { operations: [1, 1_000], memoryBytes: [8_192, 4 * 2 ** 30] } as const;
 
 /** What a binding brings; it may rely on every type and length having been checked. */
 interface Raw {
   seal(plain: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array;
   open(sealed: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined;
   hash(message: Uint8Array, key: Uint8Array | undefined): Uint8Array;
+  argon2id(passphrase: Uint8Array, salt: Uint8Array, cost: Argon2Cost): Promise<Uint8Array>;
   wipe(bytes: Uint8Array): void;
 }
 
@@ -57,6 +70,15 @@ interface NativeModule {
     key: Uint8Array,
   ): number;
   crypto_generichash(hash: Uint8Array, message: Uint8Array, key?: Uint8Array): void;
+  crypto_pwhash(
+    hash: Uint8Array,
+    passphrase: Uint8Array,
+    salt: Uint8Array,
+    operations: number,
+    memoryBytes: number,
+    algorithm: number,
+  ): void;
+  crypto_pwhash_ALG_ARGON2ID13: number;
   sodium_memzero(bytes: Uint8Array): void;
 }
 
@@ -64,6 +86,7 @@ const keyLength = 32;
 const nonceLength = 24;
 const tagLength = 16;
 const hashLength = 32;
+const saltLength = 16;
 
 const bytes = (name: string, value: unknown, length?: number): Uint8Array => {
   if (!isUint8Array(value)) throw new MobiusError('internal', `"${name}" must be a Uint8Array`);
@@ -71,6 +94,13 @@ const bytes = (name: string, value: unknown, length?: number): Uint8Array => {
     throw new MobiusError('internal', `"${name}" must be ${length} bytes, not ${value.length}`);
   }
   return value;
+};
+
+const within = (name: keyof Argon2Cost, cost: Argon2Cost): number => {
+  const [least, most] = argon2Limits[name];
+  const value = cost[name];
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  throw new MobiusError('internal', `"${name}" must be from ${least} to ${most}, not ${value}`);
 };
 
 /** Stops a mixed-up call from reading or writing beyond a buffer in the native addon, which takes sizes on trust. */
@@ -92,6 +122,11 @@ const checked = (binding: Binding, raw: Raw): Sodium => ({
   },
   keyedHash: (message, key) => raw.hash(bytes('message', message), bytes('key', key, keyLength)),
   hash: (message) => raw.hash(bytes('message', message), undefined),
+  argon2id: async (passphrase, salt, cost) =>
+    raw.argon2id(bytes('passphrase', passphrase), bytes('salt', salt, saltLength), {
+      operations: within('operations', cost),
+      memoryBytes: within('memoryBytes', cost),
+    }),
   wipe: (secret) => raw.wipe(bytes('bytes', secret)),
 });
 
@@ -115,6 +150,15 @@ const native = (sodium: NativeModule): Raw => ({
     sodium.crypto_generichash(hash, message, key);
     return hash;
   },
+  async argon2id(passphrase, salt, { operations, memoryBytes }) {
+    const hash = new Uint8Array(hashLength);
+    try {
+      sodium.crypto_pwhash(hash, passphrase, salt, operations, memoryBytes, sodium.crypto_pwhash_ALG_ARGON2ID13);
+    } catch {
+      throw tooLittleMemory();
+    }
+    return hash;
+  },
   wipe: (secret) => sodium.sodium_memzero(secret),
 });
 
@@ -131,8 +175,22 @@ const wasm = (sodium: typeof Wrappers): Raw => ({
       }
     }),
   hash: (message, key) => withinMemory(() => sodium.crypto_generichash(hashLength, message, key ?? null)),
+  async argon2id(passphrase, salt, { operations, memoryBytes }) {
+    // The usual build has no Argon2id; the one that has it costs more to start and is loaded for nothing else.
+    const sumo: typeof Sumo = load('libsodium-wrappers-sumo');
+    await sumo.ready;
+    try {
+      const algorithm = sumo.crypto_pwhash_ALG_ARGON2ID13;
+      return sumo.crypto_pwhash(hashLength, passphrase, salt, operations, memoryBytes, algorithm);
+    } catch {
+      throw tooLittleMemory();
+    }
+  },
   wipe: (secret) => sodium.memzero(secret),
 });
+
+const tooLittleMemory = (): MobiusError =>
+  new MobiusError('internal', 'not enough memory to derive a key from the passphrase');
 
 /** When its memory can't grow, libsodium-wrappers throws a bare object: no MobiusError, and no forgery either. */
 const withinMemory = <T>(work: () => T): T => {

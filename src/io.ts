@@ -26,6 +26,8 @@ export interface Io {
   readonly cwd: string;
   readonly home: string;
   readonly platform: NodeJS.Platform;
+  /** The program that runs us, for a second process of the same kind. */
+  readonly execPath: string;
   readonly stdin: {
     readonly isTTY: boolean;
     /** The whole of standard input; a second call gives the same bytes. */

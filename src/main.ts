@@ -104,6 +104,7 @@ const createIo = (): Io => {
       return homedir();
     },
     platform: process.platform,
+    execPath: process.execPath,
     stdin: {
       get isTTY() {
         return isTerminal(0);

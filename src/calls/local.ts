@@ -1,10 +1,21 @@
 import type { Actor } from '../core/caller.ts';
 import { type Core, makeCore } from '../core/core.ts';
+import { systemRoles } from '../core/role-book.ts';
 import { randomBytes } from '../crypto.ts';
 import type { Call } from '../operations.ts';
 import type { Db } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
-import { createVault, openVault, type Place, type Vault, type World } from '../vault/open.ts';
+import type { Bookkeeping } from '../vault/check.ts';
+import {
+  type Created,
+  createVault,
+  type FirstSlot,
+  openVault,
+  type Place,
+  type Vault,
+  type World,
+} from '../vault/open.ts';
+import { finishScrub } from '../vault/scrub.ts';
 
 const coreOver = (world: World, db: Db, sealer: Sealer): Core =>
   makeCore({ db, sealer, randomBytes, now: world.now, newUuid: world.newUuid });
@@ -12,6 +23,7 @@ const coreOver = (world: World, db: Db, sealer: Sealer): Core =>
 export interface Local {
   vault: Vault;
   call: Call;
+  record: Core['record'];
   /** Writes what could wait until the answer was out, then lets go of the file. */
   close(): Promise<void>;
 }
@@ -22,9 +34,11 @@ export const openLocal = async (world: World, place: Place, actor: Actor): Promi
   return {
     vault,
     call: core.as(actor),
+    record: core.record,
     async close() {
       try {
         await core.settle();
+        await finishScrub(vault.file);
       } finally {
         await vault.db.close();
       }
@@ -33,9 +47,16 @@ export const openLocal = async (world: World, place: Place, actor: Actor): Promi
 };
 
 /** A new vault with the project that commands use when they name none. */
-export const createLocal = (world: World, place: Place): Promise<{ id: string; keyFile: string }> =>
-  createVault(world, place, async (db, sealer, id) => {
+export const createLocal = (world: World, place: Place, first: FirstSlot = { kind: 'key-file' }): Promise<Created> =>
+  createVault(world, place, first, async (db, sealer, id) => {
     const core = coreOver(world, db, sealer);
-    await core.record('vault.init', { type: 'vault', id });
+    await db.tx('write', (tx) => core.record(tx, 'vault.init', { type: 'vault', id }));
     await core.as({ kind: 'owner' })('projects.create', { name: 'Default', handle: 'default' });
   });
+
+/** What looking after a vault needs of the core, without a call. */
+export const bookkeepingOf = (world: World): Bookkeeping => ({
+  builtInIds: new Set(systemRoles.map(({ id }) => id)),
+  record: (vault, tx, action, changes) =>
+    coreOver(world, vault.db, vault.sealer).record(tx, action, { type: 'vault', id: vault.id, changes }),
+});

@@ -75,6 +75,8 @@ export interface Globals {
   project?: string;
   vault?: string;
   keyFile?: string;
+  passphraseFile?: string;
+  passphraseFd?: number;
   asOwner: boolean;
   output: 'pretty' | 'json' | 'yaml' | 'text';
   fields?: readonly string[];

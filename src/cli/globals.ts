@@ -20,6 +20,13 @@ export const globalFlags: readonly GlobalFlag[] = [
   { name: 'project', value: 'HANDLE', variable: 'MOBIUS_PROJECT', description: 'the project; "default" when absent' },
   { name: 'vault', value: 'PATH', variable: 'MOBIUS_VAULT', description: 'the local vault to work on' },
   { name: 'key-file', value: 'PATH', variable: 'MOBIUS_VAULT_KEY_FILE', description: 'the key file that opens it' },
+  {
+    name: 'passphrase-file',
+    value: 'PATH',
+    variable: 'MOBIUS_VAULT_PASSPHRASE_FILE',
+    description: 'a file with the passphrase that opens it',
+  },
+  { name: 'passphrase-fd', value: 'N', description: 'a descriptor that the passphrase is read from' },
   { name: 'as-owner', description: 'act as the owner of the local vault, whatever key is set' },
   {
     name: 'output',
@@ -76,6 +83,12 @@ const fieldNames = (list: string): string[] => {
   return names;
 };
 
+const descriptor = (text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined;
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new MobiusError('usage', `--passphrase-fd must be the number of an open descriptor, not "${text}"`);
+};
+
 /** In the order in which the makers of terminals and of CI systems agree: a plain no wins, then force, then guess. */
 const wantsColor = ({ env, stdout }: Io, isSet: (name: string) => boolean): boolean => {
   if (isSet('no-color') || (env.NO_COLOR ?? '') !== '') return false;
@@ -104,6 +117,8 @@ export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Glob
     project: text('project'),
     vault: text('vault'),
     keyFile: text('key-file'),
+    passphraseFile: text('passphrase-file'),
+    passphraseFd: descriptor(text('passphrase-fd')),
     fields: fields === undefined ? undefined : fieldNames(fields),
   };
   for (const [name, value] of Object.entries(named)) if (value !== undefined) Object.assign(globals, { [name]: value });

@@ -5,6 +5,7 @@ import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
 import type { Place, World } from '../vault/open.ts';
 import type { Globals } from './command.ts';
+import { namedPassphrase } from './passphrases.ts';
 import { defaultKeyFile, vaultPath } from './places.ts';
 
 /** What commands run against: the same Call, wherever it leads. */
@@ -23,14 +24,32 @@ export const worldOf = (io: Io): World => ({
 });
 
 /** Where the local vault is and what it opens with. */
-export const placeOf = (io: Io, globals: Globals): Place => ({
-  path: vaultPath(io, globals.vault),
-  keys: {
-    ...(globals.keyFile === undefined ? {} : { keyFile: resolve(io.cwd, globals.keyFile) }),
-    ...(io.env.MOBIUS_VAULT_KEY ? { key: io.env.MOBIUS_VAULT_KEY } : {}),
-    defaultKeyFile: (vaultId) => defaultKeyFile(io, vaultId),
-  },
-});
+export const placeOf = (io: Io, globals: Globals): Place => {
+  const passphrase = namedPassphrase(io, globals);
+  return {
+    path: vaultPath(io, globals.vault),
+    keys: {
+      ...(globals.keyFile === undefined ? {} : { keyFile: resolve(io.cwd, globals.keyFile) }),
+      ...(io.env.MOBIUS_VAULT_KEY ? { key: io.env.MOBIUS_VAULT_KEY } : {}),
+      ...(passphrase === undefined ? {} : { passphrase }),
+      defaultKeyFile: (vaultId) => defaultKeyFile(io, vaultId),
+      keychain: async (account) => {
+        const { openKeychain } = await import('../vault/keychain.ts');
+        const keychain = openKeychain(io);
+        return typeof keychain === 'string' ? undefined : keychain.read(account);
+      },
+      ...(io.terminal === undefined || !globals.input ? {} : { ask: (attempt) => askToOpen(io, globals, attempt) }),
+    },
+  };
+};
+
+const askToOpen = async (io: Io, globals: Globals, attempt: number): Promise<string> => {
+  const { createPrompt } = await import('./prompt.ts');
+  const prompt = createPrompt(io, globals, 'mobius vault status --help');
+  return prompt.hidden(
+    attempt === 1 ? 'Passphrase of the vault:' : "That doesn't open it. Passphrase or recovery code:",
+  );
+};
 
 /** The project that a call names: as given, else the one that the key's suffix names, else `default`. */
 export const projectOf = (globals: Globals): string => {
@@ -61,5 +80,5 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
       : ({ kind: 'api-key', key: globals.apiKey } as const);
   const { vault, call, close } = await openLocal(worldOf(io), placeOf(io, globals), actor);
   const who = actor.kind === 'owner' ? 'its owner' : 'the API key';
-  return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlockedBy}, as ${who}` };
+  return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlocked.source}, as ${who}` };
 };

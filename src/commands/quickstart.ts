@@ -83,7 +83,7 @@ export default localCommand({
       const made = await make(call);
       const { principal, key: issued } = made;
       const { key, ...apiKey } = issued ?? {};
-      const paths = { path: place.path, unlocked_by: vault.unlockedBy };
+      const paths = { path: place.path, unlocked_by: vault.unlocked.source };
       const brief = {
         vault: paths.path,
         opened_by: paths.unlocked_by,

@@ -27,8 +27,8 @@ export interface Ports {
 export interface Core {
   /** The operations as this actor may use them: validate, authorise, then the handler, in one transaction. */
   as(actor: Actor): Call;
-  /** Records what happened to the vault itself, outside the operations. */
-  record(action: string, change: Change): Promise<void>;
+  /** Records what happens to the vault itself, outside the operations, in the transaction in which it happens. */
+  record(tx: Query, action: string, change: Change): Promise<void>;
   /** Writes what may wait until an answer is out: when keys were last used, and how often a call was refused. */
   settle(): Promise<void>;
 }
@@ -90,11 +90,10 @@ export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core
       return call;
     },
 
-    record: (action, change) =>
-      db.tx('write', async (tx) => {
-        const [columns, plain] = entryOf(action, change, now(), { name: 'owner', permissions: [] }, undefined);
-        await audit.append({ db: tx, sealer }, newId(idPrefixes.audit), columns, plain);
-      }),
+    async record(tx, action, change) {
+      const [columns, plain] = entryOf(action, change, now(), { name: 'owner', permissions: [] }, undefined);
+      await audit.append({ db: tx, sealer }, newId(idPrefixes.audit), columns, plain);
+    },
 
     async settle() {
       const noted = refusals.take();

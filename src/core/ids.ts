@@ -9,6 +9,7 @@ export const idPrefixes = {
   audit: 'aud',
   vault: 'vlt',
   keyslot: 'slot',
+  rekey: 'rky',
 } as const;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';

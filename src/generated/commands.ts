@@ -98,7 +98,31 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     },
   },
   vault: {
+    backup: {
+      summary: 'copy the vault, sealed as it is, into one file; or verify such a copy',
+      load: () => import('../commands/vault/backup.ts'),
+    },
+    check: {
+      summary: 'look at everything in the local vault and say what is wrong with it',
+      load: () => import('../commands/vault/check.ts'),
+    },
     init: { summary: 'make a new sealed vault on this machine', load: () => import('../commands/vault/init.ts') },
+    keyslots: {
+      summary: 'list, add and remove what opens the vault',
+      load: () => import('../commands/vault/keyslots.ts'),
+    },
+    passwd: {
+      summary: "change the vault's passphrase, or give it one",
+      load: () => import('../commands/vault/passwd.ts'),
+    },
+    rekey: {
+      summary: "renew the vault's root key and seal every record anew",
+      load: () => import('../commands/vault/rekey.ts'),
+    },
+    restore: {
+      summary: 'put a backup in the place of the local vault',
+      load: () => import('../commands/vault/restore.ts'),
+    },
     status: {
       summary: 'show the local vault: where it is, what opens it, how much it holds',
       load: () => import('../commands/vault/status.ts'),

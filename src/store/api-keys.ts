@@ -1,4 +1,4 @@
-import { type Store, type Stored, table } from './table.ts';
+import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
 export type State = 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
@@ -18,7 +18,7 @@ type Plain = { name: string; prefix: string; suffix: string; tags?: Tags };
 type Free = { last_used_at: number | null };
 export type KeyRow = Stored<Clear, Plain, Free>;
 
-const keys = table<Clear, Plain, Free>(
+export const keyTable = table<Clear, Plain, Free>(
   'api_keys',
   [
     'project_id',
@@ -31,22 +31,36 @@ const keys = table<Clear, Plain, Free>(
     'created_at',
     'updated_at',
   ],
-  ['last_used_at'],
+  { last_used_at: isTime },
 );
 
-export const { insert, update } = keys;
+export const { insert, update } = keyTable;
 
 export const nameIndex = (store: Store, projectId: string, name: string): Uint8Array =>
   store.sealer.index('api-key.name', projectId, name);
 
-export const byId = (store: Store, id: string): Promise<KeyRow | undefined> => keys.one(store, 'where t.id = $1', [id]);
+/** A revoked key keeps its tags. */
+export const keyTruths: Truths = {
+  links: [
+    { column: 'project_id', to: 'projects' },
+    { column: 'principal_id', to: 'principals', sameProject: true },
+  ],
+  tagged: true,
+  expected: (store, { clear, plain }: KeyRow) => {
+    const index = clear.revoked_at === null ? nameIndex(store, clear.project_id, plain.name) : null;
+    return { columns: { name_index: index }, tags: plain.tags ?? {} };
+  },
+};
+
+export const byId = (store: Store, id: string): Promise<KeyRow | undefined> =>
+  keyTable.one(store, 'where t.id = $1', [id]);
 
 export const byName = (store: Store, projectId: string, name: string): Promise<KeyRow | undefined> =>
-  keys.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
+  keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 /** One indexed look-up by the keyed hash; no key is compared in code. */
 export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> =>
-  keys.one(store, 'where t.key_hash = $1', [store.sealer.keyHash(key)]);
+  keyTable.one(store, 'where t.key_hash = $1', [store.sealer.keyHash(key)]);
 
 export const stateOf = (row: KeyRow, now: number): State => {
   if (row.clear.revoked_at !== null) return 'revoked';
@@ -77,7 +91,7 @@ export const list = async (store: Store, projectId: string, now: number, filter:
   if (filter.state !== undefined) where += ` and ${inState[filter.state]}`;
   if (filter.principalId !== undefined) where += ` and t.principal_id = $${params.push(filter.principalId)}`;
   const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await keys.select(store, `${where}${tags.sql} order by t.id limit ${filter.limit}`, [
+  const rows = await keyTable.select(store, `${where}${tags.sql} order by t.id limit ${filter.limit}`, [
     ...params,
     ...tags.params,
   ]);

@@ -1,8 +1,9 @@
 import { MobiusError } from '../errors.ts';
 import { canonical, canonicalColumns, concat } from './canonical.ts';
-import type { Store } from './table.ts';
+import type { Query } from './db.ts';
+import { isBytes, isWhole, type Store, type Stored, table } from './table.ts';
 
-export interface AuditColumns {
+export type AuditColumns = {
   project_id: string | null;
   action: string;
   resource_type: string;
@@ -10,7 +11,10 @@ export interface AuditColumns {
   principal_id: string | null;
   credential_id: string | null;
   created_at: number;
-}
+};
+
+type Chained = { seq: number | null; mac: Uint8Array; hash: Uint8Array | null };
+export type AuditRow = Stored<AuditColumns, AuditPlain, Chained>;
 
 /** What a person wrote or can be recognised by. */
 export interface AuditPlain {
@@ -20,14 +24,29 @@ export interface AuditPlain {
   changes?: Record<string, unknown>;
 }
 
+export const auditLog = table<AuditColumns, AuditPlain, Chained>(
+  'audit_log',
+  ['project_id', 'action', 'resource_type', 'resource_id', 'principal_id', 'credential_id', 'created_at'],
+  { seq: isWhole, mac: isBytes, hash: isBytes },
+);
+
 const text = new TextEncoder();
 const noHash = new Uint8Array(32);
 
 /** Over the plain text, so that sealing a row anew under a later key leaves its MAC and the chain as they are. */
-const macOf = (store: Store, id: string, columns: AuditColumns, plain: AuditPlain): Uint8Array =>
+export const macOf = (store: Store, id: string, columns: AuditColumns, plain: AuditPlain): Uint8Array =>
   store.sealer.auditMac(
-    concat(canonical('mobius/audit/1', id, text.encode(JSON.stringify(plain))), canonicalColumns({ ...columns })),
+    concat(canonical('mobius/audit/1', id, text.encode(JSON.stringify(plain))), canonicalColumns(columns)),
   );
+
+/** The link of a row to the one before it; the first has none before it. */
+export const linkOf = (store: Store, before: Uint8Array | undefined, seq: number, id: string, mac: Uint8Array) =>
+  store.sealer.hash(canonical('mobius/audit-chain/1', before ?? noHash, seq, id, mac));
+
+export type ChainHead = { seq: number; hash: Uint8Array };
+
+export const headOf = (db: Query): Promise<ChainHead | undefined> =>
+  db.get<ChainHead>('select seq, hash from audit_log where seq is not null order by seq desc limit 1');
 
 const damaged = (what: string): MobiusError =>
   new MobiusError('damaged', `the audit log ${what}`, { table: 'audit_log' });
@@ -37,35 +56,13 @@ const damaged = (what: string): MobiusError =>
  * has no gap and the chain no fork.
  */
 export const append = async (store: Store, id: string, columns: AuditColumns, plain: AuditPlain): Promise<void> => {
-  const head = await store.db.get<{ seq: number; hash: Uint8Array }>(
-    'select seq, hash from audit_log where seq is not null order by seq desc limit 1',
-  );
+  const head = await headOf(store.db);
   if (head !== undefined && !(Number.isSafeInteger(head.seq + 1) && head.hash instanceof Uint8Array)) {
     throw damaged('has no sound end');
   }
   const seq = (head?.seq ?? 0) + 1;
   const mac = macOf(store, id, columns, plain);
-  const hash = store.sealer.hash(canonical('mobius/audit-chain/1', head?.hash ?? noHash, seq, id, mac));
-  const sealed = store.sealer.seal({ table: 'audit_log', id, clear: { ...columns } }, { ...plain });
-  const count = await store.db.run(
-    `insert into audit_log
-       (id, seq, project_id, action, resource_type, resource_id, principal_id, credential_id, created_at, sealed, mac, hash)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-    [
-      id,
-      seq,
-      columns.project_id,
-      columns.action,
-      columns.resource_type,
-      columns.resource_id,
-      columns.principal_id,
-      columns.credential_id,
-      columns.created_at,
-      sealed,
-      mac,
-      hash,
-    ],
-  );
+  const chained = { seq, mac, hash: linkOf(store, head?.hash, seq, id, mac) };
   // A constraint planted in the file can make the engine pass over a row without a word.
-  if (count !== 1) throw damaged('takes no rows');
+  if ((await auditLog.insert(store, id, columns, plain, chained)) === undefined) throw damaged('takes no rows');
 };

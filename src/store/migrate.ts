@@ -4,8 +4,8 @@ import type { Db, Query } from './db.ts';
 export interface MigrateOptions {
   /** Epoch milliseconds, for the record of what was applied when. */
   now: number;
-  /** Called once, before the first change to a database that already holds something. */
-  backup?: () => Promise<void>;
+  /** Called once, before the first change to a database that already holds something, with the first migration's id. */
+  backup?: (id: number) => Promise<void>;
 }
 
 /**
@@ -21,7 +21,8 @@ export const migrate = async (
   const applied = (await appliedTo(db)) ?? (await begin(db));
   refuseNewer(applied, migrations);
   const missing = migrations.filter(({ id }) => !applied.has(id));
-  if (missing.length > 0 && applied.size > 0) await backup?.();
+  const [first] = missing;
+  if (first !== undefined && applied.size > 0) await backup?.(first.id);
   for (const { id, sql } of missing) {
     await db.tx('write', async (tx) => {
       if (!(await claim(tx, id, now))) return;

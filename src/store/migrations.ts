@@ -11,6 +11,8 @@ export const migrations: readonly Migration[] = [
       `create table vault (
         id text primary key,
         format bigint not null,
+        epoch bigint not null,
+        scrub_pending_at bigint,
         created_at bigint not null
       )`,
       `create table keyslots (
@@ -25,6 +27,13 @@ export const migrations: readonly Migration[] = [
         epoch bigint not null,
         sealed bytea not null,
         primary key (purpose, epoch)
+      )`,
+      `create table rekey (
+        id text primary key,
+        table_name text not null,
+        after_id text not null,
+        started_at bigint not null,
+        sealed bytea not null
       )`,
       `create table projects (
         id text primary key,

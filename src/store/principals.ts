@@ -1,4 +1,4 @@
-import { type Store, type Stored, table } from './table.ts';
+import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
 export type Kind = 'service' | 'user' | 'agent' | 'system';
@@ -16,7 +16,7 @@ type Clear = {
 type Plain = { name: string; description?: string; metadata?: Record<string, unknown>; tags?: Tags };
 export type PrincipalRow = Stored<Clear, Plain>;
 
-const principals = table<Clear, Plain>('principals', [
+export const principalTable = table<Clear, Plain>('principals', [
   'project_id',
   'name_index',
   'kind',
@@ -27,16 +27,29 @@ const principals = table<Clear, Plain>('principals', [
   'updated_at',
 ]);
 
-export const { insert, update } = principals;
+export const { insert, update } = principalTable;
 
 export const nameIndex = (store: Store, projectId: string, name: string): Uint8Array =>
   store.sealer.index('principal.name', projectId, name);
 
+export const principalTruths: Truths = {
+  links: [
+    { column: 'project_id', to: 'projects' },
+    { column: 'owner_id', to: 'principals', sameProject: true },
+  ],
+  tagged: true,
+  expected: (store, { clear, plain }: PrincipalRow) => {
+    const archived = clear.archived_at !== null;
+    const index = archived ? null : nameIndex(store, clear.project_id, plain.name);
+    return { columns: { name_index: index }, tags: archived ? {} : (plain.tags ?? {}) };
+  },
+};
+
 export const byId = (store: Store, id: string): Promise<PrincipalRow | undefined> =>
-  principals.one(store, 'where t.id = $1', [id]);
+  principalTable.one(store, 'where t.id = $1', [id]);
 
 export const byName = (store: Store, projectId: string, name: string): Promise<PrincipalRow | undefined> =>
-  principals.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
+  principalTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 export interface Filter {
   kind?: Kind;
@@ -52,6 +65,9 @@ export const list = async (store: Store, projectId: string, filter: Filter): Pro
   if (filter.kind !== undefined) where += ` and t.kind = $${params.push(filter.kind)}`;
   const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
   const limit = filter.limit === undefined ? '' : ` limit ${filter.limit}`;
-  const rows = await principals.select(store, `${where}${tags.sql} order by t.id${limit}`, [...params, ...tags.params]);
+  const rows = await principalTable.select(store, `${where}${tags.sql} order by t.id${limit}`, [
+    ...params,
+    ...tags.params,
+  ]);
   return rows.filter((row) => filter.tags.every((tag) => hasTag(row.plain.tags, tag)));
 };

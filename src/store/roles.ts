@@ -1,13 +1,13 @@
-import { type Store, type Stored, table } from './table.ts';
+import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
 type Clear = { project_id: string; name_index: Uint8Array; created_at: number; updated_at: number };
 type Plain = { name: string; description?: string; permissions: string[]; tags?: Tags };
 export type RoleRow = Stored<Clear, Plain>;
 
-const roles = table<Clear, Plain>('roles', ['project_id', 'name_index', 'created_at', 'updated_at']);
+export const roleTable = table<Clear, Plain>('roles', ['project_id', 'name_index', 'created_at', 'updated_at']);
 
-export const { insert, update, remove } = roles;
+export const { insert, update, remove } = roleTable;
 
 /** Role names are compared without regard to case. */
 export const foldName = (name: string): string => name.normalize('NFC').toLowerCase();
@@ -15,11 +15,20 @@ export const foldName = (name: string): string => name.normalize('NFC').toLowerC
 export const nameIndex = (store: Store, projectId: string, name: string): Uint8Array =>
   store.sealer.index('role.name', projectId, foldName(name));
 
+export const roleTruths: Truths = {
+  links: [{ column: 'project_id', to: 'projects' }],
+  tagged: true,
+  expected: (store, { clear, plain }: RoleRow) => ({
+    columns: { name_index: nameIndex(store, clear.project_id, plain.name) },
+    tags: plain.tags ?? {},
+  }),
+};
+
 export const byId = (store: Store, id: string): Promise<RoleRow | undefined> =>
-  roles.one(store, 'where t.id = $1', [id]);
+  roleTable.one(store, 'where t.id = $1', [id]);
 
 export const byName = (store: Store, projectId: string, name: string): Promise<RoleRow | undefined> =>
-  roles.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
+  roleTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 export const list = async (
   store: Store,
@@ -28,7 +37,7 @@ export const list = async (
 ): Promise<RoleRow[]> => {
   const tags = tagConditions(store, projectId, page.tags, 3);
   const limit = page.limit === undefined ? '' : ` limit ${page.limit}`;
-  const rows = await roles.select(store, `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`, [
+  const rows = await roleTable.select(store, `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`, [
     projectId,
     page.after,
     ...tags.params,
@@ -45,7 +54,7 @@ type AssignmentClear = {
 };
 export type AssignmentRow = Stored<AssignmentClear, Record<string, never>>;
 
-const assignments = table<AssignmentClear, Record<string, never>>('role_assignments', [
+export const assignmentTable = table<AssignmentClear, Record<string, never>>('role_assignments', [
   'project_id',
   'principal_id',
   'role_id',
@@ -53,13 +62,22 @@ const assignments = table<AssignmentClear, Record<string, never>>('role_assignme
   'created_at',
 ]);
 
-export const { insert: insertAssignment, remove: removeAssignment } = assignments;
+export const assignmentTruths: Truths = {
+  links: [
+    { column: 'project_id', to: 'projects' },
+    { column: 'principal_id', to: 'principals', sameProject: true },
+    { column: 'role_id', to: 'roles', sameProject: true, orBuiltIn: true },
+    { column: 'granted_by', to: 'principals', sameProject: true },
+  ],
+};
+
+export const { insert: insertAssignment, remove: removeAssignment } = assignmentTable;
 
 export const assignmentById = (store: Store, id: string): Promise<AssignmentRow | undefined> =>
-  assignments.one(store, 'where t.id = $1', [id]);
+  assignmentTable.one(store, 'where t.id = $1', [id]);
 
 export const assignmentsOf = (store: Store, principalId: string): Promise<AssignmentRow[]> =>
-  assignments.select(store, 'where t.principal_id = $1 order by t.id', [principalId]);
+  assignmentTable.select(store, 'where t.principal_id = $1 order by t.id', [principalId]);
 
 export const listAssignments = (
   store: Store,
@@ -70,5 +88,5 @@ export const listAssignments = (
   let where = 'where t.project_id = $1';
   if (only.principalId !== undefined) where += ` and t.principal_id = $${params.push(only.principalId)}`;
   if (only.roleId !== undefined) where += ` and t.role_id = $${params.push(only.roleId)}`;
-  return assignments.select(store, `${where} order by t.id`, params);
+  return assignmentTable.select(store, `${where} order by t.id`, params);
 };

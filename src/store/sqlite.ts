@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query, Row, Value } from './db.ts';
+import { identityOf, syncFolder } from './files.ts';
 import { because, codeOf, isBusy, translate } from './sqlite-faults.ts';
 
 export interface SqliteOptions {
@@ -13,6 +14,25 @@ export interface SqliteOptions {
   readOnly?: boolean;
   /** How long a lock of another process is waited for. */
   busyMs?: number;
+  /**
+   * Keeps everybody else out until it is closed, and the whole database in its one file, without a log beside it. Fails
+   * as busy while another connection has it open.
+   */
+  alone?: boolean;
+}
+
+/** What only a database in a file can do. */
+export interface SqliteDb extends Db {
+  readonly path: string;
+  /** Empties the write-ahead log. False while another connection reads from it. */
+  truncateLog(): Promise<boolean>;
+  /**
+   * Copies the whole database, as it is at one moment, into a new file, readable by its owner alone; others read and
+   * write meanwhile. What it has left where it fails is the caller's to remove.
+   */
+  copyTo(path: string, onProgress?: (done: number, total: number) => void): Promise<void>;
+  /** What SQLite itself finds wrong with the file's structure; nothing where it is sound. */
+  integrity(): Promise<string[]>;
 }
 
 /**
@@ -21,7 +41,7 @@ export interface SqliteOptions {
  * No other code of this process may open the file while a Db on it is open: closing any descriptor of a file drops the
  * POSIX locks that the whole process holds on it.
  */
-export const openSqlite = async (path: string, options: SqliteOptions = {}): Promise<Db> => {
+export const openSqlite = async (path: string, options: SqliteOptions = {}): Promise<SqliteDb> => {
   const file = resolve(path);
   findOrCreate(file, options.create ?? false);
   const patiently = patience(file, options.busyMs ?? 30_000);
@@ -56,20 +76,6 @@ const createEmpty = (file: string): void => {
   syncFolder(dirname(file));
 };
 
-/** Without this a power cut could take away the name of a file whose content is already safe. */
-const syncFolder = (folder: string): void => {
-  try {
-    const descriptor = openSync(folder, 'r');
-    try {
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch {
-    // Windows and some network drives don't let a folder be synced; there the file's own sync is all there is.
-  }
-};
-
 const settings = [
   'synchronous = full',
   'foreign_keys = on',
@@ -81,8 +87,21 @@ const settings = [
 /** Stands in the file's header: a mistyped path never makes a vault of another program's database. */
 const applicationId = 0x6d_62_78_76;
 
-const connect = (file: string, { create = false, readOnly = false }: SqliteOptions): Sqlite.Database => {
+/** Thrown where another process was in the way, for `patience` to try again. */
+const busy = (): Error => Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+
+/** Between leaving the log and taking the lock another may have come and begun a log again. */
+const keepOthersOut = (connection: Sqlite.Database): void => {
+  connection.pragma('journal_mode = delete');
+  connection.pragma('locking_mode = exclusive');
+  connection.exec('begin exclusive');
+  connection.exec('rollback');
+  if (connection.pragma('journal_mode', { simple: true }) !== 'delete') throw busy();
+};
+
+const connect = (file: string, { create = false, readOnly = false, alone = false }: SqliteOptions): Sqlite.Database => {
   const Database = createRequire(import.meta.url)('better-sqlite3') as typeof Sqlite;
+  const asked = identityOf(file);
   // SQLite's own waiting would stop the event loop, and with it Ctrl-C and every other request: see `patience`.
   const connection = new Database(file, { readonly: readOnly, fileMustExist: true, timeout: 0 });
   const pragma = (text: string): unknown => connection.pragma(text, { simple: true });
@@ -94,12 +113,17 @@ const connect = (file: string, { create = false, readOnly = false }: SqliteOptio
       }
       pragma(`application_id = ${applicationId}`);
     }
-    if (pragma('journal_mode') !== 'wal' && !readOnly && pragma('journal_mode = wal') !== 'wal') {
+    if (alone) {
+      keepOthersOut(connection);
+    } else if (pragma('journal_mode') !== 'wal' && !readOnly && pragma('journal_mode = wal') !== 'wal') {
       throw new MobiusError(
         'internal',
         `"${file}" can't have a write-ahead log where it is; is it on a network drive?`,
       );
     }
+    // From here on the lock that we hold keeps the file in its place. Before it, another file may have been put there:
+    // with the old one under the name of the new one's log we would write into that.
+    if (identityOf(file) !== asked) throw busy();
     return connection;
   } catch (error) {
     connection.close();
@@ -216,13 +240,20 @@ const queryThrough = (go: Go): Query => ({
   run: (sql, params = []) => go((to) => to.run(sql, params)),
 });
 
+/** A reader of a moment is waited for; one that stays is not. */
+const truncateTries = 10;
+const truncatePauseMs = 20;
+
+/** Of a copy, before others of this process get their turn. */
+const pagesAtOnce = 1_000;
+
 interface Transaction {
   open: boolean;
   /** The first statement that failed. As on PostgreSQL nothing is done after it, whatever the body makes of it. */
   failed?: unknown;
 }
 
-const overConnection = (connection: Sqlite.Database, file: string, patiently: Patiently): Db => {
+const overConnection = (connection: Sqlite.Database, file: string, patiently: Patiently): SqliteDb => {
   const statements = statementsOf(connection);
   const around = new AsyncLocalStorage<Transaction>();
   let last: Promise<unknown> = Promise.resolve();
@@ -299,7 +330,59 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
     }
   };
 
+  const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
+    admit();
+    return inTurn(work);
+  };
+
+  const copy: SqliteDb['copyTo'] = async (path, onProgress) => {
+    closeSync(openSync(path, 'wx', 0o600));
+    const { totalPages } = await connection.backup(path, {
+      progress: ({ totalPages, remainingPages }) => {
+        onProgress?.(totalPages - remainingPages, totalPages);
+        return pagesAtOnce;
+      },
+    });
+    // A source that was locked at the first step looks to better-sqlite3 like one that has nothing left to copy.
+    if (totalPages === 0) throw busy();
+  };
+
   return {
+    path: file,
+
+    truncateLog: () =>
+      exclusively(async () => {
+        for (let tries = 1; ; tries++) {
+          const [result] = connection.pragma('wal_checkpoint(truncate)') as { busy: number }[];
+          if (result?.busy === 0) return true;
+          if (tries === truncateTries) return false;
+          await new Promise((done) => setTimeout(done, truncatePauseMs));
+        }
+      }),
+
+    copyTo: (path, onProgress) =>
+      exclusively(async () => {
+        // The state that is copied is held: otherwise each write of another begins the copy anew, without end.
+        await patiently(() => begin('read'));
+        try {
+          await copy(path, onProgress);
+        } catch (error) {
+          throw translate(error, path);
+        } finally {
+          rollBack();
+        }
+      }),
+
+    integrity: () =>
+      exclusively(async () => {
+        try {
+          const found = connection.pragma('integrity_check(20)') as { integrity_check: string }[];
+          return found.map((row) => row.integrity_check).filter((words) => words !== 'ok');
+        } catch (error) {
+          throw translate(error, file);
+        }
+      }),
+
     ...queryThrough(async (work) => {
       admit();
       return inTurn(() => patiently(() => work(statements('write'))));

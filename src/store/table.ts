@@ -17,8 +17,35 @@ export interface Stored<C extends Row, P extends object, F extends Row = Record<
   sealed: Uint8Array;
 }
 
+/** A column that names a row of another table. */
+export interface Link {
+  column: string;
+  to: string;
+  /** Both rows must be of one project. */
+  sameProject?: true;
+  /** Something that the program itself defines, and that has no row, will do too. */
+  orBuiltIn?: true;
+}
+
+/** What follows from a record and stands outside of its blob, so that it can be found by it. */
+export interface Expected {
+  columns: Readonly<Record<string, Value>>;
+  tags?: Readonly<Record<string, string>>;
+}
+
+/** What must be true of a table's rows besides their seals. */
+export interface Truths {
+  links: readonly Link[];
+  /** Its rows may have index rows in `tags`. */
+  tagged?: true;
+  expected?(store: Store, record: Stored<Row, object>): Expected;
+}
+
 const changedMeanwhile = (): MobiusError =>
   new MobiusError('conflict', 'it was changed by somebody else at the same moment', { reason: 'changed_meanwhile' });
+
+export const isWhole = (value: Value): boolean => Number.isSafeInteger(value);
+export const isBytes = (value: Value): boolean => value instanceof Uint8Array;
 
 /** Whole, not before 1970, and no later than a Date can say. */
 export const isTime = (value: Value | undefined): boolean =>
@@ -26,14 +53,16 @@ export const isTime = (value: Value | undefined): boolean =>
 
 /**
  * A table whose rows each carry one sealed blob that answers for the id and every clear column: a row that was changed
- * from outside opens as `damaged`, never as something else. `free` columns (when it was last used) are outside the seal,
- * a time or null.
+ * from outside opens as `damaged`, never as something else. `free` columns are outside the seal: each is null or what
+ * its check takes, and nothing that is done may rest on it alone.
  */
 export const table = <C extends Row, P extends object, F extends Row = Record<never, never>>(
   name: string,
   clearNames: readonly (keyof C & string)[],
-  freeNames: readonly (keyof F & string)[] = [],
+  checks?: { readonly [K in keyof F]: (value: Value) => boolean },
 ) => {
+  const freeNames = Object.keys(checks ?? {}) as (keyof F & string)[];
+
   const pick = <R extends Row>(row: Row, names: readonly string[]): R =>
     Object.fromEntries(names.map((column) => [column, row[column] ?? null])) as R;
 
@@ -45,18 +74,17 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
     const clear = pick<C>(row, clearNames);
     const plain = store.sealer.open({ table: name, id, clear }, sealed) as P;
     const free = pick<F>(row, freeNames);
-    const strange = freeNames.find((column) => free[column] !== null && !isTime(free[column]));
+    const strange = freeNames.find((column) => free[column] !== null && !checks?.[column](free[column] as Value));
     if (strange !== undefined) {
-      throw new MobiusError('damaged', `the record "${id}" in "${name}" has no time in "${strange}"`, {
-        table: name,
-        id,
-      });
+      const message = `the record "${id}" in "${name}" holds something else in "${strange}" than belongs there`;
+      throw new MobiusError('damaged', message, { table: name, id });
     }
     return { id, clear, plain, free, sealed };
   };
 
   return {
     name,
+    clearNames,
     open,
 
     /** All rows that a query over this table gives; the query says `t.*` of what it selects from `<name> t`. */
@@ -70,16 +98,18 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
       return row === undefined ? undefined : open(store, row);
     },
 
-    /** Undefined where a unique column is taken. */
-    async insert(store: Store, id: string, clear: C, plain: P): Promise<Stored<C, P, F> | undefined> {
+    /** Undefined where a unique column is taken. Free columns that are not given are null. */
+    async insert(store: Store, id: string, clear: C, plain: P, given?: F): Promise<Stored<C, P, F> | undefined> {
+      const free = given ?? pick<F>({}, freeNames);
       const sealed = store.sealer.seal({ table: name, id, clear }, plain as Record<string, unknown>);
-      const columns = ['id', ...clearNames, 'sealed'];
+      const row: Row = { id, ...clear, ...free, sealed };
+      const columns = Object.keys(row);
       const count = await store.db.run(
         `insert into ${name} (${columns.join(', ')}) values (${columns.map((_, i) => `$${i + 1}`).join(', ')})
          on conflict do nothing`,
-        [id, ...clearNames.map((column) => clear[column] as Value), sealed],
+        Object.values(row),
       );
-      return count === 0 ? undefined : { id, clear, plain, free: pick<F>({}, freeNames), sealed };
+      return count === 0 ? undefined : { id, clear, plain, free, sealed };
     },
 
     /**
@@ -103,6 +133,11 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
       ]);
       if (count === 0) throw changedMeanwhile();
       return { ...record, clear, plain, sealed };
+    },
+
+    /** Seals a row under the key of today, with everything else as it is. */
+    async reseal(store: Store, row: Row): Promise<void> {
+      await this.update(store, open(store, row), {});
     },
 
     /** A row that is not there to be removed is a conflict: what takes a right away must not fail in silence. */

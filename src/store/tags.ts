@@ -10,14 +10,25 @@ const tagIndex = (store: Store, projectId: string, text: string): Uint8Array =>
 const keyIndex = (store: Store, projectId: string, key: string): Uint8Array =>
   store.sealer.index('tag.key', projectId, key);
 
+/** The index rows that a thing's tags have. */
+export const tagRows = (
+  store: Store,
+  projectId: string,
+  tags: Readonly<Tags>,
+): { tag_index: Uint8Array; key_index: Uint8Array }[] =>
+  Object.entries(tags).map(([key, value]) => ({
+    tag_index: tagIndex(store, projectId, `${key}:${value}`),
+    key_index: keyIndex(store, projectId, key),
+  }));
+
 /** The index rows of a thing's tags. They only find it: what it is tagged with stands in its own sealed row. */
 export const setTags = async (store: Store, projectId: string, resourceId: string, tags: Tags): Promise<void> => {
   await store.db.run('delete from tags where resource_id = $1', [resourceId]);
-  for (const [key, value] of Object.entries(tags)) {
+  for (const row of tagRows(store, projectId, tags)) {
     await store.db.run('insert into tags (resource_id, tag_index, key_index) values ($1, $2, $3)', [
       resourceId,
-      tagIndex(store, projectId, `${key}:${value}`),
-      keyIndex(store, projectId, key),
+      row.tag_index,
+      row.key_index,
     ]);
   }
 };

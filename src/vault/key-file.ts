@@ -1,21 +1,29 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { formatKey, parseKey } from '../core/key-format.ts';
-import { randomBytes, sha256 } from '../crypto.ts';
+import { randomBytes } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 
 /** In the format of the API keys, so that a typing error shows and a secret scanner finds it: 32 random bytes. */
-const prefix = 'mbv_';
+export const vaultKeyPrefix = 'mbv_';
 
-export const newVaultKey = (): string => formatKey(prefix, randomBytes(32));
+export const newVaultKey = (): string => formatKey(vaultKeyPrefix, randomBytes(32));
 
-/** The bytes that seal a slot. The text has 256 random bits, so one hash is enough. */
-export const slotKeyOf = (text: string, source: string): Uint8Array => {
+/** Refuses a text that can't be a vault key, before anything is tried with it. */
+export const requireVaultKey = (text: string, source: string): string => {
   const parsed = parseKey(text.trim());
-  if (!parsed.ok || parsed.prefix !== prefix || parsed.project !== undefined) {
-    throw new MobiusError('locked', `${source} holds no vault key`, {}, `a vault key begins with "${prefix}"`);
-  }
-  return sha256(new TextEncoder().encode(parsed.key));
+  if (parsed.ok && parsed.prefix === vaultKeyPrefix && parsed.project === undefined) return parsed.key;
+  throw new MobiusError('locked', `${source} holds no vault key`, {}, `a vault key begins with "${vaultKeyPrefix}"`);
 };
 
 /** Writes a new key file, 0600, synced; never over an existing file. */
@@ -32,7 +40,7 @@ export const writeKeyFile = (path: string, key: string): void => {
     writeSync(file, `${key}\n`);
     fsyncSync(file);
   } catch (error) {
-    unlinkSync(path);
+    rmSync(path, { force: true });
     throw error;
   } finally {
     closeSync(file);
@@ -48,5 +56,35 @@ export const readKeyFile = (path: string): string => {
       'locked',
       missing ? `there is no key file "${path}"` : `the key file "${path}" can't be read: ${(error as Error).message}`,
     );
+  }
+};
+
+/**
+ * The next key of a key file while a re-key is under way. It lies beside the old one until the vault opens with it; a
+ * process that was killed in between left both, and whichever opens the vault is the right one.
+ */
+const nextOf = (path: string): string => `${path}.new`;
+
+/** The key that will stand in this file, kept from an interrupted re-key or made now. */
+export const prepareNextKey = (path: string): string => {
+  if (existsSync(nextOf(path))) {
+    const parsed = parseKey(readFileSync(nextOf(path), 'utf8').trim());
+    if (parsed.ok) return parsed.key;
+    rmSync(nextOf(path));
+  }
+  const key = newVaultKey();
+  writeKeyFile(nextOf(path), key);
+  return key;
+};
+
+export const readNextKey = (path: string): string | undefined =>
+  existsSync(nextOf(path)) ? readFileSync(nextOf(path), 'utf8') : undefined;
+
+/** Puts the next key in the old one's place. Of two who do it at once the second finds it done. */
+export const adoptNextKey = (path: string): void => {
+  try {
+    renameSync(nextOf(path), path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 };

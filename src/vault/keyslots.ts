@@ -5,28 +5,33 @@ import type { Query } from '../store/db.ts';
 import { isTime } from '../store/table.ts';
 import { openBlob, sealBlob } from './sealer.ts';
 
+/** The root key, sealed under one of the keys that open the vault. */
 export interface Keyslot {
   id: string;
   kind: string;
+  /** How its key is made from what a person has, as JSON. */
   params: string;
   created_at: number;
   sealed: Uint8Array;
 }
+export type NewKeyslot = Omit<Keyslot, 'sealed'>;
 type KeyslotRow = { [K in keyof Keyslot]: Keyslot[K] };
 
-const associated = (vaultId: string, slot: Omit<Keyslot, 'sealed'>): Uint8Array =>
+/** Slots are sealed before there is any epoch of the record keys to speak of. */
+const noEpoch = 0;
+
+const associated = (vaultId: string, slot: NewKeyslot): Uint8Array =>
   canonical('mobius/keyslot/1', vaultId, slot.id, slot.kind, slot.params, slot.created_at);
 
-/** Stores the root key sealed under one more key. */
 export const addKeyslot = async (
   db: Query,
   sodium: Sodium,
   vaultId: string,
-  slot: Omit<Keyslot, 'sealed'>,
+  slot: NewKeyslot,
   slotKey: Uint8Array,
   rootKey: Uint8Array,
 ): Promise<void> => {
-  const sealed = sealBlob(sodium, slotKey, 0, associated(vaultId, slot), rootKey);
+  const sealed = sealBlob(sodium, slotKey, noEpoch, associated(vaultId, slot), rootKey);
   await db.run('insert into keyslots (id, kind, params, created_at, sealed) values ($1, $2, $3, $4, $5)', [
     slot.id,
     slot.kind,
@@ -35,6 +40,9 @@ export const addKeyslot = async (
     sealed,
   ]);
 };
+
+export const removeKeyslot = (db: Query, id: string): Promise<number> =>
+  db.run('delete from keyslots where id = $1', [id]);
 
 export const listKeyslots = async (db: Query): Promise<Keyslot[]> => {
   const slots = await db.all<KeyslotRow>('select id, kind, params, created_at, sealed from keyslots order by id');

@@ -67,7 +67,8 @@ export interface Keys {
   audit: Uint8Array;
 }
 
-export const makeSealer = (sodium: Sodium, vaultId: string, keys: Keys): Sealer => {
+/** `keysNow` gives the keys as they are at the moment of use: a re-key changes them under a running process. */
+export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys): Sealer => {
   const associated = ({ table, id, clear }: Place): Uint8Array =>
     concat(canonical('mobius/row/1', vaultId, table, id), canonicalColumns(clear));
 
@@ -76,16 +77,17 @@ export const makeSealer = (sodium: Sodium, vaultId: string, keys: Keys): Sealer 
 
   return {
     seal(place, plain) {
-      const key = keys.records.get(keys.epoch);
-      if (key === undefined) throw new Error(`no record key for epoch ${keys.epoch}`);
+      const { records, epoch } = keysNow();
+      const key = records.get(epoch);
+      if (key === undefined) throw new Error(`no record key for epoch ${epoch}`);
       const body = padded(utf8.encode(JSON.stringify(plain)));
-      const sealed = sealBlob(sodium, key, keys.epoch, associated(place), body);
+      const sealed = sealBlob(sodium, key, epoch, associated(place), body);
       sodium.wipe(body);
       return sealed;
     },
 
     open(place, sealed) {
-      const key = keys.records.get(epochOf(sealed) ?? -1);
+      const key = keysNow().records.get(epochOf(sealed) ?? -1);
       const body = key && openBlob(sodium, key, associated(place), sealed);
       if (body === undefined) throw damaged(place);
       const plain = JSON.parse(fromUtf8.decode(unpadded(body))) as Record<string, unknown>;
@@ -93,9 +95,9 @@ export const makeSealer = (sodium: Sodium, vaultId: string, keys: Keys): Sealer 
       return plain;
     },
 
-    index: (...parts) => sodium.keyedHash(canonical('mobius/index/1', ...parts), keys.index),
-    keyHash: (key) => sodium.keyedHash(canonical('mobius/api-key/1', key), keys.keyHash),
-    auditMac: (bytes) => sodium.keyedHash(bytes, keys.audit),
+    index: (...parts) => sodium.keyedHash(canonical('mobius/index/1', ...parts), keysNow().index),
+    keyHash: (key) => sodium.keyedHash(canonical('mobius/api-key/1', key), keysNow().keyHash),
+    auditMac: (bytes) => sodium.keyedHash(bytes, keysNow().audit),
     hash: (bytes) => sodium.hash(bytes),
   };
 };

@@ -10,7 +10,7 @@ export interface Status {
   id: string;
   format: number;
   createdAt: number;
-  keyslots: readonly { id: string; kind: string; createdAt: number }[];
+  keyslots: readonly { id: string; kind: string; createdAt: number; inUse: boolean }[];
   records: Readonly<Record<string, number>>;
   /** What opened it, or why nothing did. */
   unlockedBy: string | undefined;
@@ -30,12 +30,14 @@ export const vaultStatus = async (world: World, place: Place): Promise<Status> =
       records[table] = (await db.get<{ count: number }>(`select count(*) as count from ${table}`))?.count ?? 0;
     }
     let unlockedBy: string | undefined;
+    let slotInUse: string | undefined;
     let lockedBecause: MobiusError | undefined;
     const sodium = await loadSodium(world.sodium);
     try {
-      const unlocked = unlock(sodium, head.id, slots, place.keys);
+      const unlocked = await unlock(sodium, head.id, slots, place.keys);
       sodium.wipe(unlocked.rootKey);
       unlockedBy = unlocked.source;
+      slotInUse = unlocked.slot.id;
     } catch (error) {
       if (!(error instanceof MobiusError) || error.code !== 'locked') throw error;
       lockedBecause = error;
@@ -45,7 +47,7 @@ export const vaultStatus = async (world: World, place: Place): Promise<Status> =
       id: head.id,
       format: head.format,
       createdAt: head.created_at,
-      keyslots: slots.map(({ id, kind, created_at: createdAt }) => ({ id, kind, createdAt })),
+      keyslots: slots.map(({ id, kind, created_at: createdAt }) => ({ id, kind, createdAt, inUse: id === slotInUse })),
       records,
       unlockedBy,
       lockedBecause,

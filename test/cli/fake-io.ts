@@ -51,6 +51,7 @@ export const fakeIo = (given: Given = {}): Fake => {
     cwd: given.cwd ?? '/nowhere',
     home: given.home ?? '/nowhere',
     platform: process.platform,
+    execPath: process.execPath,
     stdin: { isTTY: given.stdin === undefined && isTTY, read: async () => Buffer.from(given.stdin ?? '') },
     stdout: {
       isTTY,

@@ -68,6 +68,7 @@ export const createWorld = (): World => {
         cwd,
         home,
         platform: 'linux',
+        execPath: '/nonexistent/node',
         stdin: { isTTY: terminal, read: async () => stdin },
         stdout: sink(out, terminal),
         stderr: sink(err, terminal),

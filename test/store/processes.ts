@@ -17,20 +17,28 @@ export interface Child {
   ended: Promise<Ended>;
 }
 
-/** Starts a task of child.ts, as another user where one is named. */
-export type Start = (args: readonly string[], options?: { uid?: number }) => Child;
+interface Options {
+  /** As another user. */
+  uid?: number;
+  env?: Readonly<Record<string, string | undefined>>;
+  /** The program and its arguments that the process is started through, such as a tracer. */
+  through?: readonly string[];
+}
+
+/** Starts a task of the bundled file. */
+export type Start = (args: readonly string[], options?: Options) => Child;
 
 /**
- * Bundles test/store/child.ts as the product is bundled, and gives a way to start it: it must find better-sqlite3 from
- * where it lies, and start fast enough for many.
+ * Bundles a file as the product is bundled, and gives a way to start it: it must find better-sqlite3 from where it lies,
+ * and start fast enough for many.
  */
-export const children = async (folder: string): Promise<Start> => {
+export const children = async (folder: string, entry = 'test/store/child.ts'): Promise<Start> => {
   const place = join(folder, 'bundle');
   mkdirSync(place);
   symlinkSync(resolve('node_modules'), join(place, 'node_modules'), 'dir');
   const outfile = join(place, 'child.mjs');
   await build({
-    entryPoints: [resolve('test/store/child.ts')],
+    entryPoints: [resolve(entry)],
     outfile,
     bundle: true,
     platform: 'node',
@@ -42,8 +50,9 @@ export const children = async (folder: string): Promise<Start> => {
   return (args, options) => start(outfile, args, options);
 };
 
-const start = (file: string, args: readonly string[], options: { uid?: number } = {}): Child => {
-  const child = spawn(process.execPath, [file, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+const start = (file: string, args: readonly string[], { through = [], ...options }: Options = {}): Child => {
+  const [program = '', ...given] = [...through, process.execPath, file, ...args];
+  const child = spawn(program, given, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   const ended = new Promise<Ended>((done, failed) => {

@@ -34,6 +34,12 @@ beforeEach(() => {
   };
 });
 
+/** A vault that a key file opens. */
+const create = async (to: World, at: Place): Promise<{ id: string; keyFile: string }> => {
+  const { id, keyFile = '' } = await createLocal(to, at);
+  return { id, keyFile };
+};
+
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 const open = (sources: Partial<Place['keys']> = {}, sodium?: string) =>
   openLocal(
@@ -45,7 +51,7 @@ const opened = async (sources: Partial<Place['keys']> = {}, sodium?: string): Pr
   const local = await open(sources, sodium);
   try {
     expect((await local.call('projects.list', {})).items.map(({ handle }) => handle)).toEqual(['default']);
-    return local.vault.unlockedBy;
+    return local.vault.unlocked.source;
   } finally {
     await local.close();
   }
@@ -54,7 +60,7 @@ const otherKey = formatKey('mbv_', new Uint8Array(32).fill(3));
 
 describe('a new vault', () => {
   test('has its file and its key file, each the owner’s alone, and nothing else', async () => {
-    const { id, keyFile } = await createLocal(world, place);
+    const { id, keyFile } = await create(world, place);
     expect(keyFile).toBe(join(folder, 'config', `${id}.key`));
     expect(readdirSync(dirname(place.path))).toEqual(['vault.db']);
     expect(readdirSync(dirname(keyFile))).toEqual([`${id}.key`]);
@@ -67,12 +73,12 @@ describe('a new vault', () => {
   });
 
   test('never takes the place of another, nor its key file', async () => {
-    const { keyFile } = await createLocal(world, place);
+    const { keyFile } = await create(world, place);
     const [file, key] = [readFileSync(place.path), readFileSync(keyFile)];
-    const error = await refusal(createLocal(world, place));
+    const error = await refusal(create(world, place));
     expect([error.code, error.message]).toEqual(['already_exists', `there is a vault at "${place.path}" already`]);
     const elsewhere = { path: join(folder, 'other.db'), keys: { ...place.keys, keyFile } };
-    const taken = await refusal(createLocal(world, elsewhere));
+    const taken = await refusal(create(world, elsewhere));
     expect([taken.code, taken.message]).toEqual(['already_exists', `the key file "${keyFile}" exists already`]);
     expect(existsSync(elsewhere.path)).toBe(false);
     expect(readFileSync(place.path).equals(file)).toBe(true);
@@ -80,17 +86,17 @@ describe('a new vault', () => {
   });
 
   test('is not there when the making of it failed', async () => {
-    const fail = createVault(world, place, async () => {
+    const fail = createVault(world, place, { kind: 'key-file' }, async () => {
       throw new Error('no more');
     });
     await expect(fail).rejects.toThrow('no more');
     expect([readdirSync(join(folder, 'data')), readdirSync(join(folder, 'config'))]).toEqual([[], []]);
-    await createLocal(world, place);
+    await create(world, place);
     await opened();
   });
 
   test('of five at once one is made and the others are told', async () => {
-    const all = await Promise.all(Array.from({ length: 5 }, () => outcome(createLocal(world, place))));
+    const all = await Promise.all(Array.from({ length: 5 }, () => outcome(create(world, place))));
     expect(all.map(({ code }) => code).sort()).toEqual([...Array(4).fill('already_exists'), undefined]);
     expect(readdirSync(join(folder, 'data'))).toEqual(['vault.db']);
     expect(readdirSync(join(folder, 'config'))).toHaveLength(1);
@@ -98,7 +104,7 @@ describe('a new vault', () => {
   });
 
   test('is opened by either binding of libsodium', async () => {
-    await createLocal({ ...world, sodium: 'wasm' }, place);
+    await create({ ...world, sodium: 'wasm' }, place);
     for (const sodium of ['wasm', undefined]) await opened({}, sodium);
     expect((await refusal(open({}, 'rot13'))).code).toBe('usage');
   });
@@ -106,7 +112,7 @@ describe('a new vault', () => {
 
 describe('the key that is given', () => {
   test('is the first that is there, and is not passed over when it fails', async () => {
-    const { keyFile } = await createLocal(world, place);
+    const { keyFile } = await create(world, place);
     const key = readFileSync(keyFile, 'utf8');
     const wrong = join(folder, 'wrong.key');
     writeFileSync(wrong, `${otherKey}\n`);
@@ -133,25 +139,25 @@ describe('the key that is given', () => {
   });
 
   test('is missing: locked, and the words to say where it is', async () => {
-    const { keyFile } = await createLocal(world, place);
+    const { keyFile } = await create(world, place);
     rmSync(keyFile);
     const error = await refusal(open());
     expect(error.code).toBe('locked');
     expect(error.message).toBe(`the vault is locked: its key file "${keyFile}" is not there`);
-    expect(error.hint).toBe('name the key file: --key-file PATH or MOBIUS_VAULT_KEY_FILE');
+    expect(error.hint).toBe('name what opens it: --key-file PATH or MOBIUS_VAULT_KEY_FILE');
   });
 
   test('of another vault opens nothing', async () => {
-    await createLocal(world, place);
+    await create(world, place);
     const other = { ...place, path: join(folder, 'other.db') };
-    const { keyFile } = await createLocal(world, other);
+    const { keyFile } = await create(world, other);
     expect((await refusal(open({ keyFile }))).code).toBe('locked');
   });
 });
 
 describe('status', () => {
   test('tells of a vault, locked or not', async () => {
-    const { id, keyFile } = await createLocal(world, place);
+    const { id, keyFile } = await create(world, place);
     const status = await vaultStatus(world, place);
     expect(status).toMatchObject({
       id,
@@ -162,7 +168,7 @@ describe('status', () => {
       records: { projects: 1, principals: 0, roles: 0, api_keys: 0, audit_log: 2 },
     });
     expect(status.keyslots).toEqual([
-      { id: expect.stringMatching(/^slot_/), kind: 'key-file', createdAt: expect.any(Number) },
+      { id: expect.stringMatching(/^slot_/), kind: 'key-file', createdAt: expect.any(Number), inUse: true },
     ]);
     rmSync(keyFile);
     expect(await vaultStatus(world, place)).toMatchObject({ unlockedBy: undefined, lockedBecause: { code: 'locked' } });
@@ -246,7 +252,7 @@ describe('what was edited in', () => {
   ];
 
   test.each(wrongs)('%s', async (_, sql, code) => {
-    await createLocal(world, place);
+    await create(world, place);
     edit(sql);
     if (code === undefined) {
       await opened();
@@ -261,17 +267,17 @@ describe('what was edited in', () => {
   });
 
   test('the file of another vault, with the key of this one', async () => {
-    const { keyFile } = await createLocal(world, place);
+    const { keyFile } = await create(world, place);
     const other = { ...place, path: join(folder, 'other.db') };
-    await createLocal(world, other);
+    await create(world, other);
     writeFileSync(place.path, readFileSync(other.path));
     expect((await refusal(open({ keyFile }))).code).toBe('locked');
   });
 
   test('rows of one vault in another', async () => {
-    await createLocal(world, place);
+    await create(world, place);
     const other = { ...place, path: join(folder, 'other.db') };
-    await createLocal(world, other);
+    await create(world, other);
     edit(`attach '${other.path}' as other; delete from projects; insert into projects select * from other.projects`);
     const local = await open();
     expect((await refusal(local.call('projects.list', {}))).code).toBe('damaged');
@@ -280,7 +286,7 @@ describe('what was edited in', () => {
   });
 
   test('noise', async () => {
-    const { keyFile } = await createLocal(world, place);
+    const { keyFile } = await create(world, place);
     const whole = readFileSync(place.path);
     const codes = new Set<string | undefined>();
     for (let at = 0; at < whole.length; at += 1_777) {
@@ -304,7 +310,7 @@ describe('what was edited in', () => {
 });
 
 test('a key file that can’t be read', async () => {
-  const { keyFile } = await createLocal(world, place);
+  const { keyFile } = await create(world, place);
   rmSync(keyFile);
   mkdirSync(keyFile);
   const error = await refusal(open());

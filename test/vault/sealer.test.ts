@@ -11,7 +11,9 @@ import { migrations } from '../../src/store/migrations.ts';
 import type { Place, Sealer } from '../../src/store/sealer.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { addKeyslot, listKeyslots, openKeyslot } from '../../src/vault/keyslots.ts';
-import { type Keys, makeSealer } from '../../src/vault/sealer.ts';
+import { type Keys, makeSealer as sealerOver } from '../../src/vault/sealer.ts';
+
+const makeSealer = (sodium: Sodium, vaultId: string, keys: Keys) => sealerOver(sodium, vaultId, () => keys);
 
 let sodium: Sodium;
 let keys: Keys;

@@ -1,0 +1,17 @@
+import { keyTable, keyTruths } from './api-keys.ts';
+import { auditLog } from './audit.ts';
+import { principalTable, principalTruths } from './principals.ts';
+import { projectTable, projectTruths } from './projects.ts';
+import { assignmentTable, assignmentTruths, roleTable, roleTruths } from './roles.ts';
+
+/** Every table whose rows are sealed under a record key. Sealing all of them anew walks this list. */
+export const sealedTables = [projectTable, principalTable, roleTable, assignmentTable, keyTable, auditLog] as const;
+
+/** The same, but the audit log, whose rows stand for things that may be gone and are checked by their chain. */
+export const recordTables = [
+  { table: projectTable, truths: projectTruths },
+  { table: principalTable, truths: principalTruths },
+  { table: roleTable, truths: roleTruths },
+  { table: assignmentTable, truths: assignmentTruths },
+  { table: keyTable, truths: keyTruths },
+] as const;
