@@ -61,6 +61,10 @@ const examplesOf = (page: string): string[] => {
 
 const worker = 'principals create worker-prod --role Worker';
 const ci = 'principals create ci --role Viewer';
+const old = [
+  'vault init --vault old-vault.db --key-file old.key',
+  'vault backup old.db --vault old-vault.db --key-file old.key',
+];
 
 /** What must be there for a command's examples to work, or for those of its noun; a vault is there in any case... */
 const stages: Readonly<Record<string, readonly string[]>> = {
@@ -68,6 +72,8 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   automations: [],
   catalog: [],
   vault: [],
+  'vault backup': old,
+  'vault restore': ['vault backup vault-backup.db', ...old],
   projects: ['projects create staging'],
   'projects create': [],
   'projects delete': ['projects create staging', 'projects archive staging'],
@@ -88,6 +94,9 @@ const others: Record<string, number> = {
   'mobius can ci mobius.access.manage -q && echo yes': 4,
   'mobius api-keys revoke key_01kdwhnx00f0000000000000zz': 5,
   'mobius roles delete-assignment ras_01kdwhnx00f0000000000000zz': 5,
+  'mobius vault keyslots add passphrase': 2,
+  'mobius vault passwd': 2,
+  'mobius vault restore ./vault-backup.db': 6,
   'mobius automations list': 1,
   'mobius automations list -o json': 1,
   'mobius catalog list-actions': 1,
@@ -116,6 +125,9 @@ describe('the examples of', () => {
     // Inside single quotes a shell keeps the backslash that was to join two lines.
     expect(examples.filter((example) => example.includes('\n'))).toEqual([]);
     await inWorld(async (world) => {
+      for (const name of ['passphrase.txt', 'new-passphrase.txt']) {
+        writeFileSync(join(world.cwd, name), 'plainly a fake passphrase of a test\n');
+      }
       const stage = bare.includes(line)
         ? []
         : ['vault init', ...(stages[words.join(' ')] ?? stages[words[0] ?? ''] ?? [])];

@@ -39,7 +39,7 @@ export default localCommand({
   examples: [
     'mobius vault init',
     'mobius vault init --vault ./dev.db --key-file ./dev.key',
-    'mobius vault init --passphrase-file ./passphrase.txt',
+    'mobius vault init --vault ./team.db --passphrase-file ./passphrase.txt',
   ],
   async run(context) {
     const { io, globals, say, show } = context;

@@ -164,7 +164,7 @@ export default localCommand({
     'mobius vault keyslots add passphrase',
     'mobius vault keyslots add recovery --out recovery.txt',
     'mobius vault keyslots add key-file --to ./second.key',
-    'mobius vault keyslots remove passphrase --yes',
+    'mobius vault keyslots remove recovery --yes',
   ],
   async run(context) {
     const { verb, what } = context.args;

@@ -13,7 +13,7 @@ export default localCommand({
   examples: [
     'mobius vault restore ./vault-backup.db',
     'mobius vault restore ./vault-backup.db --replace',
-    'mobius vault restore ./old.db --vault ./old-vault.db --key-file ./old.key',
+    'mobius vault restore ./old.db --vault ./restored.db --key-file ./old.key',
   ],
   async run({ io, globals, args, flags, show, say, warn }) {
     const [{ bookkeepingOf }, { restoreVault }, { resolve }] = await Promise.all([
