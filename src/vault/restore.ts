@@ -1,4 +1,15 @@
-import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import { syncFile, syncFolder } from '../store/files.ts';
@@ -162,9 +173,22 @@ const keepCopy = async (world: World, old: SqliteDb, kept: string): Promise<bool
   }
 };
 
+/** Asked before SQLite is: opening what is none it would remove the log that lies beside it. */
+const beginsAsDatabase = (path: string): boolean => {
+  const magic = 'SQLite format 3\0';
+  const bytes = Buffer.alloc(magic.length);
+  const descriptor = openSync(path, 'r');
+  try {
+    readSync(descriptor, bytes);
+  } finally {
+    closeSync(descriptor);
+  }
+  return bytes.toString('latin1') === magic;
+};
+
 /** Undefined where what is there is no database any more, and can't be locked nor copied as one. */
 const openOld = async (target: string): Promise<SqliteDb | undefined> => {
-  if (statSync(target).size === 0) return undefined;
+  if (!beginsAsDatabase(target)) return undefined;
   try {
     return await openSqlite(target, { alone: true, busyMs: patienceMs });
   } catch (error) {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type Sqlite from 'better-sqlite3';
+import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bookkeepingOf, openLocal } from '../../src/calls/local.ts';
 import { randomBytes } from '../../src/crypto.ts';
@@ -262,6 +262,25 @@ describe('while four others write', () => {
     }
     expect(told(await check(from.world, place))).toEqual([]);
   }, 120_000);
+});
+
+test('a copy ends, though somebody writes at its every step, and holds the state of its beginning', async () => {
+  const db = await openSqlite(place.path);
+  const others = new Sqlite(place.path);
+  others.exec('create table filler (id text primary key, bytes blob)');
+  const insert = others.prepare('insert into filler values (?, randomblob(3000))');
+  others.transaction(() => {
+    for (let i = 0; i < 4_000; i++) insert.run(`before ${i}`);
+  })();
+  let steps = 0;
+  await db.copyTo(file, () => {
+    insert.run(`meanwhile ${steps++}`);
+    if (steps > 50) throw new Error('it begins anew for ever');
+  });
+  others.close();
+  await db.close();
+  expect(steps).toBeGreaterThan(3);
+  expect(contents(file)?.filler).toHaveLength(4_000);
 });
 
 describe('verify', () => {

@@ -301,8 +301,20 @@ describe('what stands in the place is damaged:', () => {
     const { kept = '' } = await restore(from.world, place, good, true);
     isRestored(place.path);
     await sound();
-    if (existsSync(`${kept}-wal`)) expect(readFileSync(`${kept}-wal`).equals(log)).toBe(true);
+    expect(readFileSync(`${kept}-wal`).equals(log)).toBe(true);
     expect(readdirSync(folder).filter((name) => name.startsWith('vault.db-'))).toEqual([]);
+  });
+
+  test('a log beside it that is damaged too is kept as it is', async () => {
+    const [main, log] = [randomBytes(9_000), randomBytes(9_000)];
+    writeFileSync(place.path, main);
+    writeFileSync(`${place.path}-wal`, log);
+    const { kept = '' } = await restore(from.world, place, good, true);
+    expect(readdirSync(folder).sort()).toEqual(['vault.db', basename(kept), `${basename(kept)}-wal`]);
+    expect(readFileSync(kept).equals(main)).toBe(true);
+    expect(readFileSync(`${kept}-wal`).equals(log)).toBe(true);
+    expect([mode(kept), mode(`${kept}-wal`)]).toEqual(['600', '600']);
+    isRestored(place.path);
   });
 
   test("another program's database is left alone", async () => {
@@ -369,9 +381,12 @@ describe('others', () => {
     'who are between opening the file and locking it end up in the new one',
     async () => {
       await putOld();
+      const old = await openLocal(from.world, place, owner);
+      for (let i = 0; i < 50; i++) await old.call('principals.create', { name: `old ${i}` });
+      await old.close();
       const trace = join(folder, 'trace');
       const through = ['strace', '-f', '-o', trace, '-P', place.path, '-e', 'trace=fcntl'];
-      const late = start(['add', place.path, key, 'late'], {
+      const late = start(['enrol', place.path, key, 'late'], {
         through: [...through, '-e', 'inject=fcntl:delay_enter=6000000:when=1'],
       });
       const opened = async (): Promise<void> => {
@@ -385,13 +400,18 @@ describe('others', () => {
       await writer.said('w 3');
       expect(readFileSync(trace, 'utf8').match(/fcntl/g)).toHaveLength(1);
       const { stdout } = await late.ended;
-      expect(stdout).toBe('added\n');
-      await writer.said('w 200');
+      expect(stdout).toBe('enrolled\n');
+      await writer.said('w 100');
       writer.process.kill('SIGKILL');
       const reported = (await writer.ended).stdout.split('\n').filter((line) => /^w \d+$/.test(line));
       await sound();
       const roles = await rolesOf(place);
-      expect([...reported, 'late'].filter((name) => !roles.includes(name))).toEqual([]);
+      expect(reported.filter((name) => !roles.includes(name))).toEqual([]);
+      const { call, close } = await openLocal(from.world, place, owner);
+      const names = (await call('principals.list', { include_disabled: true })).items.map(({ name }) => name);
+      await close();
+      expect(names).toContain('late');
+      expect(names.filter((name) => name.startsWith('old'))).toEqual([]);
     },
     60_000,
   );
