@@ -19,7 +19,7 @@ const program = join(import.meta.dirname, '..', 'bin', 'mobius.js');
 
 const processOf = (args: readonly string[], env: Readonly<Record<string, string>>): Process => ({
   run() {
-    // Nothing else of the environment: NODE_EXTRA_CA_CERTS alone makes a bare start half as long again.
+    // Nothing else of the environment: NODE_EXTRA_CA_CERTS alone makes a bare start several times as long.
     const { status, stderr } = spawnSync(process.execPath, args, {
       env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
