@@ -18,6 +18,9 @@ const open = () => openLocal(world, place, { kind: 'owner' });
 const forEver = (): Promise<void> => new Promise((done) => setTimeout(done, 600_000));
 const steps = () => () => undefined;
 
+// Whoever started it may have been killed: nothing here goes on for ever.
+setTimeout(() => process.exit(1), 300_000).unref();
+
 const tasks: Record<string, () => Promise<void>> = {
   /** Makes one role after the other until it is killed, and says the name of each when it is told that it is there. */
   async write() {
