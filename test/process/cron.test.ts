@@ -51,7 +51,7 @@ describe('what is missing is said in a line, with what to do', () => {
     );
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(
-      /^mobius: error: the vault is locked: its key file "\/nonexistent\/.*" is not there\nmobius: hint: name the key file: .*\n$/,
+      /^mobius: error: the vault is locked: its key file "\/nonexistent\/.*" is not there\nmobius: hint: name what opens it: .*\n$/,
     );
   });
 

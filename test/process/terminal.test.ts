@@ -22,7 +22,7 @@ afterEach(() => {
 describe('Ctrl-C while a question stands', () => {
   test('about where the key shall lie: no vault, no key, no folder', async () => {
     await terminal.run('mobius vault init; echo "code $?"');
-    await terminal.shows(/How should the vault be opened\?/);
+    await terminal.shows(/What should open the vault\?/);
     terminal.press('C-c');
     await terminal.shows(/^code 130$/);
     expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
@@ -30,7 +30,7 @@ describe('Ctrl-C while a question stands', () => {
 
   test('the same for the signal, from wherever it comes', async () => {
     await terminal.run(`bash -c 'echo "process $$"; exec mobius vault init'`);
-    const lines = await terminal.shows(/How should the vault be opened\?/);
+    const lines = await terminal.shows(/What should open the vault\?/);
     const [, pid = ''] = lines.flatMap((line) => /^process (\d+)$/.exec(line) ?? []);
     process.kill(Number(pid), 'SIGINT');
     await terminal.shows(/^\$$/);
@@ -41,12 +41,27 @@ describe('Ctrl-C while a question stands', () => {
 
   test('in the second question too', async () => {
     await terminal.run('mobius vault init; echo "code $?"');
-    await terminal.shows(/How should the vault be opened\?/);
+    await terminal.shows(/What should open the vault\?/);
     terminal.press('Down');
     terminal.press('Enter');
     await terminal.shows(/Path of the new key file:/);
     terminal.press('C-c');
     await terminal.shows(/^code 130$/);
+    expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
+  });
+
+  test('and while a passphrase is typed, of which nothing is seen', async () => {
+    await terminal.run('mobius vault init; echo "code $?"');
+    await terminal.shows(/What should open the vault\?/);
+    terminal.press('Up');
+    terminal.press('Enter');
+    await terminal.shows(/New passphrase:/);
+    terminal.enter('correct horse battery staple');
+    await terminal.shows(/The same again:/);
+    terminal.type('correct horse');
+    terminal.press('C-c');
+    const lines = await terminal.shows(/^code 130$/);
+    expect(lines.join('\n')).not.toContain('horse');
     expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
   });
 
@@ -93,7 +108,7 @@ describe('Ctrl-C while a question stands', () => {
 
 test('vault init asks where the key shall lie, and puts it there', async () => {
   await terminal.run('mobius vault init');
-  await terminal.shows(/How should the vault be opened\?/);
+  await terminal.shows(/What should open the vault\?/);
   terminal.press('Down');
   terminal.press('Enter');
   await terminal.shows(/Path of the new key file:/);
