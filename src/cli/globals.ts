@@ -96,10 +96,17 @@ const wantsColor = ({ env, stdout }: Io, isSet: (name: string) => boolean): bool
   return env.TERM !== 'dumb' && stdout.isTTY;
 };
 
+/** A script whose key could not be read must not go on with the rights of the vault's owner. */
+const refuseEmptyKey = ({ env }: Io, isSet: (name: string) => boolean): void => {
+  if (env.MOBIUS_API_KEY !== '' || isSet('api-key') || isSet('as-owner')) return;
+  throw new MobiusError('usage', 'MOBIUS_API_KEY is set and empty', {}, 'unset it, or act as the owner: --as-owner');
+};
+
 /** Global flags and the variables that stand in for them, merged. */
 export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Globals> => {
   const isSet = (name: string): boolean => given.some(({ flag }) => flag.name === name);
   const text = (name: string): string | undefined => settingOf(name, given, io.env)?.value;
+  refuseEmptyKey(io, isSet);
   const chosen = (await choose('output', modes, given, io.env)) ?? 'auto';
   const fields = text('fields');
   const globals: Globals = {

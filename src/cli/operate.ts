@@ -70,6 +70,14 @@ const isConfirmed = async ({ invocation, spec, context }: Running, input: Values
   throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
 };
 
+/** Where the envelope of a list is not shown, a loop over its lines would take one page for all there is. */
+const warnOfMore = (invocation: Invocation, output: unknown, context: Context): void => {
+  const { globals } = invocation;
+  const { next_cursor: cursor } = (output ?? {}) as { next_cursor?: string };
+  if (cursor === undefined || !(globals.quiet || globals.output === 'text')) return;
+  context.warn(`there are more: ${nextPage(invocation, cursor)}`);
+};
+
 /** Shows what came back, the one-time value first and foremost. */
 const present = async (
   { invocation, spec, known, context, render }: Running,
@@ -91,6 +99,7 @@ const present = async (
   };
   if (call === undefined || spec.oneTime === undefined || oneTime === undefined) toStdout();
   else await handOver({ text: oneTime, toStdout, delivery }, { oneTime: spec.oneTime, call, output, input });
+  warnOfMore(invocation, output, context);
   if (spec.done !== undefined) context.say(spec.done(output as never, input as never));
   if (oneTime !== undefined) {
     context.say(delivery === undefined ? 'shown only this once: store it now' : `wrote the key to "${delivery.path}"`);
@@ -101,6 +110,7 @@ const present = async (
 const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
   const { invocation, spec, context } = running;
   const { io, globals, product } = invocation;
+  await product.projectOf(globals);
   const { call, close, about } = await product.openTarget(io, globals);
   context.debug(about);
   let code: number;

@@ -19,6 +19,9 @@ const asMobiusError = (error: unknown): MobiusError => {
   return new MobiusError('internal', `internal error: ${message}`, {}, 'set MOBIUS_DEBUG=1 to see where it comes from');
 };
 
+/** A key that somebody typed where a name belongs must not end up in a log with the error about it. */
+const withoutKeys = (text: string): string => text.replace(/\b([a-z][a-z0-9_]{0,9}_)[0-9A-Za-z]{49}\b/g, '$1…');
+
 const body = ({ code, message, hint, details }: MobiusError): unknown => ({
   code,
   message,
@@ -36,14 +39,14 @@ export const report = (io: Io, error: unknown, inJson: boolean): number => {
   const told = asMobiusError(error);
   if (inJson) {
     try {
-      io.stderr.write(asJson({ error: body(told) }));
+      io.stderr.write(withoutKeys(asJson({ error: body(told) })));
     } catch {}
   } else {
-    tell(io, `mobius: error: ${told.message}`);
-    if (told.hint !== undefined) tell(io, `mobius: hint: ${told.hint}`);
+    tell(io, withoutKeys(`mobius: error: ${told.message}`));
+    if (told.hint !== undefined) tell(io, withoutKeys(`mobius: hint: ${told.hint}`));
   }
   if ((io.env.MOBIUS_DEBUG ?? '') !== '') {
-    for (const line of (error instanceof Error ? (error.stack ?? '') : '').split('\n')) tell(io, line);
+    for (const line of (error instanceof Error ? (error.stack ?? '') : '').split('\n')) tell(io, withoutKeys(line));
   }
   return told.kind.exit;
 };

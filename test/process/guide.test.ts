@@ -108,9 +108,11 @@ const typedIn = (chapter: string): string[] => {
   return [...text.matchAll(/\n```sh\n(.*?)```/gs)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
 };
 
-/** Where the README has a passphrase typed, it names the flag for one in a file. */
+/** Where a passphrase would be asked for, the flag for one in a file stands in. */
 const withoutTerminal = (line: string): string =>
-  line.replace(/^(mobius vault keyslots add passphrase) .*/, '$1 --new-passphrase-file ./passphrase.txt');
+  line
+    .replace(/^(mobius vault keyslots add passphrase) .*/, '$1 --new-passphrase-file ./passphrase.txt')
+    .replace(/^(mobius vault rekey) .*/, '$1 --passphrase-file ./passphrase.txt');
 
 describe('the README', () => {
   let machine: Machine;
