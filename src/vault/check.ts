@@ -78,6 +78,15 @@ const checkKeyslots = async (file: SqliteDb, sodium: Sodium, findings: Findings)
   return sound;
 };
 
+/** Whether a slot is still what it was when it was opened: a re-key that ends in between renews them all. */
+const stands = async (file: SqliteDb, { id, sealed }: Keyslot): Promise<boolean> => {
+  const now = await file.get('select sealed from keyslots where id = $1', [id]);
+  return now?.sealed instanceof Uint8Array && Buffer.compare(now.sealed, sealed) === 0;
+};
+
+const reKeyed = (): MobiusError =>
+  new MobiusError('service_unavailable', 'the vault was re-keyed at the same moment', {}, 'run it again');
+
 /**
  * Opens the vault as far as it goes. Undefined where what is wrong with it keeps it closed, which is then among the
  * findings; rejects with `locked` where nothing is wrong but that nobody brought a key.
@@ -104,6 +113,7 @@ export const openForCheck = async (
     const head = await readHead(file);
     const unlocked = await unlock(sodium, head.id, sound, keys);
     const faults = await keyringFaults(file, sodium, head.id, unlocked.rootKey);
+    if (faults.length > 0 && !(await stands(file, unlocked.slot))) throw reKeyed();
     for (const { id, problem } of faults) findings.problem({ table: 'keyring', id, problem, mend: restoreIt });
     if (faults.length === 0) opened = await holdVault(file, sodium, head, unlocked);
     else sodium.wipe(unlocked.rootKey);

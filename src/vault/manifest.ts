@@ -3,6 +3,7 @@ import { headOf } from '../store/audit.ts';
 import { canonical, canonicalColumns, concat } from '../store/canonical.ts';
 import type { Query, Row, Value } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
+import { breathe } from './pages.ts';
 
 /** What a backup says of itself, under the vault's audit key. */
 export interface Manifest {
@@ -62,6 +63,7 @@ const eachPage = async (db: Query, name: string, count: number, take: (rows: Row
     const where = after === undefined ? '' : `where (${columns}) > (${values})`;
     const rows = await db.all(`select * from ${quoted(name)} ${where} ${tail}`, after ?? []);
     take(rows);
+    await breathe();
     read += rows.length;
     // An index that is out of order would lead in circles.
     if (read > count) throw unordered(name);

@@ -56,6 +56,14 @@ export interface Created {
   keyFile?: string;
 }
 
+/** SQLite would take the log of a vault that is gone for the new one's, and write its pages into it. */
+const refuseStrayLog = (path: string): void => {
+  const log = ['-wal', '-journal'].map((part) => `${path}${part}`).find((stray) => existsSync(stray));
+  if (log === undefined) return;
+  const hint = 'it may hold what the vault there did not: put that vault back, or move the log away';
+  throw new MobiusError('conflict', `"${log}" is left of a vault that is gone`, {}, hint);
+};
+
 type Populate = (db: Db, sealer: Sealer, id: string) => Promise<void>;
 
 /**
@@ -73,6 +81,7 @@ export const createVault = async (
     return new MobiusError('already_exists', `there is a vault at "${place.path}" already`, {}, hint);
   };
   if (existsSync(place.path)) throw exists();
+  refuseStrayLog(place.path);
   const sodium = await loadSodium(world.sodium);
   const id = typeId(idPrefixes.vault, world.newUuid());
   mkdirSync(dirname(place.path), { recursive: true, mode: 0o700 });

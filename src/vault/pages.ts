@@ -3,6 +3,9 @@ import { wordsOf } from './report.ts';
 
 const pageRows = 200;
 
+/** Lets signals and other work of the process in: the engine's answers alone never let go of the event loop. */
+export const breathe = (): Promise<void> => new Promise((done) => setImmediate(done));
+
 type Key = string | number | Uint8Array;
 
 /** As the engine sorts: numbers, then texts, then bytes. */
@@ -58,5 +61,6 @@ export async function* pages<T>(
       }
     }
     after = last;
+    await breathe();
   }
 }

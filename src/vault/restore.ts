@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import { syncFile, syncFolder } from '../store/files.ts';
 import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
-import { translate } from '../store/sqlite-faults.ts';
+import { codeOf, translate } from '../store/sqlite-faults.ts';
 import { copyPrivately, examine, type Steps, sameFile } from './backup.ts';
 import type { Bookkeeping } from './check.ts';
 import { besides, type Draft, openDraft, realPlace } from './draft.ts';
@@ -90,7 +90,7 @@ const makeReady = async (
       throw new MobiusError(
         'damaged',
         `"${shown}" was not restored, it is damaged: ${first?.table ?? 'file'}: ${first?.problem ?? 'it has no manifest'}`,
-        { problems: report.problems },
+        { problems: report.problems.slice(0, 20) },
         `see all that is wrong: mobius vault backup verify "${shown}"`,
       );
     }
@@ -151,12 +151,22 @@ const replaceVault = async (world: World, draft: Draft, target: string): Promise
       await old?.close();
       keepUnreadable(target, kept);
     }
-    draft.place(true);
+    try {
+      draft.place(true);
+    } catch (error) {
+      if (old === undefined || !isHeldOpen(error)) throw error;
+      await old.close();
+      draft.place(true);
+    }
     return kept;
   } finally {
     await old?.close();
   }
 };
+
+/** Windows gives no other file the name of one that is open, even by ourselves; nor by others, which protects them. */
+const isHeldOpen = (error: unknown): boolean =>
+  error instanceof MobiusError && ['EPERM', 'EACCES', 'EBUSY'].includes(codeOf(error.cause) ?? '');
 
 /** False where too much of it is broken to be copied as a database. */
 const keepCopy = async (world: World, old: SqliteDb, kept: string): Promise<boolean> => {

@@ -300,6 +300,15 @@ describe('verify', () => {
     expect(leftInTemp()).toEqual([]);
   });
 
+  test('leaves one as it is that somebody opened as a vault since', async () => {
+    await (await openLocal(from.world, { ...place, path: file }, owner)).close();
+    expect([...readFileSync(file).subarray(18, 20)]).toEqual([2, 2]);
+    const before = readFileSync(file);
+    expect(await verified(file)).toEqual([]);
+    expect(readFileSync(file).equals(before)).toBe(true);
+    expect(readdirSync(folder)).toEqual(['backup.db']);
+  });
+
   test('leaves nothing where it is interrupted', async () => {
     let seen: [string[], string[]] | undefined;
     const world: World = {

@@ -14,7 +14,7 @@ import type { Place, Vault } from '../../src/vault/open.ts';
 import { rekey } from '../../src/vault/rekey.ts';
 import { passphraseParams } from '../../src/vault/slot-keys.ts';
 import { addSlot, newSlot } from '../../src/vault/slots.ts';
-import { owner, refusal } from '../core/world.ts';
+import { outcome, owner, refusal } from '../core/world.ts';
 import { children, type Start } from '../store/processes.ts';
 import { check, contents, edit, type Mould, mould, told } from './keeping.ts';
 
@@ -429,6 +429,31 @@ const faults: Record<string, Fault> = {
       }),
     tells: ['role_assignments #: "granted_by" names "prin_nobody", which is not there'],
   },
+  'an index that leads past a row': {
+    plant: ({ path }) => {
+      const pointed = edit(path, (file) =>
+        file.prepare("select * from sqlite_schema where name = 'tags_by_tag'").get(),
+      );
+      const { type, name, tbl_name: table, rootpage, sql } = pointed as Record<string, unknown>;
+      const schema = (work: (file: Sqlite.Database) => void): void =>
+        edit(path, (file) => {
+          file.unsafeMode(true);
+          file.pragma('writable_schema = on');
+          work(file);
+        });
+      schema((file) => file.exec("delete from sqlite_schema where name = 'tags_by_tag'"));
+      edit(path, (file) =>
+        file.exec(
+          'create table t as select * from tags; delete from tags; insert into tags select * from t order by rowid desc; drop table t',
+        ),
+      );
+      schema((file) =>
+        file.prepare('insert into sqlite_schema values (?, ?, ?, ?, ?)').run(type, name, table, rootpage, sql),
+      );
+    },
+    // All but the one in the middle are elsewhere now.
+    tells: Array.from({ length: 8 }, () => /^file: row \d missing from index tags_by_tag$/),
+  },
   'a trigger': {
     plant: ({ path }) => edit(path, (file) => file.exec('create trigger t after insert on roles begin select 1; end')),
     tells: ['roles: it has a trigger, "t", which mobius never makes'],
@@ -621,6 +646,18 @@ describe('in a large vault', () => {
     run(place.path, 'update roles set name_index = ? where id = ?', hash, last);
   });
 
+  test('others get their turn, and signals are heard', async () => {
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      timer = setImmediate(turn);
+    };
+    let timer = setImmediate(turn);
+    await check(from.world, place);
+    clearImmediate(timer);
+    expect(turns).toBeGreaterThan(7);
+  });
+
   test('a page that SQLite can not read hides nothing but its own rows', async () => {
     const broken = { ...place, path: `${place.path}.broken` };
     writeFileSync(broken.path, readFileSync(place.path));
@@ -711,6 +748,34 @@ describe('a file of arbitrary bytes', () => {
 });
 
 describe('while others', () => {
+  test('re-key the vault, all that it sees is sound', async () => {
+    const place = from.cast();
+    const { call, vault, close } = await openLocal(from.world, place, owner);
+    for (let i = 0; i < 600; i++) await call('roles.create', { name: `r${i}`, permissions: ['mobius.project.view'] });
+    const mine = `${place.path}.key`;
+    writeFileSync(mine, readFileSync(place.keys.defaultKeyFile('')));
+    let under = true;
+    const renewed = rekey(vault, from.world, {
+      carried: [],
+      keyFile: { path: mine, slot: vault.unlocked.slot },
+      onProgress: () => undefined,
+      record: async () => undefined,
+    }).finally(() => {
+      under = false;
+    });
+    let checks = 0;
+    for (; under; checks++) {
+      const seen = await outcome(check(from.world, { ...place, keys: { defaultKeyFile: () => mine } }));
+      // At the one moment in which the keys change it may be told to come again.
+      if (seen.code === undefined) expect(told(seen.output)).toEqual([]);
+      else expect(['service_unavailable', 'locked']).toContain(seen.code);
+    }
+    await renewed;
+    await close();
+    expect(checks).toBeGreaterThan(0);
+    expect(told(await check(from.world, { ...place, keys: { defaultKeyFile: () => mine } }))).toEqual([]);
+  }, 60_000);
+
   test('write, all that it sees is sound', async () => {
     const place = from.cast();
     const key = place.keys.defaultKeyFile('');

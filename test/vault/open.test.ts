@@ -85,6 +85,15 @@ describe('a new vault', () => {
     expect(readFileSync(keyFile).equals(key)).toBe(true);
   });
 
+  test('is not made beside the log of one that is gone', async () => {
+    await create(world, place);
+    rmSync(place.path);
+    writeFileSync(`${place.path}-wal`, 'left over');
+    const error = await refusal(create(world, place));
+    expect([error.code, error.message]).toEqual(['conflict', `"${place.path}-wal" is left of a vault that is gone`]);
+    expect(existsSync(place.path)).toBe(false);
+  });
+
   test('is not there when the making of it failed', async () => {
     const fail = createVault(world, place, { kind: 'key-file' }, async () => {
       throw new Error('no more');

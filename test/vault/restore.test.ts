@@ -18,7 +18,7 @@ import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openLocal } from '../../src/calls/local.ts';
 import { randomBytes } from '../../src/crypto.ts';
-import type { Place } from '../../src/vault/open.ts';
+import type { Place, Vault } from '../../src/vault/open.ts';
 import { rekey } from '../../src/vault/rekey.ts';
 import { owner, refusal } from '../core/world.ts';
 import { killer } from '../faults/machine.ts';
@@ -270,6 +270,42 @@ test('an older backup needs the older key file, before and after', async () => {
   expect((await refusal(check(from.world, mine))).code).toBe('locked');
 });
 
+test('a backup of a vault in the middle of a re-key goes on with it where it is restored', async () => {
+  const source = from.cast();
+  const mine = join(folder, 'vault.key');
+  copyFileSync(key, mine);
+  const keys = { defaultKeyFile: () => mine };
+  const wish = (vault: Vault, onProgress: () => void) => ({
+    carried: [],
+    keyFile: { path: mine, slot: vault.unlocked.slot },
+    onProgress,
+    record: async () => undefined,
+  });
+  const { vault, close } = await openLocal(from.world, { ...source, keys }, owner);
+  const interrupted = rekey(
+    vault,
+    from.world,
+    wish(vault, () => {
+      throw new Error('interrupted');
+    }),
+  );
+  await expect(interrupted).rejects.toThrow('interrupted');
+  await close();
+  const file = join(folder, 'b.db');
+  await backup(from.world, { ...source, keys }, file);
+  await restore(from.world, { ...place, keys }, file);
+  const there = await openLocal(from.world, { ...place, keys }, owner);
+  await rekey(
+    there.vault,
+    from.world,
+    wish(there.vault, () => undefined),
+  );
+  await there.close();
+  const report = await check(from.world, { ...place, keys });
+  expect(report).toMatchObject({ ok: true, problems: [], remarks: [] });
+  expect(report.checked.roles).toBe(3);
+});
+
 describe('what stands in the place is damaged:', () => {
   test.each([
     ['empty', (path: string) => writeFileSync(path, '')],
@@ -372,6 +408,33 @@ describe('others', () => {
   }, 60_000);
 
   const strace = spawnSync('strace', ['-V']).status === 0;
+
+  test.runIf(strace)(
+    'systems that give nothing the name of an open file are no obstacle',
+    async () => {
+      await putOld();
+      const through = [
+        'strace',
+        '-f',
+        '-o',
+        '/dev/null',
+        '-e',
+        'trace=rename',
+        '-e',
+        'inject=rename:error=EBUSY:when=1',
+      ];
+      const { stdout } = await start(['restore', place.path, key, good, 'replace'], { through }).ended;
+      expect(stdout).toBe('restored\n');
+      isRestored(place.path);
+      await sound();
+      const always = through.map((word) => word.replace(':when=1', ''));
+      const before = contents(place.path);
+      const failed = await start(['restore', place.path, key, good, 'replace'], { through: always }).ended;
+      expect(JSON.parse(failed.stdout).code).toBe('internal');
+      expect(contents(place.path)).toEqual(before);
+    },
+    60_000,
+  );
 
   /**
    * It has opened the old file and not yet locked it when the new one takes its place and others begin to write to that.
