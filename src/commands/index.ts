@@ -14,6 +14,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   roles: { summary: 'sets of permissions, and who has them', alias: 'role', group: 'access' },
   permissions: { summary: 'what can be allowed', alias: 'permission', group: 'access' },
   'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
+  secrets: { summary: 'sensitive values, in versions; used without being read', alias: 'secret', group: 'access' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
   catalog: { summary: 'not built yet', group: 'more' },
