@@ -16,7 +16,8 @@ interface Used {
 /** A secret's values as one call needs them: opened once, however many references name it. */
 interface Opened {
   secret: secrets.SecretRow;
-  version: number;
+  /** Absent where no version is enabled; then there are no values either. */
+  version: number | undefined;
   values: Values;
 }
 
@@ -64,16 +65,14 @@ const opener = (context: ProjectContext) => {
     if (opened.has(name)) return opened.get(name);
     const secret = await secrets.byName(context, context.project.id, name);
     const enabled = secret && (await secrets.enabledVersion(context, secret.id));
-    if (secret !== undefined && enabled === undefined) {
-      throw new MobiusError('conflict', `no version of the secret "${name}" is enabled`, {
-        reason: 'none_enabled',
-        name,
-      });
-    }
     const found =
-      secret === undefined || enabled === undefined
+      secret === undefined
         ? undefined
-        : { secret, version: enabled.clear.version, values: await valuesOf(context, enabled) };
+        : {
+            secret,
+            version: enabled?.clear.version,
+            values: enabled === undefined ? {} : await valuesOf(context, enabled),
+          };
     opened.set(name, found);
     return found;
   };
@@ -82,46 +81,60 @@ const opener = (context: ProjectContext) => {
 const keysOf = ({ values }: Opened, key: string): string[] =>
   key === everyKey ? Object.keys(values).sort() : values[key] === undefined ? [] : [key];
 
-const resolve = async (
+interface Right {
+  reading: Reading;
+  opened: Opened;
+  keys: string[];
+}
+
+/** The one reading that names something. */
+const rightReading = async (
   context: ProjectContext,
   open: ReturnType<typeof opener>,
   reference: string,
-): Promise<{ used: Used[]; secretId: string }> => {
+): Promise<Right> => {
   const readings = readingsOf(reference);
   if (readings.length === 0) throw unreadable(reference);
-  const right: { reading: Reading; opened: Opened; keys: string[] }[] = [];
+  const right: Right[] = [];
+  const idle: string[] = [];
   for (const reading of readings) {
     const opened = reading.name === '' ? undefined : await open(reading.name);
-    const keys = opened === undefined ? [] : keysOf(opened, reading.key);
-    if (opened !== undefined && keys.length > 0) right.push({ reading, opened, keys });
+    if (opened === undefined) continue;
+    if (opened.version === undefined) idle.push(reading.name);
+    const keys = keysOf(opened, reading.key);
+    if (keys.length > 0) right.push({ reading, opened, keys });
   }
   const [found, other] = right;
-  if (found === undefined) throw noSuch(context, reference);
+  if (found === undefined) {
+    const [name] = idle;
+    if (name === undefined) throw noSuch(context, reference);
+    throw new MobiusError('conflict', `no version of the secret "${name}" is enabled`, {
+      reason: 'none_enabled',
+      name,
+    });
+  }
   if (other !== undefined) {
     const both = `"${found.reading.key}" of "${found.reading.name}" and "${other.reading.key}" of "${other.reading.name}"`;
     throw new MobiusError('conflict', `"${reference}" names both ${both}`, { reference, reason: 'ambiguous' });
   }
-  const { reading, opened, keys } = found;
+  return found;
+};
+
+const resolve = async (
+  context: ProjectContext,
+  open: ReturnType<typeof opener>,
+  reference: string,
+): Promise<{ used: Used[]; secretId: string; version: number }> => {
+  const { reading, opened, keys } = await rightReading(context, open, reference);
+  const { id: secretId } = opened.secret;
   const { name } = opened.secret.plain;
-  if (reading.version !== undefined && reading.version !== opened.version) {
-    throw new MobiusError(
-      'conflict',
-      `version ${opened.version} of the secret "${name}" is in use, not ${reading.version}`,
-      {
-        reason: 'version_mismatch',
-        name,
-        version: opened.version,
-      },
-    );
+  const { version = 0 } = opened;
+  if (reading.version !== undefined && reading.version !== version) {
+    const message = `version ${version} of the secret "${name}" is in use, not ${reading.version}`;
+    throw new MobiusError('conflict', message, { reason: 'version_mismatch', name, version });
   }
-  const used = keys.map((key) => ({
-    reference,
-    name,
-    version: opened.version,
-    key,
-    value: opened.values[key] as string,
-  }));
-  return { used, secretId: opened.secret.id };
+  const used = keys.map((key) => ({ reference, name, version, key, value: opened.values[key] as string }));
+  return { used, secretId, version };
 };
 
 const utf8 = new TextEncoder();
@@ -146,9 +159,9 @@ export const useReferences = async (
   const values: Used[] = [];
   const named: { secret_id: string; reference: string; version: number }[] = [];
   for (const reference of references) {
-    const { used, secretId } = await resolve(context, open, reference);
+    const { used, secretId, version } = await resolve(context, open, reference);
     values.push(...used);
-    named.push({ secret_id: secretId, reference, version: used[0]?.version ?? 0 });
+    named.push({ secret_id: secretId, reference, version });
   }
   const requestId = uuidText(context.newUuid());
   const plain = utf8.encode(

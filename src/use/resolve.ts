@@ -61,9 +61,7 @@ const refuseOther = (
   for (const { reference, name, version, key } of answer.values) {
     const isAnswer =
       asked.references.includes(reference) &&
-      [`${name}.`, `${name}@${version}.`].some(
-        (start) => reference === start + key || reference === `${start}*`,
-      );
+      [`${name}.`, `${name}@${version}.`].some((start) => reference === start + key || reference === `${start}*`);
     if (!isAnswer) throw mismatch('list of references');
   }
 };

@@ -35,18 +35,22 @@ const layers: readonly Layer[] = [
   {
     files: ['cli/'],
     may: ['commands/index', 'formats'],
-    lazily: ['commands/', 'validate', 'version', 'vault/passphrase'],
+    lazily: ['commands/', 'crypto', 'use/', 'validate', 'version', 'vault/passphrase'],
   },
   {
     files: ['commands/'],
     may: [
       'cli/command',
+      'cli/deliver',
       'cli/not-built',
       'cli/passphrases',
       'cli/profiles',
       'cli/progress',
+      'cli/project-file',
       'cli/recovery',
+      'cli/secret-values',
       'cli/shell',
+      'cli/values-form',
       'core/key-format',
     ],
     lazily: ['cli/suggest', 'calls/local', 'crypto', 'use/', 'vault/'],
