@@ -88,8 +88,26 @@ describe('a body', () => {
     ['YAML', 'name: ci\nexpires_at: 2027-01-01T00:00:00Z\ntags:\n  env: prod\n'],
     ['YAML in braces', '{name: ci, expires_at: "2027-01-01T00:00:00Z", tags: {env: prod}}'],
   ])('as %s', async (_, text) => {
-    expect(await readBody(readerOf(text), 'file', known)).toEqual(body);
-    expect(await readBody(readerOf(text), '-', known)).toEqual(body);
+    expect(await readBody(readerOf(text), 'file', known)).toEqual({ value: body, isBare: false });
+    expect(await readBody(readerOf(text), '-', known)).toEqual({ value: body, isBare: false });
+  });
+
+  test.each([
+    [{ user: 'app', password: 'x' }, true],
+    [{ name: 'Zoe', password: 'x' }, true],
+    [{ port: 5432 }, true],
+    [{ name: 'ci', description: 'x' }, false],
+    [{ tags: { user: 'app' } }, false],
+  ])('%j may stand bare for one property: %s', async (value, isBare) => {
+    const text = JSON.stringify(value);
+    expect(await readBody(readerOf(text), 'file', known, 'tags')).toEqual({ value, isBare });
+  });
+
+  test('is not bare where it mixes fields of the request with others', async () => {
+    const text = '{"tags":{"a":"b"},"password":"x"}';
+    expect(await refused(readBody(readerOf(text), 'file', known, 'tags'))).toMatchObject({
+      message: 'unknown field "password"',
+    });
   });
 
   test.each(['', '[]', 'null', '"text"', '12', '- a\n- b\n'])('%j is no object', async (text) => {

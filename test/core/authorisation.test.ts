@@ -18,11 +18,18 @@ const { models, operations: described } = readSchemas('schemas');
 /** Some value that the schema takes, made from the schema alone, so that an operation added later is covered too. */
 const someValue = (schema: Schema): unknown => {
   if (schema.enum !== undefined) return schema.enum[0];
-  if (schema.type === 'object') return someInput(schema);
+  if (schema.type === 'object') {
+    return schema.minProperties === 1 ? { key: 'some-thing' } : someInput(schema);
+  }
   if (schema.type === 'array') return [someValue(schema.items ?? {})];
   if (schema.type === 'integer' || schema.type === 'number') return schema.minimum ?? 1;
   if (schema.type === 'boolean') return false;
-  return schema.format === 'permission' ? 'mobius.project.view' : 'some-thing';
+  return byFormat[schema.format ?? ''] ?? 'some-thing';
+};
+const byFormat: Readonly<Record<string, string>> = {
+  permission: 'mobius.project.view',
+  version: 'latest',
+  'box-key': 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=',
 };
 const someInput = ({ required = [], properties = {} }: Schema): object =>
   Object.fromEntries(required.map((name) => [name, someValue(properties[name] ?? {})]));

@@ -15,6 +15,15 @@ const role = async (owner: Call): Promise<string> =>
 const key = async (owner: Call): Promise<{ id: string; key: string }> =>
   owner('api-keys.create', { name: fresh('key'), principal_id: await principal(owner) });
 
+const secret = async (owner: Call, ...versions: Record<string, string>[]): Promise<string> => {
+  const [first = { key: fresh('value') }, ...others] = versions;
+  const { name } = await owner('secrets.create', { name: fresh('secret'), values: first });
+  for (const values of others) await owner('secrets.update', { secret: name, values });
+  return name;
+};
+
+const twoVersions = (owner: Call): Promise<string> => secret(owner, { key: 'one' }, { key: 'two' });
+
 const project = async (owner: Call, archived: boolean): Promise<string> => {
   const { id } = await owner('projects.create', { name: fresh('project') });
   if (archived) await owner('projects.archive', { id });
@@ -55,6 +64,41 @@ export const examples = {
     role_ids: [],
   }),
   'principals.delete': async (owner) => ({ id: await principal(owner) }),
+
+  'secrets.create': async () => ({
+    name: `db/${fresh('secret')}`,
+    values: { password: 'fake-password', ключ: '値' },
+    ...rich,
+    expires_at: '2027-01-01T00:00:00Z',
+    max_versions: 3,
+    destroy_after_seconds: 86_400,
+  }),
+  'secrets.get': async (owner) => ({ secret: await secret(owner) }),
+  'secrets.list': async (owner) => {
+    await secret(owner);
+    return { match: 'secret-*', limit: 200 };
+  },
+  'secrets.update': async (owner) => ({
+    secret: await twoVersions(owner),
+    values: { other: 'three' },
+    merge: true,
+    if_version: 2,
+    ...rich,
+    expires_at: 'never',
+    max_versions: 1,
+    destroy_after_seconds: 60,
+  }),
+  'secrets.delete': async (owner) => ({ secret: await twoVersions(owner) }),
+  'secrets.list-versions': async (owner) => ({ secret: await twoVersions(owner) }),
+  'secrets.get-version': async (owner) => ({ secret: await twoVersions(owner), version: 'latest' }),
+  'secrets.enable-version': async (owner) => ({ secret: await twoVersions(owner), version: 1 }),
+  'secrets.disable-version': async (owner) => ({ secret: await twoVersions(owner), version: 2 }),
+  'secrets.destroy-version': async (owner) => ({ secret: await twoVersions(owner), version: 1 }),
+  'secrets.rollback': async (owner) => ({ secret: await twoVersions(owner), version: 1 }),
+  'secrets.use': async (owner) => ({
+    references: [`${await secret(owner, { key: 'x' })}.key`],
+    recipient: 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=',
+  }),
 
   'roles.create': async () => ({ name: fresh('role'), permissions: ['mobius.project.view'], ...rich }),
   'roles.get': async (owner) => ({ id: await role(owner) }),

@@ -9,6 +9,7 @@ import { principalTable } from '../../src/store/principals.ts';
 import { projectTable } from '../../src/store/projects.ts';
 import { assignmentTable, roleTable } from '../../src/store/roles.ts';
 import { recordTables, sealedTables } from '../../src/store/sealed-tables.ts';
+import { secretTable } from '../../src/store/secrets.ts';
 import type { Store } from '../../src/store/table.ts';
 import type { Place, Vault } from '../../src/vault/open.ts';
 import { rekey } from '../../src/vault/rekey.ts';
@@ -58,7 +59,7 @@ const tablesOf = ({ path }: Place): string[] =>
 
 test('whoever adds a table or a foreign key also says what must be true of it', () => {
   const place = from.cast();
-  const bare = ['vault', 'keyslots', 'keyring', 'rekey', 'tags', 'migrations'];
+  const bare = ['vault', 'keyslots', 'keyring', 'rekey', 'tags', 'secret_values', 'migrations'];
   expect(tablesOf(place)).toEqual([...sealedTables.map(({ name }) => name), ...bare].sort());
   for (const { table, truths } of recordTables) {
     const keys = edit(place.path, (file) => file.pragma(`foreign_key_list(${table.name})`)) as {
@@ -103,6 +104,7 @@ const faults: Record<string, Fault> = {
       ['roles', 'name_index'],
       ['api_keys', 'name_index'],
       ['api_keys', 'key_hash'],
+      ['secrets', 'name_index'],
     ].map(([table = '', column = '']) => [
       `another ${column} in ${table}`,
       {
@@ -205,6 +207,61 @@ const faults: Record<string, Fault> = {
         return row.id;
       }),
     tells: ['api_keys #: "name_index" is not what its plain text gives, so it isn\'t found by its name'],
+  },
+  'a secret whose name_index is another': {
+    plant: (place) =>
+      within(place, async (_vault, store) => {
+        const [row] = await secretTable.select(store, 'order by t.id', []);
+        if (row === undefined) throw new Error('no secret');
+        await secretTable.update(store, row, { clear: { name_index: randomBytes(32) } });
+        return row.id;
+      }),
+    tells: ['secrets #: "name_index" is not what its plain text gives, so it isn\'t found by its name'],
+  },
+  'a flipped bit in the values of a version': {
+    plant: ({ path }) => {
+      const id = one(path, 'select version_id from secret_values limit 1');
+      const blob = edit(path, (file) =>
+        file.prepare('select sealed from secret_values where version_id = ?').pluck().get(id),
+      ) as Buffer;
+      blob[60] = (blob[60] ?? 0) ^ 1;
+      run(path, 'update secret_values set sealed = ? where version_id = ?', blob, id);
+      return id;
+    },
+    tells: [/^secret_versions #: the values of the secret version "#" are damaged$/],
+  },
+  'values that are gone': {
+    plant: ({ path }) => {
+      const id = one(path, 'select version_id from secret_values limit 1');
+      run(path, 'delete from secret_values where version_id = ?', id);
+      return id;
+    },
+    tells: [/^secret_versions #: the values of the secret version "#" are missing$/],
+  },
+  'values of a destroyed version that are still there': {
+    plant: ({ path }) => {
+      const id = one(path, "select id from secret_versions where state = 'DESTROYED' limit 1");
+      run(path, 'insert into secret_values values (?, ?)', id, randomBytes(100));
+      return id;
+    },
+    tells: ['secret_versions #: it is destroyed, but its values are still there'],
+  },
+  'values of no version': {
+    plant: ({ path }) => {
+      run(path, "insert into secret_values values ('ver_nobody', ?)", randomBytes(100));
+      return 'ver_nobody';
+    },
+    tells: ['secret_values #: they are of a version that is not there'],
+  },
+  'a version that is gone': {
+    plant: ({ path }) => {
+      const id = one(path, 'select secret_id from secret_versions where version = 2 limit 1');
+      const version = one(path, `select id from secret_versions where secret_id = '${id}' and version = 2`);
+      run(path, 'delete from secret_values where version_id = ?', version);
+      run(path, 'delete from secret_versions where id = ?', version);
+      return id;
+    },
+    tells: ['secrets #: it has 3 versions, but not all of them are there'],
   },
   'a tag row that is gone': {
     plant: ({ path }) => {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { Call } from '../../src/operations.ts';
+import { useSecrets } from '../../src/use/resolve.ts';
 import { type Client, makeVault, minute, outcome, type TestVault } from '../core/world.ts';
 
 /** All that can be asked about a vault, and what was answered: an answer, or the code of a refusal. */
@@ -56,6 +57,18 @@ export const furnish = async (): Promise<Furnished> => {
     expires_at: new Date(vault.clock.now + 10 * minute).toISOString(),
   });
   vault.clock.now += 2 * minute;
+  await clients.boss.call('secrets.create', { name: 'openai', values: { api_key: 'fake-1', org: 'o' }, tags });
+  for (const api_key of ['fake-2', 'fake-3']) await owner('secrets.update', { secret: 'openai', values: { api_key } });
+  await owner('secrets.destroy-version', { secret: 'openai', version: 1 });
+  await owner('secrets.create', { name: 'db/prod', values: { password: 'fake' }, expires_at: '2030-01-01T00:00:00Z' });
+  await clients.boss.call('secrets.update', {
+    secret: 'db/prod',
+    values: { password: 'fake-staged' },
+    stage: true,
+    max_versions: 9,
+    destroy_after_seconds: 86_400,
+  });
+  await clients.boss.call('secrets.update', { secret: 'db/prod', values: { password: 'fake-now' } });
 
   // Not the checked calls of the vault: this asks some thousand times.
   const as = (key: string): Call => vault.core.as({ kind: 'api-key', key });
@@ -73,12 +86,20 @@ export const furnish = async (): Promise<Furnished> => {
     ['keys by tag', () => ask('api-keys.list', { tag: ['env:*'] })],
     ['keys in other', () => ask('api-keys.list', { project: 'other' })],
     ['principals in other', () => ask('principals.list', { project: 'other' })],
+    ['secrets', () => ask('secrets.list', {})],
+    ['secrets by tag', () => ask('secrets.list', { tag: ['team:core'] })],
     ['may weak manage', () => ask('permissions.check', { principal_id: 'weak', permission: 'mobius.access.manage' })],
     ['may boss manage', () => ask('permissions.check', { principal_id: 'boss', permission: 'mobius.access.manage' })],
     ['weak lists', () => weak('principals.list', {})],
     ['weak renames', () => weak('projects.update', { id: 'default', name: 'Mine' })],
     ['revoked switched on', () => ask('api-keys.update', { id: clients.revoked.keyId, state: 'active' })],
   ];
+  for (const secret of ['openai', 'db/prod']) {
+    asked.push([`secret ${secret}`, () => ask('secrets.get', { secret })]);
+    asked.push([`versions of ${secret}`, () => ask('secrets.list-versions', { secret })]);
+    const target = async () => ({ call: ask, project: 'default', close: async () => undefined });
+    asked.push([`values of ${secret}`, () => useSecrets(target, { texts: {}, secrets: [secret] })]);
+  }
   for (const id of ['default', 'other', 'frozen']) asked.push([`project ${id}`, () => ask('projects.get', { id })]);
   for (const id of ['big', 'small']) asked.push([`role ${id}`, () => ask('roles.get', { id })]);
   for (const state of ['active', 'revoked', 'expired', 'disabled'] as const) {

@@ -11,8 +11,8 @@ let furnished: Furnished;
 let before: Readings;
 let rows: Record<string, Row[]>;
 
-const sealedTables = ['projects', 'principals', 'roles', 'role_assignments', 'api_keys'];
-const tables = [...sealedTables, 'tags', 'audit_log'];
+const sealedTables = ['projects', 'principals', 'roles', 'role_assignments', 'api_keys', 'secrets', 'secret_versions'];
+const tables = [...sealedTables, 'secret_values', 'tags', 'audit_log'];
 /** What the seal does not answer for: counters and last uses. */
 const free = ['last_used_at'];
 
