@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys vault automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys vault run automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -62,6 +62,7 @@ _mobius_flags() {
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
+    'run') echo '--env= --secret= --env-file= --config= --pristine --no-mask' ;;
   esac
 }
 
@@ -77,6 +78,8 @@ _mobius_values() {
     *' --kind') echo 'service user agent system' ;;
     *' --new-passphrase-file') echo '/' ;;
     *' --to') echo '/' ;;
+    *' --env-file') echo '/' ;;
+    *' --config') echo '/' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
     *' --passphrase-file') echo '/' ;;

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'vault	the sealed file on this machine' 'run	run a program that gets secrets as its variables' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -205,6 +205,14 @@ function __mobius_flags
         case 'vault restore'
             printf '%s\n' \
                 '--replace	replace the vault that is there, and keep it beside the new one'
+        case 'run'
+            printf '%s\n' \
+                '--env=	set a variable; NAME alone passes on the one that is set here' \
+                '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
+                '--env-file=	lines of NAME=TEXT, which may hold references; - is stdin' \
+                '--config=	the mobius.json whose "env" is set' \
+                '--pristine	inherit nothing' \
+                '--no-mask	leave its output as it is'
     end
 end
 
@@ -250,6 +258,10 @@ function __mobius_values
         case '* --new-passphrase-file'
             printf '%s\n' /
         case '* --to'
+            printf '%s\n' /
+        case '* --env-file'
+            printf '%s\n' /
+        case '* --config'
             printf '%s\n' /
         case '* --vault'
             printf '%s\n' /

@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'vault' = 'the sealed file on this machine'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'vault' = 'the sealed file on this machine'; 'run' = 'run a program that gets secrets as its variables'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -206,6 +206,14 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'vault restore' = [ordered]@{
       '--replace' = @{ Text = 'replace the vault that is there, and keep it beside the new one'; Values = $null }
+    }
+    'run' = [ordered]@{
+      '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
+      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; - is stdin'; Values = '/' }
+      '--config' = @{ Text = 'the mobius.json whose "env" is set'; Values = '/' }
+      '--pristine' = @{ Text = 'inherit nothing'; Values = $null }
+      '--no-mask' = @{ Text = 'leave its output as it is'; Values = $null }
     }
   }
 

@@ -15,6 +15,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   permissions: { summary: 'what can be allowed', alias: 'permission', group: 'access' },
   'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },
+  run: { summary: 'run a program that gets secrets as its variables', group: 'vault' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
   catalog: { summary: 'not built yet', group: 'more' },
   completion: { summary: 'print the completion script of a shell', group: 'more' },

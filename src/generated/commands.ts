@@ -128,6 +128,9 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/vault/status.ts'),
     },
   },
+  run: {
+    '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
+  },
   automations: {
     list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },
   },
