@@ -76,7 +76,8 @@ export const createWorld = (): World => {
           stdio: own.map((to) => (to === 'inherit' ? 'pipe' : to)),
         });
         ended.push(once(child, 'close'));
-        child.stdin?.end(stdin);
+        // Who never reads it has ended before it came.
+        child.stdin?.on('error', () => undefined).end(stdin);
         if (own[1] === 'inherit') child.stdout?.on('data', (part) => out.push(String(part)));
         if (own[2] === 'inherit') child.stderr?.on('data', (part) => err.push(String(part)));
         return child;

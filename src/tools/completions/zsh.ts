@@ -20,7 +20,7 @@ const described = (words: readonly Word[]): string =>
 const specs = (offers: readonly Offer[], indent: string): string =>
   offers.map((one) => `${indent}${spec(one)}`).join('\n');
 
-export const zshFile = ({ first, second, flags, globals, aliases }: Words, mark: string): string => `#compdef mobius
+export const zshFile = ({ first, second, flags, globals, aliases, lines }: Words, mark: string): string => `#compdef mobius
 # ${mark}
 # Completion for zsh: put it, named _mobius, into a folder of your $fpath.
 
@@ -50,6 +50,9 @@ ${specs(globals, '    ')}
   done
   case $command in
 ${[...flags].flatMap(([words, offers]) => (offers.length === 0 ? [] : [`    ${quoted(words)}) flags=(\n${specs(offers, '      ')}\n    ) ;;`])).join('\n')}
+  esac
+  case $command in
+${lines.map((words) => `    ${quoted(words)}|${quoted(words).slice(0, -1)} '*) _arguments -s : $flags $globals '*:::command:_normal'; return ;;`).join('\n')}
   esac
   if [[ $command == *' '* ]]; then _arguments -s : $flags $globals '*:argument:()'
   else _arguments -s : $flags $globals "*: : _mobius_words '$command'"
