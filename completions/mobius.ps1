@@ -17,6 +17,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
   $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $lines = @('run')
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
     '--api-key' = @{ Text = 'the key to act with'; Values = @() }
@@ -223,6 +224,10 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   $skip = $false
   foreach ($word in $before) {
     if ($skip) { $skip = $false }
+    elseif ($lines -contains $command -and ($word -eq '--' -or -not $word.StartsWith('-'))) { return }
+    elseif ($lines -contains $command) {
+      $skip = @($flags[$command], $globals | Where-Object { $_.Contains($word) -and $null -ne $_[$word].Values }).Count -gt 0
+    }
     elseif ($word.StartsWith('-')) { $skip = $globals.Contains($word) -and $null -ne $globals[$word].Values }
     elseif ($command -eq '') { $command = if ($aliases.ContainsKey($word)) { $aliases[$word] } else { $word } }
     elseif (-not $command.Contains(' ') -and $words.ContainsKey($command)) { $command = "$command $word" }
@@ -239,6 +244,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     foreach ($value in $known[$last].Values) { $offers[$value] = $value }
   }
   elseif ($wordToComplete.StartsWith('-')) { foreach ($name in $known.Keys) { $offers[$name] = $known[$name].Text } }
+  elseif ($lines -contains $command) { return }
   elseif (-not $command.Contains(' ') -and $words.ContainsKey($command)) { $offers = $words[$command] }
 
   $offers.GetEnumerator() | Where-Object { $_.Key.StartsWith($wordToComplete) } | ForEach-Object {
