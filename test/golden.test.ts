@@ -98,7 +98,7 @@ const others: Record<string, number> = {
   'mobius vault passwd': 2,
   'mobius vault restore ./vault-backup.db': 6,
   'mobius run --secret prod-db=DB_ -- ./migrate.sh --all': 127,
-  [`mobius run --env 'PGPASSWORD=\${secret:prod-db.password}' psql -h db.example.com`]: 127,
+  "mobius run --env 'PGPASSWORD=${secret:prod-db.password}' ./report.sh daily": 127,
   'mobius automations list': 1,
   'mobius automations list -o json': 1,
   'mobius catalog list-actions': 1,

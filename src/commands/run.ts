@@ -61,7 +61,7 @@ export default localCommand({
   ],
   examples: [
     'mobius run --secret prod-db=DB_ -- ./migrate.sh --all',
-    `mobius run --env 'PGPASSWORD=\${secret:prod-db.password}' psql -h db.example.com`,
+    `mobius run --env 'PGPASSWORD=\${secret:prod-db.password}' ./report.sh daily`,
     'mobius run --pristine --env PATH -- env',
   ],
   async run(context) {
