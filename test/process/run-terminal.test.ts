@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { type Machine, withTools } from './machine.ts';
@@ -29,7 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => machine.remove());
 beforeEach(() => {
-  terminal = openTerminal(machine);
+  // Each has a socket of its own: the server of the one before may still be on its way out.
+  terminal = openTerminal({ ...machine, work: mkdtempSync(join(machine.work, 'terminal-')) });
 });
 afterEach(() => terminal.close());
 
@@ -50,7 +51,7 @@ test('only what is no terminal is masked', async () => {
 });
 
 test('Ctrl-C, Ctrl-\\ and a new size reach the program, each once', async () => {
-  await terminal.run(`mobius run --secret a ${node} counting.mjs; echo "code $?"`);
+  await terminal.run(`mobius run --secret a ${node} ../counting.mjs; echo "code $?"`);
   await terminal.shows(/^ready true true true 80$/);
   terminal.press('C-c');
   await terminal.shows(/^(\^C)?SIGINT 80 50$/);
