@@ -3,18 +3,26 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets vault automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets inject trust vault run automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
-    secrets) echo 'create delete destroy-version disable-version enable-version get get-version list list-versions rollback update' ;;
+    secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
     vault) echo 'backup check init keyslots passwd rekey restore status' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
   esac
+}
+
+# Commands that are followed by another program's line.
+_mobius_takes_line() {
+  case $1 in
+    'run') return 0 ;;
+  esac
+  return 1
 }
 
 _mobius_alias() {
@@ -67,11 +75,14 @@ _mobius_flags() {
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
     'secrets update') echo '--values= --merge --unset= --stage --if-version= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;
+    'trust') echo '--forget' ;;
     'vault backup') echo '--replace' ;;
     'vault keyslots') echo '--new-passphrase-file= --to= --out= --yes -y' ;;
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
+    'run') echo '--env= --secret= --env-file= --config= --pristine --no-mask' ;;
   esac
 }
 
@@ -86,15 +97,26 @@ _mobius_values() {
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
     *' --dotenv') echo '/' ;;
+    *' --in') echo '/' ;;
+    *' -i') echo '/' ;;
+    *' -o') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
     *' --to') echo '/' ;;
+    *' --env-file') echo '/' ;;
+    *' --config') echo '/' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
     *' --passphrase-file') echo '/' ;;
     *' --output') echo 'auto pretty json yaml text' ;;
-    *' -o') echo 'auto pretty json yaml text' ;;
     *' --log-level') echo 'error warn debug' ;;
   esac
+}
+
+# The first word of that line is a program, the others are most likely files.
+_mobius_line() {
+  local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]}
+  compopt -o filenames 2>/dev/null
+  if ((COMP_CWORD == $1)); then COMPREPLY=($(compgen -c -f -- "$cur")); else COMPREPLY=($(compgen -f -- "$cur")); fi
 }
 
 _mobius() {
@@ -105,7 +127,9 @@ _mobius() {
     word=${COMP_WORDS[i]}
     if [[ $word == '=' ]]; then skip=1
     elif [[ $skip ]]; then skip=''
-    elif [[ $word == -* ]]; then [[ " $_mobius_globals " == *" $word= "* ]] && skip=1
+    elif [[ $word == -- ]] && _mobius_takes_line "$command"; then ((i++)); _mobius_line "$i"; return
+    elif [[ $word == -* ]]; then [[ " $(_mobius_flags "$command") $_mobius_globals " == *" $word= "* ]] && skip=1
+    elif _mobius_takes_line "$command"; then _mobius_line "$i"; return
     elif [[ ! $command ]]; then command=$(_mobius_alias "$word")
     elif [[ $command != *' '* && $(_mobius_words "$command") ]]; then command="$command $word"
     fi
@@ -122,6 +146,7 @@ _mobius() {
     fi
   elif [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "${flags//=/}" -- "$cur"))
+  elif _mobius_takes_line "$command"; then _mobius_line "$COMP_CWORD"
   elif [[ $command != *' '* ]]; then
     COMPREPLY=($(compgen -W "$(_mobius_words "$command")" -- "$cur"))
   else

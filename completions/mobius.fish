@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'inject	fill the references of a template with values' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'run	run a program that gets secrets as its variables' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -18,7 +18,7 @@ function __mobius_words
         case api-keys
             printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
         case secrets
-            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
+            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
             printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds'
         case automations
@@ -253,6 +253,16 @@ function __mobius_flags
                 '--exact	keep the line end of a single line from stdin' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'inject'
+            printf '%s\n' \
+                '--in=	the template; standard input when absent' '-i=	the template; standard input when absent' \
+                '--out=	where the filled text goes; standard output when absent' '-o=	where the filled text goes; standard output when absent' \
+                '--mode=	the permissions of the file; 600 when absent' \
+                '--force	even into a git work tree where the file is not ignored' \
+                '--reveal	show the filled text on a terminal'
+        case 'trust'
+            printf '%s\n' \
+                '--forget	trust it no longer'
         case 'vault backup'
             printf '%s\n' \
                 '--replace	replace the file if there is one'
@@ -272,6 +282,14 @@ function __mobius_flags
         case 'vault restore'
             printf '%s\n' \
                 '--replace	replace the vault that is there, and keep it beside the new one'
+        case 'run'
+            printf '%s\n' \
+                '--env=	set a variable; NAME alone passes on the one that is set here' \
+                '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
+                '--env-file=	lines of NAME=TEXT, which may hold references; - is stdin' \
+                '--config=	the mobius.json whose "env" is set, trusted by this' \
+                '--pristine	inherit nothing' \
+                '--no-mask	leave its output as it is'
     end
 end
 
@@ -316,9 +334,19 @@ function __mobius_values
             printf '%s\n' service user agent system
         case '* --dotenv'
             printf '%s\n' /
+        case '* --in'
+            printf '%s\n' /
+        case '* -i'
+            printf '%s\n' /
+        case '* -o'
+            printf '%s\n' /
         case '* --new-passphrase-file'
             printf '%s\n' /
         case '* --to'
+            printf '%s\n' /
+        case '* --env-file'
+            printf '%s\n' /
+        case '* --config'
             printf '%s\n' /
         case '* --vault'
             printf '%s\n' /
@@ -327,8 +355,6 @@ function __mobius_values
         case '* --passphrase-file'
             printf '%s\n' /
         case '* --output'
-            printf '%s\n' auto pretty json yaml text
-        case '* -o'
             printf '%s\n' auto pretty json yaml text
         case '* --log-level'
             printf '%s\n' error warn debug
@@ -339,9 +365,16 @@ function __mobius_command
     set -l command ''
     set -l skip ''
     set -l globals (__mobius_globals | string replace -r '\t.*' '')
+    set -l lines 'run'
     for word in (commandline -opc)[2..-1]
         if test -n "$skip"
             set skip ''
+        else if contains -- "$command" $lines
+            if not string match -q -- '-*' $word; or test "$word" = --
+                echo /
+                return
+            end
+            contains -- "$word=" $globals (__mobius_flags $command | string replace -r '\t.*' ''); and set skip 1
         else if string match -q -- '-*' $word
             contains -- "$word=" $globals; and set skip 1
         else if test -z "$command"
@@ -353,6 +386,7 @@ function __mobius_command
     echo $command
 end
 
+# A slash stands for files: those of another program's line, or a flag's.
 # What is to be completed: nothing or the values of a flag after a flag that takes one, else flags, else words.
 function __mobius_offers
     set -l command (__mobius_command)
@@ -360,13 +394,17 @@ function __mobius_offers
     set -l names (string replace -r '\t.*' '' -- $flags)
     set -l last (commandline -opc)[-1]
     set -l current (commandline -ct)
-    if contains -- "$last=" $names
+    if test "$command" = /
+        echo /
+    else if contains -- "$last=" $names
         __mobius_values $command $last
     else if string match -q -- '--*=*' $current
         set -l flag (string replace -r '=.*' '' -- $current)
         string replace -r -- '^' "$flag=" (__mobius_values $command $flag)
     else if string match -q -- '-*' $current
         string replace -r '=?\t' '\t' -- $flags
+    else if contains -- "$command" 'run'
+        echo /
     else if not string match -q '* *' $command
         __mobius_words $command
     end

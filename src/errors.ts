@@ -106,6 +106,9 @@ export const kinds = {
   rate_limit_exceeded: { exit: 7, http: 429 },
   service_unavailable: { exit: 7, http: 503 },
   internal: { exit: 1, http: 500 },
+  // As a shell has them.
+  command_not_executable: { exit: 126, http: 400 },
+  command_not_found: { exit: 127, http: 400 },
 } satisfies Record<string, Kind>;
 
 export type Code = keyof typeof kinds;

@@ -1,3 +1,5 @@
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+
 /** Why a sink could not take a text, in the system's words. */
 export class SinkError extends Error {
   /** The reader went away, as `head` does when it has enough. */
@@ -15,8 +17,21 @@ export interface Sink {
   readonly isTTY: boolean;
   /** Of the terminal; infinite where there is none. */
   readonly columns: number;
+  /** The same for two sinks that lead to one place, as after `2>&1`; absent where it can't be told. */
+  readonly place: string | undefined;
   /** Returns when every byte was handed to the system; throws SinkError when it can't be. */
   write(text: string): void;
+  /** The same without keeping anything else waiting. One at a time. */
+  send(bytes: Uint8Array): Promise<void>;
+}
+
+/** The signals of this process. */
+export interface Signals {
+  readonly pid: number;
+  /** Calls `taken` in place of what the signal would do, until the returned function is called. */
+  take(name: NodeJS.Signals, taken: () => void): () => void;
+  /** Sends one to this process itself. */
+  raise(name: NodeJS.Signals): void;
 }
 
 /** Everything that a command may know of the world outside it. Only main.ts builds one from the real process. */
@@ -43,4 +58,7 @@ export interface Io {
   newUuid(): Uint8Array;
   /** Runs `clean` if the process is interrupted (SIGINT, SIGTERM, SIGHUP) before the returned function is called. */
   onInterrupt(clean: () => void): () => void;
+  readonly signals: Signals;
+  /** Starts a program without a shell. Throws, or emits `error`, where it can't be started. */
+  spawn(program: string, args: readonly string[], options: SpawnOptions): ChildProcess;
 }

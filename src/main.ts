@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync, write, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
@@ -24,6 +24,27 @@ const writeAll = (descriptor: number, text: string): void => {
   }
 };
 
+/** In a thread of its own: while a slow reader keeps it waiting, signals and other output go on. */
+const sendAll = async (descriptor: number, bytes: Uint8Array): Promise<void> => {
+  let written = 0;
+  while (written < bytes.length) {
+    written += await new Promise<number>((done, failed) => {
+      write(descriptor, bytes, written, bytes.length - written, null, (error, count) => {
+        if (error === null) done(count);
+        else if (error.code === 'EAGAIN') setTimeout(done, 5, 0);
+        else failed(error);
+      });
+    });
+  }
+};
+
+const sinkError = (error: unknown): SinkError => {
+  const { code, errno = 0, message } = error as NodeJS.ErrnoException;
+  return new SinkError(getSystemErrorMap().get(errno)?.[1] ?? message, code === 'EPIPE' || code === 'EOF');
+};
+
+const require = createRequire(import.meta.url);
+
 const isDevice = (descriptor: number): boolean => {
   try {
     return fstatSync(descriptor).isCharacterDevice();
@@ -34,7 +55,7 @@ const isDevice = (descriptor: number): boolean => {
 
 /** `node:tty` brings the network along, a tenth of our start: a pipe or a file is told from a terminal without it. */
 const isTerminal = (descriptor: 0 | 1 | 2): boolean =>
-  isDevice(descriptor) && (createRequire(import.meta.url)('node:tty') as typeof import('node:tty')).isatty(descriptor);
+  isDevice(descriptor) && (require('node:tty') as typeof import('node:tty')).isatty(descriptor);
 
 const sink = (descriptor: 1 | 2): Sink => {
   let isTTY: boolean | undefined;
@@ -47,12 +68,26 @@ const sink = (descriptor: 1 | 2): Sink => {
       if (!this.isTTY) return Number.POSITIVE_INFINITY;
       return (descriptor === 1 ? process.stdout : process.stderr).columns || 80;
     },
+    get place() {
+      try {
+        const { dev, ino } = fstatSync(descriptor);
+        return `${dev}:${ino}`;
+      } catch {
+        return undefined;
+      }
+    },
     write: (text) => {
       try {
         writeAll(descriptor, text);
       } catch (error) {
-        const { code, errno = 0, message } = error as NodeJS.ErrnoException;
-        throw new SinkError(getSystemErrorMap().get(errno)?.[1] ?? message, code === 'EPIPE' || code === 'EOF');
+        throw sinkError(error);
+      }
+    },
+    send: async (bytes) => {
+      try {
+        await sendAll(descriptor, bytes);
+      } catch (error) {
+        throw sinkError(error);
       }
     },
   };
@@ -122,6 +157,16 @@ const createIo = (): Io => {
     now: Date.now,
     newUuid: uuidSource(Date.now, (bytes) => crypto.getRandomValues(bytes)),
     onInterrupt: interruptions(),
+    signals: {
+      pid: process.pid,
+      take: (name, taken) => {
+        const own = (): void => taken();
+        process.on(name, own);
+        return () => void process.off(name, own);
+      },
+      raise: (name) => void process.kill(process.pid, name),
+    },
+    spawn: (...line) => (require('node:child_process') as typeof import('node:child_process')).spawn(...line),
   };
 };
 

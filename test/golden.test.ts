@@ -97,6 +97,8 @@ const others: Record<string, number> = {
   'mobius vault keyslots add passphrase': 2,
   'mobius vault passwd': 2,
   'mobius vault restore ./vault-backup.db': 6,
+  'mobius run --secret prod-db=DB_ -- ./migrate.sh --all': 127,
+  "mobius run --env 'PGPASSWORD=${secret:prod-db.password}' ./report.sh daily": 127,
   'mobius automations list': 1,
   'mobius automations list -o json': 1,
   'mobius catalog list-actions': 1,

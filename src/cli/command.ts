@@ -158,6 +158,8 @@ export interface LocalCommand {
   summary: string;
   about?: string;
   args?: readonly Argument[];
+  /** Instead of arguments: everything from the first word on, which is another program's line, its flags too. */
+  rest?: Argument;
   extra?: readonly ExtraFlag[];
   examples: readonly string[];
   run(context: LocalContext): Promise<number | undefined>;
@@ -165,6 +167,7 @@ export interface LocalCommand {
 
 export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
+  rest: readonly string[];
   /** Shows a result on stdout in the chosen output mode. A one-time value inside it is set apart; -q prints it alone. */
   show(result: unknown, oneTime?: string): void;
 }

@@ -133,7 +133,7 @@ export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Glob
 };
 
 /** Whether an error is told as JSON; decided also where the line itself is what is wrong. */
-export const tellsJson = (io: Io): boolean => {
+export const tellsJson = (io: Pick<Io, 'argv' | 'env'> & { stdout: Pick<Io['stdout'], 'isTTY'> }): boolean => {
   const at = io.argv.findLastIndex((word) => word === '-o' || word === '--output' || /^(--output=|-o.)/.test(word));
   const word = io.argv[at] ?? '';
   const typed = word === '-o' || word === '--output' ? io.argv[at + 1] : word.replace(/^(--output=|-o)/, '');

@@ -78,13 +78,19 @@ const flagText = (flag: Flag, args: readonly Argument[]): string => {
 const isNeeded = ({ name, optional }: Argument, flags: readonly Flag[]): boolean =>
   optional !== true || flags.some((flag) => flag.field?.name === name && flag.required === true);
 
-const usage = (words: readonly string[], args: readonly Argument[], flags: readonly Flag[]): string => {
+const usage = (
+  words: readonly string[],
+  { args = [], rest }: { args?: readonly Argument[]; rest?: Argument },
+  flags: readonly Flag[],
+): string => {
   const places = args.map((arg) => (isNeeded(arg, flags) ? labelOf(arg) : `[${labelOf(arg)}]`));
   const filled = new Set<string>(args.map(({ name }) => name));
   const required = flags
     .filter((flag) => flag.required === true && flag.hidden !== true && !filled.has(flag.field?.name ?? ''))
     .map((flag) => `--${flag.name}${word(flag)}`);
-  const [first = '', ...others] = wrap([lineFor(words), ...places, ...required, '[flags]'].join(' '), width - 9);
+  const tail = rest === undefined ? [] : ['[--]', `${labelOf(rest)} ...`];
+  const line = [lineFor(words), ...places, ...required, '[flags]', ...tail].join(' ');
+  const [first = '', ...others] = wrap(line, width - 9);
   return [`usage: ${first}`, ...others.map((line) => ' '.repeat(9) + line)].map((line) => `${line}\n`).join('');
 };
 
@@ -100,12 +106,14 @@ export const commandHelp = ({
   flags: readonly Flag[];
 }): string => {
   const { about, args = [], examples: lines } = command.spec;
+  const rest = command.kind === 'local' ? command.spec.rest : undefined;
+  const listed = rest === undefined ? args : [...args, rest];
   const own = flags.filter((flag) => flag.from !== 'global' && flag.hidden !== true);
   return [
     paragraph(`${lineFor(words)}: ${summary}`),
-    `\n${usage(words, args, own)}`,
+    `\n${usage(words, { args, ...(rest === undefined ? {} : { rest }) }, own)}`,
     about === undefined ? '' : `\n${paragraph(about)}`,
-    section('arguments', table(args.map((arg): Row => [labelOf(arg), arg.description]))),
+    section('arguments', table(listed.map((arg): Row => [labelOf(arg), arg.description]))),
     section('flags', table(own.map((flag): Row => [flagLabel(flag), flagText(flag, args)]))),
     examples(lines),
     '\nglobal flags, such as -o, -F, -q and --project: mobius --help\n',

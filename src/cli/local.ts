@@ -8,13 +8,16 @@ import { checkFields, openRenderer } from './show.ts';
 export const runLocal = async (invocation: Invocation, spec: LocalCommand): Promise<number> => {
   const { io, words, globals, extra, reader } = invocation;
   const args = spec.args ?? [];
-  const typed = argumentsOf(invocation, args);
-  refuseMissing(args.filter((arg) => arg.optional !== true && !typed.has(arg)).map(labelOf), words);
+  const rest = spec.rest === undefined ? [] : invocation.operands;
+  const typed = argumentsOf(spec.rest === undefined ? invocation : { operands: [], words }, args);
+  const missing = args.filter((arg) => arg.optional !== true && !typed.has(arg));
+  refuseMissing([...missing, ...(spec.rest === undefined || rest.length > 0 ? [] : [spec.rest])].map(labelOf), words);
   await checkFields(globals, undefined);
   const render = await openRenderer(io, globals);
   const code = await spec.run({
     ...createContext(io, { globals, flags: extra, reader, help: helpFor(words) }),
     args: Object.fromEntries([...typed].map(([arg, text]) => [arg.name, text])),
+    rest,
     show: (value, oneTime) => {
       const text = render({ value, oneTime });
       if (text !== '') io.stdout.write(text);

@@ -4,7 +4,7 @@ import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
 import type { Place, World } from '../vault/open.ts';
-import type { Globals } from './command.ts';
+import type { Context, Globals } from './command.ts';
 import { namedPassphrase } from './passphrases.ts';
 import { defaultKeyFile, vaultPath } from './places.ts';
 
@@ -85,9 +85,10 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
 
 /** For a command that asks for values before it does something with them: the target is closed again by then. */
 export const useTarget =
-  (io: Io, globals: Globals, warn: (line: string) => void) =>
+  (io: Io, globals: Globals, { warn, debug }: Pick<Context, 'warn' | 'debug'>) =>
   async (): Promise<{ call: Call; project: string; close(): Promise<void> }> => {
-    const { call, close } = await openTarget(io, globals);
+    const { call, close, about } = await openTarget(io, globals);
+    debug(about);
     const closed = (): Promise<void> =>
       close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
     return { call, project: projectOf(globals), close: closed };

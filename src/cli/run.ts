@@ -9,7 +9,7 @@ import { globalsFrom, tellsJson, variablesFrom } from './globals.ts';
 import { commandHelp, nounHelp, rootHelp } from './help.ts';
 import { extraValues } from './input.ts';
 import type { Invocation } from './invocation.ts';
-import { type Given, readLine } from './line.ts';
+import { type Given, type Line, readLine } from './line.ts';
 import { runLocal } from './local.ts';
 import { operate } from './operate.ts';
 import { type CommandEntry, type Product, product as wholeProduct } from './product.ts';
@@ -36,11 +36,21 @@ const load = async (product: Product, entry: CommandEntry): Promise<Loaded> => {
   return { ...command, known: { fields: await product.fields(name), operation: product.operations[name] } };
 };
 
-const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: Found): Promise<number> => {
+const perform = async (
+  io: Io,
+  product: Product,
+  {
+    command,
+    flags,
+    line,
+    found,
+    entry,
+  }: { command: Loaded; flags: readonly Flag[]; line: Line<Flag> } & {
+    found: Found;
+    entry: CommandEntry;
+  },
+): Promise<number> => {
   const { words } = found;
-  const command = await load(product, entry);
-  const flags = flagsOf(command, command.kind === 'operation' ? command.known : undefined);
-  const line = readLine(found.rest, flags, { stopAtWord: false, help: helpFor(words) });
   const given: Given<Flag>[] = [...found.given.map((one) => ({ ...one, flag: asGlobal(one.flag) })), ...line.given];
   const global = given.filter(({ flag }) => flag.from === 'global');
   if (found.wantsHelp || asksFor('help', global)) {
@@ -73,6 +83,35 @@ const withHint = (error: unknown, words: readonly string[]): unknown => {
   return code === 'usage' || code === 'invalid_input'
     ? new MobiusError(code, message, details, `see: ${helpFor(words)}`)
     : error;
+};
+
+/**
+ * A command that takes another program's line. Its output is not ours, so where it goes says nothing of how an error is
+ * to be told; and a flag in that line is not for us.
+ */
+const runBeforeOther = async (
+  io: Io,
+  { words }: Found,
+  read: () => Line<Flag>,
+  go: (line: Line<Flag>) => Promise<number>,
+): Promise<number> => {
+  let argv = io.argv;
+  try {
+    const line = read();
+    argv = argv.slice(0, argv.length - line.words.length);
+    return await go(line);
+  } catch (error) {
+    return report(io, withHint(error, words), tellsJson({ argv, env: io.env, stdout: { isTTY: true } }));
+  }
+};
+
+const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: Found): Promise<number> => {
+  const command = await load(product, entry);
+  const flags = flagsOf(command, command.kind === 'operation' ? command.known : undefined);
+  const beforeOther = command.kind === 'local' && command.spec.rest !== undefined;
+  const read = (): Line<Flag> => readLine(found.rest, flags, { stopAtWord: beforeOther, help: helpFor(found.words) });
+  const go = (line: Line<Flag>): Promise<number> => perform(io, product, { command, flags, line, found, entry });
+  return beforeOther ? runBeforeOther(io, found, read, go) : go(read());
 };
 
 const start = async (io: Io, product: Product): Promise<number> => {

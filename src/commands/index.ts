@@ -18,6 +18,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   inject: { summary: 'fill the references of a template with values', group: 'vault' },
   trust: { summary: 'let a project say which variables it wants', group: 'vault' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },
+  run: { summary: 'run a program that gets secrets as its variables', group: 'vault' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
   catalog: { summary: 'not built yet', group: 'more' },
   completion: { summary: 'print the completion script of a shell', group: 'more' },

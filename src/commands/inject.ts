@@ -34,7 +34,8 @@ export default localCommand({
     'mobius inject -i nginx.conf.tpl -o /run/nginx/nginx.conf --mode 640',
     'mobius inject < config.tpl.json | jq .database.host',
   ],
-  async run({ io, globals, flags, exact, show, say, warn }) {
+  async run(context) {
+    const { io, globals, flags, exact, show, say } = context;
     const mode = modeOf(flags.mode);
     const [source, target] = [textOf(flags, 'in'), textOf(flags, 'out')];
     if (target === undefined && flags.mode !== undefined) throw usage('--mode is for a file: name it with -o');
@@ -51,7 +52,7 @@ export default localCommand({
     const said = source === undefined ? 'standard input' : `"${source}"`;
     const delivery = target === undefined ? undefined : openDelivery(io, target, mode);
     try {
-      const { texts, values } = await useSecrets(useTarget(io, globals, warn), {
+      const { texts, values } = await useSecrets(useTarget(io, globals, context), {
         texts: { [said]: template },
         secrets: [],
       });

@@ -56,18 +56,30 @@ export const fakeIo = (given: Given = {}): Fake => {
     stdout: {
       isTTY,
       columns,
+      place: undefined,
+      send: async (bytes) => io.stdout.write(Buffer.from(bytes).toString()),
       write: (text) => {
         if (given.stdoutFails !== undefined) throw given.stdoutFails;
         written.stdout.push(text);
       },
     },
-    stderr: { isTTY, columns, write: (text) => void written.stderr.push(text) },
+    stderr: {
+      isTTY,
+      columns,
+      place: undefined,
+      send: async (bytes) => io.stderr.write(Buffer.from(bytes).toString()),
+      write: (text) => void written.stderr.push(text),
+    },
     terminal: given.prompts,
     now: () => now,
     newUuid,
     onInterrupt: (clean) => {
       cleaning.add(clean);
       return () => void cleaning.delete(clean);
+    },
+    signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined },
+    spawn: () => {
+      throw new Error('no program is started here');
     },
   };
   return {

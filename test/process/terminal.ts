@@ -14,6 +14,7 @@ export interface Terminal {
   press(key: string): void;
   /** The lines on the screen, once one of them fits. */
   shows(pattern: RegExp): Promise<string[]>;
+  resize(columns: number, rows: number): void;
   close(): void;
 }
 
@@ -57,6 +58,7 @@ export const openTerminal = ({ env, work }: Machine): Terminal => {
       }, String(pattern));
       return lines;
     },
+    resize: (columns, rows) => void tmux('resize-window', '-x', String(columns), '-y', String(rows)),
     close: () => void tmux('kill-server'),
   };
   terminal.enter("PS1='$ '; unset HISTFILE");

@@ -1,3 +1,5 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,7 +51,9 @@ export const createWorld = (): World => {
   const sink = (parts: string[], isTTY: boolean): Sink => ({
     isTTY,
     columns: isTTY ? 80 : Number.POSITIVE_INFINITY,
+    place: undefined,
     write: (text) => void parts.push(text),
+    send: async (bytes) => void parts.push(Buffer.from(bytes).toString()),
   });
 
   const world: World = {
@@ -62,6 +66,22 @@ export const createWorld = (): World => {
     },
     async run(run, { argv, env = world.env, stdin = new Uint8Array(), terminal = false }) {
       const [out, err]: [string[], string[]] = [[], []];
+      const ended: Promise<unknown>[] = [];
+      /** A real program, in the world's folder; what it would write to our own streams is what the command says. */
+      const start = (program: string, args: readonly string[], options: SpawnOptions) => {
+        const own = Array.isArray(options.stdio) ? options.stdio : [];
+        const child = spawn(program, args, {
+          ...options,
+          cwd,
+          stdio: own.map((to) => (to === 'inherit' ? 'pipe' : to)),
+        });
+        ended.push(once(child, 'close'));
+        // Who never reads it has ended before it came.
+        child.stdin?.on('error', () => undefined).end(stdin);
+        if (own[1] === 'inherit') child.stdout?.on('data', (part) => out.push(String(part)));
+        if (own[2] === 'inherit') child.stderr?.on('data', (part) => err.push(String(part)));
+        return child;
+      };
       const code = await run({
         argv,
         env,
@@ -75,7 +95,10 @@ export const createWorld = (): World => {
         now: () => now,
         newUuid: () => uuidOf(now, ++ids),
         onInterrupt: () => () => undefined,
+        signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined },
+        spawn: start,
       });
+      await Promise.all(ended);
       return { stdout: out.join(''), stderr: err.join(''), code };
     },
     remove: () => rmSync(root, { recursive: true, force: true }),

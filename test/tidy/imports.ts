@@ -51,6 +51,7 @@ const layers: readonly Layer[] = [
       'cli/secret-values',
       'cli/shell',
       'cli/values-form',
+      'cli/variables',
       'core/key-format',
     ],
     lazily: ['cli/suggest', 'calls/local', 'crypto', 'use/', 'vault/'],

@@ -13,7 +13,7 @@ const valueRow = ({ words, spelling, values }: Values): string => {
 
 /** For bash 3.2 and later, without the bash-completion package. */
 export const bashFile = (all: Words, mark: string): string => {
-  const { first, second, flags, globals, aliases } = all;
+  const { first, second, flags, globals, aliases, lines } = all;
   return `# ${mark}
 # Completion for bash: source it, or put it into a folder that your bash reads completions from.
 
@@ -22,6 +22,14 @@ _mobius_words() {
     '') echo '${first.map(({ name }) => name).join(' ')}' ;;
 ${[...second].map(([noun, verbs]) => `    ${noun}) echo '${verbs.map(({ name }) => name).join(' ')}' ;;`).join('\n')}
   esac
+}
+
+# Commands that are followed by another program's line.
+_mobius_takes_line() {
+  case $1 in
+${lines.map((words) => `    '${words}') return 0 ;;`).join('\n')}
+  esac
+  return 1
 }
 
 _mobius_alias() {
@@ -46,6 +54,13 @@ ${valuesOf(all).map(valueRow).join('\n')}
   esac
 }
 
+# The first word of that line is a program, the others are most likely files.
+_mobius_line() {
+  local IFS=$'\\n' cur=\${COMP_WORDS[COMP_CWORD]}
+  compopt -o filenames 2>/dev/null
+  if ((COMP_CWORD == $1)); then COMPREPLY=($(compgen -c -f -- "$cur")); else COMPREPLY=($(compgen -f -- "$cur")); fi
+}
+
 _mobius() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' skip='' i word flags values
   # bash takes --flag=value for three words.
@@ -54,7 +69,9 @@ _mobius() {
     word=\${COMP_WORDS[i]}
     if [[ $word == '=' ]]; then skip=1
     elif [[ $skip ]]; then skip=''
-    elif [[ $word == -* ]]; then [[ " $_mobius_globals " == *" $word= "* ]] && skip=1
+    elif [[ $word == -- ]] && _mobius_takes_line "$command"; then ((i++)); _mobius_line "$i"; return
+    elif [[ $word == -* ]]; then [[ " $(_mobius_flags "$command") $_mobius_globals " == *" $word= "* ]] && skip=1
+    elif _mobius_takes_line "$command"; then _mobius_line "$i"; return
     elif [[ ! $command ]]; then command=$(_mobius_alias "$word")
     elif [[ $command != *' '* && $(_mobius_words "$command") ]]; then command="$command $word"
     fi
@@ -71,6 +88,7 @@ _mobius() {
     fi
   elif [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "\${flags//=/}" -- "$cur"))
+  elif _mobius_takes_line "$command"; then _mobius_line "$COMP_CWORD"
   elif [[ $command != *' '* ]]; then
     COMPREPLY=($(compgen -W "$(_mobius_words "$command")" -- "$cur"))
   else

@@ -19,7 +19,7 @@ const valueRow = ({ words, spelling, values }: Values): string =>
   `        case ${quoted(`${words} ${spelling}`)}\n            printf '%s\\n' ${values === 'file' ? '/' : values.join(' ')}`;
 
 export const fishFile = (all: Words, mark: string): string => {
-  const { first, second, flags, globals, aliases } = all;
+  const { first, second, flags, globals, aliases, lines } = all;
   return `# ${mark}
 # Completion for fish: put it into ~/.config/fish/completions.
 
@@ -61,9 +61,16 @@ function __mobius_command
     set -l command ''
     set -l skip ''
     set -l globals (__mobius_globals | string replace -r '\\t.*' '')
+    set -l lines ${lines.map(quoted).join(' ')}
     for word in (commandline -opc)[2..-1]
         if test -n "$skip"
             set skip ''
+        else if contains -- "$command" $lines
+            if not string match -q -- '-*' $word; or test "$word" = --
+                echo /
+                return
+            end
+            contains -- "$word=" $globals (__mobius_flags $command | string replace -r '\\t.*' ''); and set skip 1
         else if string match -q -- '-*' $word
             contains -- "$word=" $globals; and set skip 1
         else if test -z "$command"
@@ -75,6 +82,7 @@ function __mobius_command
     echo $command
 end
 
+# A slash stands for files: those of another program's line, or a flag's.
 # What is to be completed: nothing or the values of a flag after a flag that takes one, else flags, else words.
 function __mobius_offers
     set -l command (__mobius_command)
@@ -82,13 +90,17 @@ function __mobius_offers
     set -l names (string replace -r '\\t.*' '' -- $flags)
     set -l last (commandline -opc)[-1]
     set -l current (commandline -ct)
-    if contains -- "$last=" $names
+    if test "$command" = /
+        echo /
+    else if contains -- "$last=" $names
         __mobius_values $command $last
     else if string match -q -- '--*=*' $current
         set -l flag (string replace -r '=.*' '' -- $current)
         string replace -r -- '^' "$flag=" (__mobius_values $command $flag)
     else if string match -q -- '-*' $current
         string replace -r '=?\\t' '\\t' -- $flags
+    else if contains -- "$command" ${lines.map(quoted).join(' ')}
+        echo /
     else if not string match -q '* *' $command
         __mobius_words $command
     end

@@ -21,7 +21,10 @@ const flagTable = (offers: readonly Offer[], indent: string): string => {
   return `[ordered]@{\n${rows.join('\n')}\n${indent}}`;
 };
 
-export const powershellFile = ({ first, second, flags, globals, aliases }: Words, mark: string): string => `# ${mark}
+export const powershellFile = (
+  { first, second, flags, globals, aliases, lines }: Words,
+  mark: string,
+): string => `# ${mark}
 # Completion for PowerShell: dot-source it from your $PROFILE.
 
 Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
@@ -32,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
 ${[...second].map(([noun, verbs]) => `    ${quoted(noun)} = ${wordTable(verbs)}`).join('\n')}
   }
   $aliases = @{ ${[...aliases].map(([alias, words]) => `${quoted(alias)} = ${quoted(words)}`).join('; ')} }
+  $lines = @(${lines.map(quoted).join(', ')})
   $globals = ${flagTable(globals, '  ')}
   $flags = @{
 ${[...flags].flatMap(([words, offers]) => (offers.length === 0 ? [] : [`    ${quoted(words)} = ${flagTable(offers, '    ')}`])).join('\n')}
@@ -43,6 +47,10 @@ ${[...flags].flatMap(([words, offers]) => (offers.length === 0 ? [] : [`    ${qu
   $skip = $false
   foreach ($word in $before) {
     if ($skip) { $skip = $false }
+    elseif ($lines -contains $command -and ($word -eq '--' -or -not $word.StartsWith('-'))) { return }
+    elseif ($lines -contains $command) {
+      $skip = @($flags[$command], $globals | Where-Object { $_.Contains($word) -and $null -ne $_[$word].Values }).Count -gt 0
+    }
     elseif ($word.StartsWith('-')) { $skip = $globals.Contains($word) -and $null -ne $globals[$word].Values }
     elseif ($command -eq '') { $command = if ($aliases.ContainsKey($word)) { $aliases[$word] } else { $word } }
     elseif (-not $command.Contains(' ') -and $words.ContainsKey($command)) { $command = "$command $word" }
@@ -59,6 +67,7 @@ ${[...flags].flatMap(([words, offers]) => (offers.length === 0 ? [] : [`    ${qu
     foreach ($value in $known[$last].Values) { $offers[$value] = $value }
   }
   elseif ($wordToComplete.StartsWith('-')) { foreach ($name in $known.Keys) { $offers[$name] = $known[$name].Text } }
+  elseif ($lines -contains $command) { return }
   elseif (-not $command.Contains(' ') -and $words.ContainsKey($command)) { $offers = $words[$command] }
 
   $offers.GetEnumerator() | Where-Object { $_.Key.StartsWith($wordToComplete) } | ForEach-Object {

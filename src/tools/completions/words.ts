@@ -31,6 +31,8 @@ export interface Words {
   globals: readonly Offer[];
   /** What an alias stands for: the noun, or the words of a command; for `help` nothing, the command comes after it. */
   aliases: ReadonlyMap<string, string>;
+  /** The words of commands that take another program's line: after its first word nothing is ours. */
+  lines: readonly string[];
 }
 
 /** Where a flag's values are told: of one command, or of every command where no two differ. */
@@ -96,5 +98,6 @@ export const wordsFrom = ({ nouns, aliases, pages }: Tree): Words => {
     ),
     globals: globalFlags.map(asGlobal).map(offer),
     aliases: new Map([...singular, ...whole, ['help', '']]),
+    lines: pages.filter(({ command: { spec } }) => 'rest' in spec && spec.rest !== undefined).map(wordsOf),
   };
 };

@@ -20,7 +20,10 @@ const described = (words: readonly Word[]): string =>
 const specs = (offers: readonly Offer[], indent: string): string =>
   offers.map((one) => `${indent}${spec(one)}`).join('\n');
 
-export const zshFile = ({ first, second, flags, globals, aliases }: Words, mark: string): string => `#compdef mobius
+export const zshFile = (
+  { first, second, flags, globals, aliases, lines }: Words,
+  mark: string,
+): string => `#compdef mobius
 # ${mark}
 # Completion for zsh: put it, named _mobius, into a folder of your $fpath.
 
@@ -36,7 +39,7 @@ ${[...second].map(([noun, verbs]) => `    ${noun}) words=(${described(verbs)}) ;
 _mobius() {
   local -a globals flags
   local -A whole
-  local command='' skip='' word
+  local command='' skip='' word lines=' ${lines.join(' ')} '
   whole=(${[...aliases].map(([alias, words]) => `${alias} ${quoted(words)}`).join(' ')})
   globals=(
 ${specs(globals, '    ')}
@@ -45,13 +48,14 @@ ${specs(globals, '    ')}
     if [[ -n $skip ]]; then skip=''
     elif [[ $word == -* ]]; then [[ " ${globals.flatMap(({ spellings, value }) => (value === undefined ? [] : spellings)).join(' ')} " == *" $word "* ]] && skip=1
     elif [[ -z $command ]]; then command=\${whole[$word]-$word}
-    elif [[ $command != *' '* ]]; then command="$command $word"
+    elif [[ $command != *' '* && $lines != *" $command "* ]]; then command="$command $word"
     fi
   done
   case $command in
 ${[...flags].flatMap(([words, offers]) => (offers.length === 0 ? [] : [`    ${quoted(words)}) flags=(\n${specs(offers, '      ')}\n    ) ;;`])).join('\n')}
   esac
-  if [[ $command == *' '* ]]; then _arguments -s : $flags $globals '*:argument:()'
+  if [[ $lines == *" $command "* ]]; then _arguments -s : $flags $globals '1: :' '(-)*:::command: _normal'
+  elif [[ $command == *' '* ]]; then _arguments -s : $flags $globals '*:argument:()'
   else _arguments -s : $flags $globals "*: : _mobius_words '$command'"
   fi
 }

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Io } from '../io.ts';
+
+/** Windows knows the first three; its console gives them to every program in it by itself. */
+const onWindows = ['SIGINT', 'SIGBREAK', 'SIGHUP'] as const;
+const elsewhere = [
+  'SIGINT',
+  'SIGQUIT',
+  'SIGTSTP',
+  'SIGWINCH',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGCONT',
+] as const;
+/** A terminal gives these to its whole foreground process group, so to the program too. */
+const ofTerminals: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGWINCH'];
+
+/** The process group, and the one that is in the foreground of its terminal: `-1` or `0` where there is none. */
+const groupsOf = ({ platform, signals }: Io): (string | undefined)[] => {
+  if (platform === 'linux') {
+    // The second field is the program's name, in which anything may stand.
+    const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\)\s/s, '')
+      .split(' ');
+    return [group, foreground];
+  }
+  const { stdout } = spawnSync('ps', ['-o', 'pgid=,tpgid=', '-p', String(signals.pid)], { encoding: 'utf8' });
+  return (stdout ?? '').trim().split(/\s+/);
+};
+
+const inForeground = (io: Io): boolean => {
+  try {
+    const [group, foreground] = groupsOf(io);
+    return group !== undefined && group !== '' && group === foreground;
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * Hands the signals that reach mobius on to a program, each once, and lets none of them end mobius, until the returned
+ * function is called. A signal that somebody sends to mobius alone can't be told from the terminal's own: of those that a
+ * terminal can give, one is not handed on while mobius is in its foreground.
+ */
+export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): (() => void) => {
+  const { signals } = io;
+  const released = new Map<NodeJS.Signals, () => void>();
+  const take = (name: NodeJS.Signals): void => {
+    released.set(
+      name,
+      signals.take(name, () => taken(name)),
+    );
+  };
+  const taken = (name: NodeJS.Signals): void => {
+    if (io.platform === 'win32') return;
+    if (!ofTerminals.includes(name) || !inForeground(io)) send(name);
+    if (name === 'SIGTSTP') stop();
+  };
+  /** As without us: the system stops us too, or, where no shell could ever wake us again, does not. */
+  const stop = (): void => {
+    released.get('SIGTSTP')?.();
+    signals.raise('SIGTSTP');
+    take('SIGTSTP');
+  };
+  for (const name of io.platform === 'win32' ? onWindows : elsewhere) take(name);
+  return () => {
+    for (const release of released.values()) release();
+  };
+};
