@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets inject trust vault run automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets env import inject trust vault run automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -75,6 +75,8 @@ _mobius_flags() {
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
     'secrets update') echo '--values= --merge --unset= --stage --if-version= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'env') echo '--shell= --env= --secret= --env-file= --config= --reveal' ;;
+    'import') echo '--name= --prefix= --update --dry-run' ;;
     'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;
     'trust') echo '--forget' ;;
     'vault backup') echo '--replace' ;;
@@ -97,13 +99,14 @@ _mobius_values() {
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
     *' --dotenv') echo '/' ;;
+    *' --shell') echo 'sh fish powershell dotenv docker github' ;;
+    *' --env-file') echo '/' ;;
+    *' --config') echo '/' ;;
     *' --in') echo '/' ;;
     *' -i') echo '/' ;;
     *' -o') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
     *' --to') echo '/' ;;
-    *' --env-file') echo '/' ;;
-    *' --config') echo '/' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
     *' --passphrase-file') echo '/' ;;

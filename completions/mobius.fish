@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'inject	fill the references of a template with values' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'run	run a program that gets secrets as its variables' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'run	run a program that gets secrets as its variables' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -253,6 +253,20 @@ function __mobius_flags
                 '--exact	keep the line end of a single line from stdin' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'env'
+            printf '%s\n' \
+                '--shell=	whose words; sh when absent' \
+                '--env=	set a variable; NAME alone passes on the one that is set here' \
+                '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
+                '--env-file=	lines of NAME=TEXT, which may hold references; - is stdin' \
+                '--config=	the mobius.json whose "env" is set, trusted by this' \
+                '--reveal	show the values on a terminal'
+        case 'import'
+            printf '%s\n' \
+                '--name=	the secret, where the file names none' \
+                '--prefix=	put this before the name of each, such as team/' \
+                '--update	give secrets that are there already a new version' \
+                '--dry-run	only show what would be made'
         case 'inject'
             printf '%s\n' \
                 '--in=	the template; standard input when absent' '-i=	the template; standard input when absent' \
@@ -334,6 +348,12 @@ function __mobius_values
             printf '%s\n' service user agent system
         case '* --dotenv'
             printf '%s\n' /
+        case '* --shell'
+            printf '%s\n' sh fish powershell dotenv docker github
+        case '* --env-file'
+            printf '%s\n' /
+        case '* --config'
+            printf '%s\n' /
         case '* --in'
             printf '%s\n' /
         case '* -i'
@@ -343,10 +363,6 @@ function __mobius_values
         case '* --new-passphrase-file'
             printf '%s\n' /
         case '* --to'
-            printf '%s\n' /
-        case '* --env-file'
-            printf '%s\n' /
-        case '* --config'
             printf '%s\n' /
         case '* --vault'
             printf '%s\n' /

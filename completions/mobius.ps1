@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'inject' = 'fill the references of a template with values'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'run' = 'run a program that gets secrets as its variables'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'run' = 'run a program that gets secrets as its variables'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -255,6 +255,20 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'env' = [ordered]@{
+      '--shell' = @{ Text = 'whose words; sh when absent'; Values = @('sh', 'fish', 'powershell', 'dotenv', 'docker', 'github') }
+      '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
+      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; - is stdin'; Values = '/' }
+      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
+      '--reveal' = @{ Text = 'show the values on a terminal'; Values = $null }
+    }
+    'import' = [ordered]@{
+      '--name' = @{ Text = 'the secret, where the file names none'; Values = @() }
+      '--prefix' = @{ Text = 'put this before the name of each, such as team/'; Values = @() }
+      '--update' = @{ Text = 'give secrets that are there already a new version'; Values = $null }
+      '--dry-run' = @{ Text = 'only show what would be made'; Values = $null }
     }
     'inject' = [ordered]@{
       '--in' = @{ Text = 'the template; standard input when absent'; Values = '/' }

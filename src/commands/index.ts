@@ -15,6 +15,8 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   permissions: { summary: 'what can be allowed', alias: 'permission', group: 'access' },
   'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
   secrets: { summary: 'sensitive values, in versions; used without being read', alias: 'secret', group: 'access' },
+  env: { summary: 'write variables with their values in the words of a shell', group: 'vault' },
+  import: { summary: 'make secrets of what another tool exported', group: 'vault' },
   inject: { summary: 'fill the references of a template with values', group: 'vault' },
   trust: { summary: 'let a project say which variables it wants', group: 'vault' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },

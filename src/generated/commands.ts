@@ -135,6 +135,15 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/secrets/update.ts'),
     },
   },
+  env: {
+    '': {
+      summary: 'write variables with their values, in the words of a shell or another program',
+      load: () => import('../commands/env.ts'),
+    },
+  },
+  import: {
+    '': { summary: 'make secrets of a file that another tool exported', load: () => import('../commands/import.ts') },
+  },
   inject: {
     '': {
       summary: 'fill the references of a template with values, into a file that only you can read',
