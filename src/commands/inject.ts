@@ -2,6 +2,7 @@ import { localCommand } from '../cli/command.ts';
 import { openDelivery } from '../cli/deliver.ts';
 import { useTarget } from '../cli/profiles.ts';
 import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
 
 const usage = (message: string, hint?: string): MobiusError => new MobiusError('usage', message, {}, hint);
 
@@ -9,6 +10,13 @@ const modeOf = (text: unknown): number => {
   if (text === undefined) return 0o600;
   if (typeof text === 'string' && /^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
   throw usage('--mode must be three octal digits', 'such as: --mode 640');
+};
+
+/** A filled template that is committed by accident has leaked. */
+const refuseInGit = async (io: Io, target: string): Promise<void> => {
+  const [{ gitWouldTake }, { resolve }] = await Promise.all([import('../use/git.ts'), import('node:path')]);
+  const why = await gitWouldTake(resolve(io.cwd, target), io.env);
+  if (why !== undefined) throw usage(`--out "${target}": ${why}`, 'ignore it in .gitignore, or add --force');
 };
 
 const textOf = (flags: Readonly<Record<string, unknown>>, name: string): string | undefined => {
@@ -42,16 +50,12 @@ export default localCommand({
     if (target === undefined && io.stdout.isTTY && flags.reveal !== true) {
       throw usage('this would show values on the terminal', 'write them to a file with -o, or add --reveal');
     }
-    if (target !== undefined && flags.force !== true) {
-      const [{ gitWouldTake }, { resolve }] = await Promise.all([import('../use/git.ts'), import('node:path')]);
-      const why = await gitWouldTake(resolve(io.cwd, target), io.env);
-      if (why !== undefined) throw usage(`--out "${target}": ${why}`, 'ignore it in .gitignore, or add --force');
-    }
-    const template = await exact(`@${source ?? '-'}`);
     const { useSecrets } = await import('../use/resolve.ts');
     const said = source === undefined ? 'standard input' : `"${source}"`;
     const delivery = target === undefined ? undefined : openDelivery(io, target, mode);
     try {
+      if (target !== undefined && flags.force !== true) await refuseInGit(io, target);
+      const template = await exact(`@${source ?? '-'}`);
       const { texts, values } = await useSecrets(useTarget(io, globals, context), {
         texts: { [said]: template },
         secrets: [],

@@ -101,13 +101,20 @@ const operationsIn = (files: readonly File[]): { noun: string; verb: string }[] 
     return noun === undefined || verb === undefined || noun === 'models' ? [] : [{ noun, verb }];
   });
 
+/** Its own command, or those that its schema says it is reached through. */
+const commandsOf = (noun: string, verb: string, schema: string): string[] => {
+  const { commands } = JSON.parse(schema || '{}') as { commands?: string[] };
+  return (commands ?? [`${noun} ${verb}`]).map((words) => `src/commands/${words.replace(' ', '/')}.ts`);
+};
+
 /** Its script is what `everyCommandHasAScript` asks for. */
 export const everyOperationRunsThroughEveryLayer: Rule = (files) => {
   const paths = new Map(files.map(({ path, text }) => [path, text]));
   return operationsIn(files).flatMap(({ noun, verb }) => {
     const problems: string[] = [];
-    const command = `src/commands/${noun}/${verb}.ts`;
-    if (!paths.has(command)) problems.push(`schemas/${noun}/${verb}.json has no ${command}`);
+    for (const command of commandsOf(noun, verb, paths.get(`schemas/${noun}/${verb}.json`) ?? '')) {
+      if (!paths.has(command)) problems.push(`schemas/${noun}/${verb}.json has no ${command}`);
+    }
     if (!paths.get(`src/core/${noun}.ts`)?.includes(`'${noun}.${verb}'`)) {
       problems.push(`schemas/${noun}/${verb}.json has no handler '${noun}.${verb}' in src/core/${noun}.ts`);
     }
