@@ -56,7 +56,7 @@ const layers: readonly Layer[] = [
   { files: ['calls/'], may: ['dialects/', 'crypto'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate'] },
   { files: ['dialects/'], may: ['formats'] },
-  { files: ['use/'], may: [] },
+  { files: ['use/'], may: ['core/key-format'] },
   { files: ['core/'], may: ['store/', 'validate', 'formats'], never: engines },
   { files: ['vault/'], may: ['store/', 'crypto', 'core/ids', 'core/key-format'] },
   { files: ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/migrate'], may: ['store/'] },
