@@ -58,7 +58,8 @@ const inPercent = (value: string): string[] => {
   const lax = encodeURIComponent(value);
   const strict = lax.replace(/[!'()*]/g, (mark) => `%${hex(mark)}`);
   const path = encodeURI(value);
-  const spelled = [lax, strict, path, strict.replaceAll('%20', '+'), lax.replaceAll('%20', '+')];
+  const form = new URLSearchParams({ '': value }).toString().slice(1);
+  const spelled = [lax, strict, path, form, lax.replaceAll('%20', '+')];
   return [...spelled, ...spelled.map(withLowerHex)];
 };
 
