@@ -3,13 +3,14 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys vault automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets vault automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
+    secrets) echo 'create delete destroy-version disable-version enable-version get get-version list list-versions rollback update' ;;
     vault) echo 'backup check init keyslots passwd rekey restore status' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
@@ -23,6 +24,7 @@ _mobius_alias() {
     role) echo 'roles' ;;
     permission) echo 'permissions' ;;
     api-key) echo 'api-keys' ;;
+    secret) echo 'secrets' ;;
     automation) echo 'automations' ;;
     whoami) echo 'auth whoami' ;;
     can) echo 'permissions check' ;;
@@ -57,6 +59,14 @@ _mobius_flags() {
     'api-keys revoke') echo '--dry-run' ;;
     'api-keys update') echo '--tag= --state= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
+    'secrets create') echo '--name= --values= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'secrets delete') echo '--yes -y --dry-run' ;;
+    'secrets destroy-version') echo '--yes -y --dry-run' ;;
+    'secrets disable-version') echo '--dry-run' ;;
+    'secrets enable-version') echo '--dry-run' ;;
+    'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
+    'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
+    'secrets update') echo '--values= --merge --unset= --stage --if-version= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
     'vault backup') echo '--replace' ;;
     'vault keyslots') echo '--new-passphrase-file= --to= --out= --yes -y' ;;
     'vault passwd') echo '--new-passphrase-file=' ;;
@@ -75,6 +85,7 @@ _mobius_values() {
     *' -f') echo '/' ;;
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
+    *' --dotenv') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
     *' --to') echo '/' ;;
     *' --vault') echo '/' ;;

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -17,6 +17,8 @@ function __mobius_words
             printf '%s\n' 'check	tell whether a principal holds a permission, and which roles carry it' 'list	list every permission, the presets and the action groups'
         case api-keys
             printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
+        case secrets
+            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
             printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds'
         case automations
@@ -38,6 +40,8 @@ function __mobius_alias
             echo 'permissions'
         case api-key
             echo 'api-keys'
+        case secret
+            echo 'secrets'
         case automation
             echo 'automations'
         case whoami
@@ -186,6 +190,69 @@ function __mobius_flags
                 '--permission=	also ask whether it may do this' \
                 '--ip=	the address it is used from' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin'
+        case 'secrets create'
+            printf '%s\n' \
+                '--name=	unique in the project; slashes make groups, such as db/prod' \
+                '--values=	the values by key: each a text of up to 1 MiB (JSON text, @FILE or @-)' \
+                '--description=	what it is for' \
+                '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
+                '--expires-at=	when what it holds stops working; mobius only tells (RFC 3339, or a duration from now such as 90d)' \
+                '--max-versions=	how many versions keep their values; older ones are destroyed; 0 for all' \
+                '--destroy-after=	destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)' \
+                '--value=	ask for the value of this key, without showing it' \
+                '--set=	take the value of this key from a file, or with @- from stdin' \
+                '--from-env=	take the value of this variable, as the key of the same name, or of another: KEY=NAME' \
+                '--generate=	make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters' \
+                '--dotenv=	take every variable of this .env file; - is stdin' \
+                '--exact	keep the line end of a single line from stdin' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets delete'
+            printf '%s\n' \
+                '--yes	do it without asking' '-y	do it without asking' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets destroy-version'
+            printf '%s\n' \
+                '--yes	do it without asking' '-y	do it without asking' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets disable-version'
+            printf '%s\n' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets enable-version'
+            printf '%s\n' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets list'
+            printf '%s\n' \
+                '--match=	only names of this pattern: * for any text, ? for one character' \
+                '--expiring-within=	only those that expire before this (RFC 3339, or a duration from now such as 90d)' \
+                '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor'
+        case 'secrets rollback'
+            printf '%s\n' \
+                '--if-version=	only if this is the latest version, else nothing is changed' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets update'
+            printf '%s\n' \
+                '--values=	all values of the new version by key: each a text of up to 1 MiB (JSON text, @FILE or @-)' \
+                '--merge	keys that are not named keep the value they have' \
+                '--unset=	keys to leave out of the new version; the others keep their value (repeatable, or with commas between; an empty text clears)' \
+                '--stage	write the version without putting it to use: enable-version does that later' \
+                '--if-version=	only if this is the latest version, else nothing is changed' \
+                '--description=	what it is for; an empty text clears it' \
+                '--tag=	replaces its tags (repeatable; an empty text clears)' \
+                '--expires-at=	when what it holds stops working; mobius only tells (RFC 3339, or a duration from now such as 90d; or never)' \
+                '--max-versions=	how many versions keep their values; older ones are destroyed; 0 for all' \
+                '--destroy-after=	destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)' \
+                '--value=	ask for the value of this key, without showing it' \
+                '--set=	take the value of this key from a file, or with @- from stdin' \
+                '--from-env=	take the value of this variable, as the key of the same name, or of another: KEY=NAME' \
+                '--generate=	make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters' \
+                '--dotenv=	take every variable of this .env file; - is stdin' \
+                '--exact	keep the line end of a single line from stdin' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
         case 'vault backup'
             printf '%s\n' \
                 '--replace	replace the file if there is one'
@@ -247,6 +314,8 @@ function __mobius_values
             printf '%s\n' /
         case '* --kind'
             printf '%s\n' service user agent system
+        case '* --dotenv'
+            printf '%s\n' /
         case '* --new-passphrase-file'
             printf '%s\n' /
         case '* --to'

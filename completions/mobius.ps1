@@ -5,18 +5,19 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'vault' = 'the sealed file on this machine'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'vault' = 'the sealed file on this machine'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
     'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
+    'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
     'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
-  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'secret' = 'secrets'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
     '--api-key' = @{ Text = 'the key to act with'; Values = @() }
@@ -185,6 +186,74 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--ip' = @{ Text = 'the address it is used from'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+    }
+    'secrets create' = [ordered]@{
+      '--name' = @{ Text = 'unique in the project; slashes make groups, such as db/prod'; Values = @() }
+      '--values' = @{ Text = 'the values by key: each a text of up to 1 MiB (JSON text, @FILE or @-)'; Values = @() }
+      '--description' = @{ Text = 'what it is for'; Values = @() }
+      '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
+      '--expires-at' = @{ Text = 'when what it holds stops working; mobius only tells (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--max-versions' = @{ Text = 'how many versions keep their values; older ones are destroyed; 0 for all'; Values = @() }
+      '--destroy-after' = @{ Text = 'destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)'; Values = @() }
+      '--value' = @{ Text = 'ask for the value of this key, without showing it'; Values = @() }
+      '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin'; Values = @() }
+      '--from-env' = @{ Text = 'take the value of this variable, as the key of the same name, or of another: KEY=NAME'; Values = @() }
+      '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
+      '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = '/' }
+      '--exact' = @{ Text = 'keep the line end of a single line from stdin'; Values = $null }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'secrets delete' = [ordered]@{
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'secrets destroy-version' = [ordered]@{
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'secrets disable-version' = [ordered]@{
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'secrets enable-version' = [ordered]@{
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'secrets list' = [ordered]@{
+      '--match' = @{ Text = 'only names of this pattern: * for any text, ? for one character'; Values = @() }
+      '--expiring-within' = @{ Text = 'only those that expire before this (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)'; Values = @() }
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+    }
+    'secrets rollback' = [ordered]@{
+      '--if-version' = @{ Text = 'only if this is the latest version, else nothing is changed'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'secrets update' = [ordered]@{
+      '--values' = @{ Text = 'all values of the new version by key: each a text of up to 1 MiB (JSON text, @FILE or @-)'; Values = @() }
+      '--merge' = @{ Text = 'keys that are not named keep the value they have'; Values = $null }
+      '--unset' = @{ Text = 'keys to leave out of the new version; the others keep their value (repeatable, or with commas between; an empty text clears)'; Values = @() }
+      '--stage' = @{ Text = 'write the version without putting it to use: enable-version does that later'; Values = $null }
+      '--if-version' = @{ Text = 'only if this is the latest version, else nothing is changed'; Values = @() }
+      '--description' = @{ Text = 'what it is for; an empty text clears it'; Values = @() }
+      '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
+      '--expires-at' = @{ Text = 'when what it holds stops working; mobius only tells (RFC 3339, or a duration from now such as 90d; or never)'; Values = @() }
+      '--max-versions' = @{ Text = 'how many versions keep their values; older ones are destroyed; 0 for all'; Values = @() }
+      '--destroy-after' = @{ Text = 'destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)'; Values = @() }
+      '--value' = @{ Text = 'ask for the value of this key, without showing it'; Values = @() }
+      '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin'; Values = @() }
+      '--from-env' = @{ Text = 'take the value of this variable, as the key of the same name, or of another: KEY=NAME'; Values = @() }
+      '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
+      '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = '/' }
+      '--exact' = @{ Text = 'keep the line end of a single line from stdin'; Values = $null }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'vault backup' = [ordered]@{
       '--replace' = @{ Text = 'replace the file if there is one'; Values = $null }

@@ -29,8 +29,19 @@ export interface Sodium {
   hash(message: Uint8Array): Uint8Array;
   /** Argon2id (version 1.3, one lane) of a passphrase with a salt of 16 bytes: 32 bytes. Stops the event loop. */
   argon2id(passphrase: Uint8Array, salt: Uint8Array, cost: Argon2Cost): Promise<Uint8Array>;
+  /** A new pair of X25519 keys, 32 bytes each. */
+  boxKeys(): BoxKeys;
+  /** `crypto_box_seal`: only who holds the recipient's secret key opens it; undefined where that public key is none. */
+  boxSeal(plain: Uint8Array, recipient: Uint8Array): Uint8Array | undefined;
+  /** `undefined` for whatever was not sealed for these keys. */
+  boxOpen(sealed: Uint8Array, keys: BoxKeys): Uint8Array | undefined;
   /** Overwrites with zeros, in place. */
   wipe(bytes: Uint8Array): void;
+}
+
+export interface BoxKeys {
+  publicKey: Uint8Array;
+  secretKey: Uint8Array;
 }
 
 export interface Argon2Cost {
@@ -48,6 +59,9 @@ interface Raw {
   open(sealed: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined;
   hash(message: Uint8Array, key: Uint8Array | undefined): Uint8Array;
   argon2id(passphrase: Uint8Array, salt: Uint8Array, cost: Argon2Cost): Promise<Uint8Array>;
+  boxKeys(): BoxKeys;
+  boxSeal(plain: Uint8Array, recipient: Uint8Array): Uint8Array | undefined;
+  boxOpen(sealed: Uint8Array, keys: BoxKeys): Uint8Array | undefined;
   wipe(bytes: Uint8Array): void;
 }
 
@@ -79,6 +93,9 @@ interface NativeModule {
     algorithm: number,
   ): void;
   crypto_pwhash_ALG_ARGON2ID13: number;
+  crypto_box_keypair(publicKey: Uint8Array, secretKey: Uint8Array): void;
+  crypto_box_seal(sealed: Uint8Array, plain: Uint8Array, recipient: Uint8Array): void;
+  crypto_box_seal_open(plain: Uint8Array, sealed: Uint8Array, publicKey: Uint8Array, secretKey: Uint8Array): boolean;
   sodium_memzero(bytes: Uint8Array): void;
 }
 
@@ -87,6 +104,8 @@ const nonceLength = 24;
 const tagLength = 16;
 const hashLength = 32;
 const saltLength = 16;
+const boxKeyLength = 32;
+const boxOverhead = 48;
 
 const bytes = (name: string, value: unknown, length?: number): Uint8Array => {
   if (!isUint8Array(value)) throw new MobiusError('internal', `"${name}" must be a Uint8Array`);
@@ -127,6 +146,14 @@ const checked = (binding: Binding, raw: Raw): Sodium => ({
       operations: within('operations', cost),
       memoryBytes: within('memoryBytes', cost),
     }),
+  boxKeys: () => raw.boxKeys(),
+  boxSeal: (plain, recipient) => raw.boxSeal(bytes('plain', plain), bytes('recipient', recipient, boxKeyLength)),
+  boxOpen: (sealed, keys) => {
+    bytes('sealed', sealed);
+    bytes('publicKey', keys.publicKey, boxKeyLength);
+    bytes('secretKey', keys.secretKey, boxKeyLength);
+    return sealed.length < boxOverhead ? undefined : raw.boxOpen(sealed, keys);
+  },
   wipe: (secret) => raw.wipe(bytes('bytes', secret)),
 });
 
@@ -159,6 +186,28 @@ const native = (sodium: NativeModule): Raw => ({
     }
     return hash;
   },
+  boxKeys() {
+    const keys = { publicKey: new Uint8Array(boxKeyLength), secretKey: new Uint8Array(boxKeyLength) };
+    sodium.crypto_box_keypair(keys.publicKey, keys.secretKey);
+    return keys;
+  },
+  boxSeal(plain, recipient) {
+    const sealed = new Uint8Array(plain.length + boxOverhead);
+    try {
+      sodium.crypto_box_seal(sealed, plain, recipient);
+    } catch {
+      return undefined;
+    }
+    return sealed;
+  },
+  boxOpen(sealed, { publicKey, secretKey }) {
+    const plain = new Uint8Array(sealed.length - boxOverhead);
+    try {
+      return sodium.crypto_box_seal_open(plain, sealed, publicKey, secretKey) ? plain : undefined;
+    } catch {
+      return undefined;
+    }
+  },
   wipe: (secret) => sodium.sodium_memzero(secret),
 });
 
@@ -166,14 +215,7 @@ const wasm = (sodium: typeof Wrappers): Raw => ({
   seal: (plain, associated, nonce, key) =>
     withinMemory(() => sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, associated, null, nonce, key)),
   open: (sealed, associated, nonce, key) =>
-    withinMemory(() => {
-      try {
-        return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealed, associated, nonce, key);
-      } catch (fault) {
-        if (fault instanceof Error) return undefined;
-        throw fault;
-      }
-    }),
+    unlessRefused(() => sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealed, associated, nonce, key)),
   hash: (message, key) => withinMemory(() => sodium.crypto_generichash(hashLength, message, key ?? null)),
   async argon2id(passphrase, salt, { operations, memoryBytes }) {
     // The usual build has no Argon2id; the one that has it costs more to start and is loaded for nothing else.
@@ -186,6 +228,13 @@ const wasm = (sodium: typeof Wrappers): Raw => ({
       throw tooLittleMemory();
     }
   },
+  boxKeys() {
+    const { publicKey, privateKey: secretKey } = sodium.crypto_box_keypair();
+    return { publicKey, secretKey };
+  },
+  boxSeal: (plain, recipient) => unlessRefused(() => sodium.crypto_box_seal(plain, recipient)),
+  boxOpen: (sealed, { publicKey, secretKey }) =>
+    unlessRefused(() => sodium.crypto_box_seal_open(sealed, publicKey, secretKey)),
   wipe: (secret) => sodium.memzero(secret),
 });
 
@@ -201,6 +250,17 @@ const withinMemory = <T>(work: () => T): T => {
     throw new MobiusError('internal', 'not enough memory for this many bytes at once');
   }
 };
+
+/** libsodium-wrappers throws an Error where libsodium itself says no. */
+const unlessRefused = <T>(work: () => T): T | undefined =>
+  withinMemory(() => {
+    try {
+      return work();
+    } catch (fault) {
+      if (fault instanceof Error) return undefined;
+      throw fault;
+    }
+  });
 
 // Not imports: both packages stay outside a bundle, one may be missing, and a start that seals nothing loads neither.
 const load = createRequire(import.meta.url);

@@ -15,9 +15,13 @@ const plural: Record<string, string> = {
   role: 'roles',
   project: 'projects',
   'role assignment': 'roles list-assignments',
+  secret: 'secrets',
 };
 
 const listCommand = (details: Details): string | undefined => {
+  if (details.resource === 'secret version') {
+    return `see which there are: mobius secrets list-versions ${text(details.name)}`;
+  }
   const noun = plural[text(details.resource)];
   if (noun === undefined) return undefined;
   return `see which there are: mobius ${noun.includes(' ') ? noun : `${noun} list`}`;
@@ -29,19 +33,30 @@ const conflictHints: Record<string, (details: Details) => string> = {
   active_keys: (d) => `revoke them first: mobius api-keys list --principal-id ${text(d.name)}`,
   role_assigned: (d) => `see who has it: mobius roles list-assignments --role-id ${text(d.name)}`,
   project_archived: (d) => `bring it back: mobius projects restore ${text(d.name)}`,
+  version_mismatch: (d) => `see how it stands now: mobius secrets get ${text(d.name)}`,
+  version_destroyed: (d) => `see which versions have values: mobius secrets list-versions ${text(d.name)}`,
+  none_enabled: (d) => `put one to use: mobius secrets enable-version ${text(d.name)} VERSION`,
+  ambiguous: () => 'name the version too, as in name@3.key: what stands before the sign is the name',
   changed_meanwhile: () => 'somebody else changed it at the same moment: look at it, then try again',
 };
 
 /** Each error code's exit code, HTTP status and hint, in one place. Exit codes are never renumbered. */
 export const kinds = {
   usage: { exit: 2, http: 400 },
-  invalid_input: { exit: 2, http: 400 },
+  invalid_input: {
+    exit: 2,
+    http: 400,
+    hint: (d) =>
+      text(d.field).split('.')[0] === 'values'
+        ? 'the values are an object that is not empty, and each of them is a text: {"api_key":"..."}'
+        : undefined,
+  },
   bad_request: { exit: 2, http: 400 },
   unauthorized: {
     exit: 4,
     http: 401,
     hint: () =>
-      'the key may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
+      'attach a valid key of the project (--api-key, MOBIUS_API_KEY): this one may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
       'one who may verify keys can tell which: mobius api-keys verify',
   },
   permission_denied: {
@@ -61,9 +76,11 @@ export const kinds = {
     hint: (d) =>
       d.resource === 'api key'
         ? `choose another --name, or revoke it first: mobius api-keys revoke ${text(d.name)}`
-        : d.field !== undefined
-          ? `choose another --${text(d.field)}`
-          : undefined,
+        : d.resource === 'secret'
+          ? `choose another --name, or update that one: mobius secrets update ${text(d.name)}`
+          : d.field !== undefined
+            ? `choose another --${text(d.field)}`
+            : undefined,
   },
   conflict: { exit: 6, http: 409, hint: (d) => conflictHints[text(d.reason)]?.(d) },
   principal_has_no_roles: {

@@ -49,6 +49,36 @@ export const handle: Format = (text) => {
     : 'must be lower-case letters, digits and single hyphens, such as acme-ci';
 };
 
+/** What a reference in a text is written with, and what a pattern of names is. */
+const referenceSigns = /[{}@*?=,$\\'"`]/;
+
+export const secretName: Format = (text) => {
+  const problem = name(text);
+  if (problem !== undefined) return problem;
+  if (referenceSigns.test(text)) return 'must hold none of { } @ * ? = , $ \\ and quotes';
+  return text.endsWith('.') || text.startsWith('.') ? 'must not begin or end with a full stop' : undefined;
+};
+
+/** Any text that JSON can hold as a key; how it is referred to is another matter. */
+export const secretKey: Format = (text) =>
+  loneSurrogates.test(text) ? 'must be well-formed Unicode' : atMost(text, 256);
+
+const mostValueBytes = 2 ** 20;
+
+export const secretValue: Format = (text) => {
+  const isLong = text.length > mostValueBytes / 3;
+  if (isLong && (text.length > mostValueBytes || new TextEncoder().encode(text).length > mostValueBytes)) {
+    return 'must be at most 1 MiB (1048576 bytes of UTF-8)';
+  }
+  return loneSurrogates.test(text) ? 'must be well-formed Unicode' : undefined;
+};
+
+export const version: Format = (text) =>
+  /^(latest|[1-9]\d{0,14})$/.test(text) ? undefined : 'must be the number of a version, or latest';
+
+export const boxKey: Format = (text) =>
+  /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(text) ? undefined : 'must be 32 bytes in base64';
+
 export const permission: Format = (text) =>
   /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(\.\*)?$/.test(text)
     ? undefined
@@ -98,6 +128,11 @@ export const dateTime: Format = (text) => {
   return real ? undefined : problem;
 };
 
+export const timeOrNever: Format = (text) =>
+  text === 'never' || dateTime(text) === undefined
+    ? undefined
+    : 'must be a time such as 2027-01-01T00:00:00Z, or never';
+
 export const uuid: Format = (text) =>
   /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
     ? undefined
@@ -130,12 +165,18 @@ export const formats: Readonly<Record<string, Format>> = {
   reference,
   name,
   handle,
+  'secret-name': secretName,
+  'secret-key': secretKey,
+  'secret-value': secretValue,
+  version,
+  'box-key': boxKey,
   permission,
   'key-prefix': keyPrefix,
   'tag-key': tagKey,
   'tag-value': tagValue,
   'tag-filter': tagFilter,
   'date-time': dateTime,
+  'time-or-never': timeOrNever,
   uuid,
   ip,
 };

@@ -1,7 +1,7 @@
 import type { Actor } from '../core/caller.ts';
 import { type Core, makeCore } from '../core/core.ts';
 import { systemRoles } from '../core/role-book.ts';
-import { randomBytes } from '../crypto.ts';
+import { randomBytes, sha256 } from '../crypto.ts';
 import type { Call } from '../operations.ts';
 import type { Db } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
@@ -18,7 +18,7 @@ import {
 import { finishScrub } from '../vault/scrub.ts';
 
 const coreOver = (world: World, db: Db, sealer: Sealer): Core =>
-  makeCore({ db, sealer, randomBytes, now: world.now, newUuid: world.newUuid });
+  makeCore({ db, sealer, randomBytes, sha256, now: world.now, newUuid: world.newUuid });
 
 export interface Local {
   vault: Vault;

@@ -1,7 +1,8 @@
 import { MobiusError } from '../errors.ts';
-import type { Context, OperationCommand } from './command.ts';
+import type { Context, Field, OperationCommand } from './command.ts';
+import { readBody } from './files.ts';
 import type { Known } from './flags.ts';
-import { argumentValue, inputFromFile, inputFromFlags, type Values } from './input.ts';
+import { argumentValue, inputFromFlags, sharedValue, type Values } from './input.ts';
 import { argumentsOf, type Invocation, labelOf, refuseMissing } from './invocation.ts';
 import type { Names } from './words.ts';
 
@@ -21,6 +22,22 @@ const fromArguments = async (invocation: Invocation, spec: Spec, { fields }: Kno
   return values;
 };
 
+/** The body that `--file` holds; nothing where it isn't given. */
+const fromFile = async (
+  { given, reader }: Invocation,
+  { bare }: Spec,
+  body: readonly Field[],
+  { note }: Context,
+): Promise<Values> => {
+  const path = sharedValue(given, 'file');
+  if (path === undefined) return {};
+  const names = body.map((field) => field.name);
+  const { value, isBare } = await readBody(reader, path, names, bare);
+  if (isBare)
+    note(`took ${path === '-' ? 'standard input' : `"${path}"`} as the ${bare}: ${Object.keys(value).length} keys`);
+  return isBare && bare !== undefined ? { [bare]: value } : value;
+};
+
 /** The whole input of the call: file, flags and arguments, the later winning, then completed by the command itself. */
 export const collect = async (
   invocation: Invocation,
@@ -30,7 +47,7 @@ export const collect = async (
   const fields = known.fields.input;
   const body = fields.filter((field) => field.in === 'body');
   const typed: Values = {
-    ...(await inputFromFile(given, body, reader)),
+    ...(await fromFile(invocation, spec, body, context)),
     ...(await inputFromFlags(given, { reader, now: io.now() })),
     ...(await fromArguments(invocation, spec, known)),
   };

@@ -4,8 +4,13 @@ import type { Call, Input, Name, Output } from '../operations.ts';
 /** What the schema says of one property of an operation's input, as far as a person's hand is concerned. */
 export interface Field {
   name: string;
-  /** `strings` repeats and splits at commas; `tags` is K=V, repeatable; `json` is text, @file or @-; `time` is RFC 3339. */
-  kind: 'string' | 'integer' | 'boolean' | 'strings' | 'tags' | 'json' | 'time';
+  /**
+   * `strings` repeats and splits at commas; `tags` is K=V, repeatable; `json` is text, @file or @-; `time` is RFC 3339;
+   * `duration` is whole seconds, or 90d and the like.
+   */
+  kind: 'string' | 'integer' | 'duration' | 'boolean' | 'strings' | 'tags' | 'json' | 'time';
+  /** A time may also be the word "never". */
+  never?: boolean;
   in: 'path' | 'query' | 'body';
   required: boolean;
   description: string;
@@ -57,10 +62,14 @@ export interface Context {
   globals: Globals;
   /** Reads `@file`, `@-`, or the text itself. */
   text(value: string): Promise<string>;
+  /** The same to the byte: a byte order mark stays. */
+  exact(value: string): Promise<string>;
   /** RFC 3339 in UTC, from that or a duration from now such as `90d`. */
   time(value: string): string;
   /** A line for a person, on stderr; nothing where the output is for a machine. */
   say(line: string): void;
+  /** What whoever runs this should know, in every mode but a quiet one. */
+  note(line: string): void;
   /** A warning for a person, one line on stderr, in every mode. */
   warn(line: string): void;
   /** What is going on, on stderr, where --log-level debug asks for it. Never a value of anybody's. */
@@ -125,6 +134,8 @@ export interface OperationCommand<K extends Name = Name> {
   extra?: readonly ExtraFlag[];
   /** At least two lines that work when pasted, without `mobius` left out. */
   examples: readonly string[];
+  /** The property that `--file` may also hold bare: a file with no field of the request is taken for it. */
+  bare?: string & keyof Input<K>;
   /** Completes the input from extra flags, stdin or the clock. Runs before validation and before a dry run. */
   prepare?(input: Partial<Input<K>>, context: Context): Promise<Partial<Input<K>>> | Partial<Input<K>>;
   /** Answers without a target what can be told without one; undefined goes on to the call. */

@@ -27,9 +27,13 @@ export const createContext = (
   flags,
   globals,
   text: reader.text,
+  exact: reader.exact,
   time: (text) => timeOrRefuse(text, io.now()),
   say: (line) => {
     if (globals.output === 'pretty' && !globals.quiet) tell(io, line);
+  },
+  note: (line) => {
+    if (!globals.quiet && globals.logLevel !== 'error') tell(io, `mobius: ${line}`);
   },
   warn: (line) => warn(io, globals, line),
   debug: (line) => {

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   ftruncateSync,
   lstatSync,
@@ -94,7 +95,8 @@ const orRefuse = <T>(path: string, work: () => T): T => {
   }
 };
 
-export const openDelivery = (io: Io, path: string): Delivery => {
+/** `mode` is what the file has when it is in its place; until then only its owner can read it. */
+export const openDelivery = (io: Io, path: string, mode = 0o600): Delivery => {
   const target = orRefuse(path, () => targetOf(io, path));
   const temporary = join(dirname(target), `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`);
   let handle: number | undefined;
@@ -125,6 +127,7 @@ export const openDelivery = (io: Io, path: string): Delivery => {
       const bytes = Buffer.from(text);
       writeAll(handle, bytes);
       ftruncateSync(handle, bytes.length);
+      if (mode !== 0o600) fchmodSync(handle, mode);
       fsyncSync(handle);
       close();
       renameSync(temporary, target);

@@ -16,6 +16,8 @@ export const reasonOf = (error: unknown): string => {
 export interface Reader {
   /** `@file`, `@-`, or the text itself. */
   text(value: string): Promise<string>;
+  /** The same to the byte: a byte order mark stays. */
+  exact(value: string): Promise<string>;
   /** A path, or `-` for stdin. */
   file(path: string): Promise<string>;
 }
@@ -41,17 +43,24 @@ const readBytes = async (io: Io, path: string): Promise<Uint8Array> => {
   }
 };
 
-const decode = (bytes: Uint8Array, path: string): string => {
+const decode = (bytes: Uint8Array, path: string, ignoreBOM = false): string => {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM }).decode(bytes);
   } catch {
     throw new MobiusError('usage', `${path === '-' ? 'standard input' : `"${path}"`} is not UTF-8 text`);
   }
 };
 
 export const createReader = (io: Io, variables: ReadonlyMap<string, string>): Reader => {
-  const file = async (path: string): Promise<string> => substitute(decode(await readBytes(io, path), path), variables);
-  return { file, text: async (value) => (value.startsWith('@') ? file(value.slice(1)) : value) };
+  const read = async (path: string, exact: boolean): Promise<string> =>
+    substitute(decode(await readBytes(io, path), path, exact), variables);
+  const textOr = async (value: string, exact: boolean): Promise<string> =>
+    value.startsWith('@') ? read(value.slice(1), exact) : value;
+  return {
+    file: (path) => read(path, false),
+    text: (value) => textOr(value, false),
+    exact: (value) => textOr(value, true),
+  };
 };
 
 const place = (text: string, offset: number): string => {
@@ -100,22 +109,34 @@ const parseEither = async (text: string, said: string): Promise<unknown> => {
   }
 };
 
-/** A whole request body from `--file`. Only the names in `known` may stand in it. */
+/** A file of a person's own shape: of the fields of the request it holds none, or it holds texts alone. */
+const isBare = (body: object, known: readonly string[]): boolean => {
+  const entries = Object.entries(body);
+  if (entries.every(([name]) => known.includes(name))) return false;
+  return entries.every(([, value]) => typeof value === 'string') || !entries.some(([name]) => known.includes(name));
+};
+
+/**
+ * A whole request body from `--file`. Only the names in `known` may stand in it, unless it is one property alone, bare.
+ */
 export const readBody = async (
   reader: Reader,
   path: string,
   known: readonly string[],
-): Promise<Record<string, unknown>> => {
+  bare?: string,
+): Promise<{ value: Record<string, unknown>; isBare: boolean }> => {
   const said = path === '-' ? 'standard input' : `"${path}"`;
   const body = await parseEither(await reader.file(path), said);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new MobiusError('usage', `${said} must hold an object: the fields of the request`);
   }
+  const value = body as Record<string, unknown>;
+  if (bare !== undefined && isBare(body, known)) return { value, isBare: true };
   for (const name of Object.keys(body)) {
     if (known.includes(name)) continue;
     const near = await nearest(name, known);
     const hint = near === undefined ? `the fields are ${known.join(', ')}` : `did you mean "${near}"?`;
     throw new MobiusError('invalid_input', `unknown field "${name}"`, { field: name }, hint);
   }
-  return body as Record<string, unknown>;
+  return { value, isBare: false };
 };

@@ -29,6 +29,7 @@ const words: Record<Field['kind'], string> = {
   strings: 'A,B',
   tags: 'KEY=VALUE',
   json: 'JSON',
+  duration: 'DURATION',
   time: 'TIME',
 };
 
@@ -36,6 +37,7 @@ const remarks: Partial<Record<Field['kind'], string>> = {
   strings: 'repeatable, or with commas between',
   tags: 'repeatable',
   json: 'JSON text, @FILE or @-',
+  duration: 'such as 90d, 12h, or seconds',
   time: 'RFC 3339, or a duration from now such as 90d',
 };
 
@@ -46,8 +48,8 @@ const wordOf = (field: Field): string => {
   return field.kind === 'string' && telling.includes(last) ? last.toUpperCase() : words[field.kind];
 };
 
-const describe = ({ kind, description }: Field, { method }: Operation): string => {
-  const remark = remarks[kind];
+const describe = ({ kind, never, description }: Field, { method }: Operation): string => {
+  const remark = never === true ? `${remarks[kind]}; or never` : remarks[kind];
   if (remark === undefined) return description;
   const clears = method === 'PATCH' && (kind === 'strings' || kind === 'tags') ? '; an empty text clears' : '';
   return `${description} (${remark}${clears})`;
@@ -55,7 +57,10 @@ const describe = ({ kind, description }: Field, { method }: Operation): string =
 
 const kebab = (name: string): string => name.replaceAll('_', '-');
 
-const nameOf = (field: Field): string => (field.kind === 'tags' && field.name === 'tags' ? 'tag' : kebab(field.name));
+const nameOf = ({ kind, name }: Field): string => {
+  if (kind === 'tags' && name === 'tags') return 'tag';
+  return kebab(kind === 'duration' ? name.replace(/_seconds$/, '') : name);
+};
 
 const inputFlags = (field: Field, operation: Operation, naming: FlagNaming = {}): Flag[] => {
   const description = describe(field, operation);

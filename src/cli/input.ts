@@ -1,10 +1,10 @@
 import { MobiusError } from '../errors.ts';
 import type { Field, FlagValues } from './command.ts';
-import { parseJson, type Reader, readBody } from './files.ts';
+import { parseJson, type Reader } from './files.ts';
 import type { Flag } from './flags.ts';
 import type { Given } from './line.ts';
 import { oneOf } from './suggest.ts';
-import { timeFrom } from './times.ts';
+import { secondsFrom, timeFrom } from './times.ts';
 
 export type Values = Record<string, unknown>;
 
@@ -24,10 +24,18 @@ const integer = (said: string, text: string): number => {
   return value;
 };
 
-const time = (said: string, text: string, now: number): string => {
+const time = (said: string, { never }: Field, text: string, now: number): string => {
+  if (never === true && text === 'never') return text;
   const value = timeFrom(text, now);
   if (value !== undefined) return value;
-  throw wrong(said, `must be a time such as 2027-01-01T00:00:00Z or a duration such as 90d, not "${text}"`);
+  const examples = `a time such as 2027-01-01T00:00:00Z${never === true ? ',' : ' or'} a duration such as 90d`;
+  throw wrong(said, `must be ${examples}${never === true ? ' or never' : ''}, not "${text}"`);
+};
+
+const duration = (said: string, text: string): number => {
+  const seconds = secondsFrom(text);
+  if (seconds !== undefined) return seconds;
+  throw wrong(said, `must be a duration such as 90d, 12h or 300s, not "${text}"`);
 };
 
 const list = (values: readonly string[]): string[] =>
@@ -47,7 +55,8 @@ const tags = (said: string, values: readonly string[]): Record<string, string> =
 const convert = async (said: string, field: Field, values: readonly string[], source: Source): Promise<unknown> => {
   const last = values.at(-1) ?? '';
   if (field.kind === 'integer') return integer(said, last);
-  if (field.kind === 'time') return time(said, last, source.now);
+  if (field.kind === 'duration') return duration(said, last);
+  if (field.kind === 'time') return time(said, field, last, source.now);
   if (field.kind === 'tags') return tags(said, values);
   if (field.kind === 'json')
     return parseJson(await source.reader.text(last), last.startsWith('@') ? `"${last}"` : said);
@@ -82,20 +91,9 @@ export const inputFromFlags = async (given: readonly Given<Flag>[], source: Sour
   return input;
 };
 
-/** The body that `--file` holds; nothing where it isn't given. */
-export const inputFromFile = async (
-  given: readonly Given<Flag>[],
-  body: readonly Field[],
-  reader: Reader,
-): Promise<Values> => {
-  const file = given.findLast(({ flag }) => flag.from === 'shared' && flag.name === 'file');
-  if (file?.value === undefined) return {};
-  return readBody(
-    reader,
-    file.value,
-    body.map((field) => field.name),
-  );
-};
+/** The value of a flag that several commands share, such as `--file`. */
+export const sharedValue = (given: readonly Given<Flag>[], name: string): string | undefined =>
+  given.findLast(({ flag }) => flag.from === 'shared' && flag.name === name)?.value;
 
 /** The values of a command's extra flags, by name. */
 export const extraValues = async (given: readonly Given<Flag>[]): Promise<FlagValues> => {

@@ -8,7 +8,7 @@ import { type Delivery, openDelivery } from './deliver.ts';
 import { helpFor } from './find.ts';
 import type { Known } from './flags.ts';
 import { handOver } from './handover.ts';
-import { type Values, withoutSecrets } from './input.ts';
+import { sharedValue, type Values, withoutSecrets } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { nextPage } from './page.ts';
 import { checkFields, idOf, openRenderer, type Renderer } from './show.ts';
@@ -28,9 +28,6 @@ interface Running {
 const has = ({ given }: Invocation, name: string): boolean =>
   given.some(({ flag }) => flag.from === 'shared' && flag.name === name);
 
-const fileOf = ({ given }: Invocation): string | undefined =>
-  given.findLast(({ flag }) => flag.from === 'shared' && flag.name === 'out')?.value;
-
 const expectsOneTime = ({ oneTime }: Spec, input: Values): boolean =>
   oneTime !== undefined && (oneTime.expected?.(input as never) ?? true);
 
@@ -39,7 +36,7 @@ const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known,
   const { globals, words } = invocation;
   const answered = (fields.output?.shown ?? []).map(({ name }) => name);
   await checkFields(globals, spec.show === undefined ? answered : spec.shown?.(input as never, answered));
-  const file = fileOf(invocation);
+  const file = sharedValue(invocation.given, 'out');
   if (!expectsOneTime(spec, input)) {
     if (file === undefined) return;
     throw new MobiusError('usage', 'nothing will be issued that --out could write', {}, `see: ${helpFor(words)}`);
@@ -141,7 +138,7 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
     context.say('nothing was done');
     return 1;
   }
-  const file = fileOf(invocation);
+  const file = sharedValue(invocation.given, 'out');
   const delivery = file === undefined ? undefined : openDelivery(invocation.io, file);
   try {
     return await callAndPresent(running, input, delivery);

@@ -82,3 +82,13 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
   const who = actor.kind === 'owner' ? 'its owner' : 'the API key';
   return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlocked.source}, as ${who}` };
 };
+
+/** For a command that asks for values before it does something with them: the target is closed again by then. */
+export const useTarget =
+  (io: Io, globals: Globals, warn: (line: string) => void) =>
+  async (): Promise<{ call: Call; project: string; close(): Promise<void> }> => {
+    const { call, close } = await openTarget(io, globals);
+    const closed = (): Promise<void> =>
+      close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
+    return { call, project: projectOf(globals), close: closed };
+  };

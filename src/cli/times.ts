@@ -17,6 +17,13 @@ const rfc3339 = (milliseconds: number): string | undefined => {
   return date.toISOString().replace('.000Z', 'Z');
 };
 
+/** `90d`, `12h`, or a number of seconds; nothing where it is none of these. */
+export const secondsFrom = (text: string): number | undefined => {
+  const [, count, unit = 's'] = /^(\d+)([smhdw])?$/.exec(text) ?? [];
+  const seconds = (Number(count) * (units[unit] ?? 0)) / second;
+  return count !== undefined && Number.isSafeInteger(seconds) ? seconds : undefined;
+};
+
 /** A time as the contracts write it, from RFC 3339 or a duration from now (`90d`; `-7d` is a week ago). */
 export const timeFrom = (text: string, now: number): string | undefined => {
   const [, sign, count, unit = ''] = /^(-?)(\d+)([smhdw])$/.exec(text) ?? [];

@@ -16,7 +16,10 @@ export interface Context extends Store {
   now: number;
   caller: Caller;
   newId(prefix: string): string;
+  newUuid(): Uint8Array;
   randomBytes(length: number): Uint8Array;
+  /** In hexadecimal. */
+  sha256(bytes: Uint8Array): string;
   /** Appends an audit row in the same transaction. */
   changed(change: Change): Promise<void>;
   /** Notes that a key was accepted; written after the call. */

@@ -10,6 +10,7 @@ import type { Store } from '../store/table.ts';
 import { validate } from '../validate.ts';
 import { type Actor, type Caller, identify, refused, requirePermission } from './caller.ts';
 import { type Change, type Handler, iso, type ProjectContext } from './context.ts';
+import { destroyDue, hasDue } from './due-versions.ts';
 import { handlerOf } from './handlers.ts';
 import { idPrefixes, typeId } from './ids.ts';
 import { findProject } from './project-book.ts';
@@ -22,6 +23,7 @@ export interface Ports {
   now(): number;
   newUuid(): Uint8Array;
   randomBytes(length: number): Uint8Array;
+  sha256(bytes: Uint8Array): Uint8Array;
 }
 
 export interface Core {
@@ -29,13 +31,17 @@ export interface Core {
   as(actor: Actor): Call;
   /** Records what happens to the vault itself, outside the operations, in the transaction in which it happens. */
   record(tx: Query, action: string, change: Change): Promise<void>;
-  /** Writes what may wait until an answer is out: when keys were last used, and how often a call was refused. */
+  /**
+   * Does what may wait until an answer is out: writes when keys were last used and how often a call was refused, and
+   * destroys the versions of secrets whose time is over.
+   */
   settle(): Promise<void>;
 }
 
-export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core => {
+export const makeCore = ({ db, sealer, now, newUuid, randomBytes, sha256 }: Ports): Core => {
   const newId = (prefix: string): string => typeId(prefix, newUuid());
   const lastUse = new Map<string, number>();
+  let secretsTouched = false;
   const refusals = makeRefusals();
 
   const perform = async <K extends Name>(
@@ -47,6 +53,7 @@ export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core
   ): Promise<Output<K>> => {
     const operation: Operation = operations[name];
     const at = now();
+    secretsTouched ||= name.startsWith('secrets.');
     const store: Store = { db: tx, sealer };
     const identified = await identify(store, actor, at);
     if (identified.fault !== undefined) {
@@ -65,7 +72,9 @@ export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core
         caller,
         project,
         newId,
+        newUuid,
         randomBytes,
+        sha256: (bytes: Uint8Array) => hexOf(sha256(bytes)),
         changed: (change: Change) =>
           audit.append(store, newId(idPrefixes.audit), ...entryOf(name, change, at, caller, project)),
         used: (keyId: string) => void lastUse.set(keyId, at),
@@ -99,9 +108,12 @@ export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core
       const noted = refusals.take();
       const uses = [...lastUse];
       lastUse.clear();
-      if (uses.length === 0 && noted.length === 0) return;
+      const isDue = secretsTouched && (await db.tx('read', (tx) => hasDue({ db: tx, sealer }, now())));
+      secretsTouched = false;
+      if (uses.length === 0 && noted.length === 0 && !isDue) return;
       await db.tx('write', async (tx) => {
         const store: Store = { db: tx, sealer };
+        if (isDue) await destroyDue(store, now(), () => newId(idPrefixes.audit));
         for (const [id, at] of uses) await keys.touch(store, id, at);
         for (const { operation, reason, source, count, minute } of noted) {
           const columns = {
@@ -120,6 +132,8 @@ export const makeCore = ({ db, sealer, now, newUuid, randomBytes }: Ports): Core
     },
   };
 };
+
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 const sourceOf = (key: keys.KeyRow | undefined): Source =>
   key === undefined ? {} : { projectId: key.clear.project_id, principalId: key.clear.principal_id, keyId: key.id };

@@ -8,6 +8,7 @@ const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N
   principals: () => import('./principals.ts'),
   roles: () => import('./roles.ts'),
   permissions: () => import('./permissions.ts'),
+  secrets: () => import('./secrets.ts'),
   'api-keys': () => import('./api-keys.ts'),
 };
 

@@ -6,6 +6,8 @@ export const idPrefixes = {
   role: 'role',
   roleAssignment: 'ras',
   apiKey: 'key',
+  secret: 'sec',
+  secretVersion: 'ver',
   audit: 'aud',
   vault: 'vlt',
   keyslot: 'slot',

@@ -97,6 +97,40 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/api-keys/verify.ts'),
     },
   },
+  secrets: {
+    create: { summary: 'create a secret and its first version', load: () => import('../commands/secrets/create.ts') },
+    delete: { summary: 'delete a secret with all its versions', load: () => import('../commands/secrets/delete.ts') },
+    'destroy-version': {
+      summary: "destroy a version's values for ever",
+      load: () => import('../commands/secrets/destroy-version.ts'),
+    },
+    'disable-version': {
+      summary: 'take a version out of use',
+      load: () => import('../commands/secrets/disable-version.ts'),
+    },
+    'enable-version': {
+      summary: 'put a version to use; the one before is disabled',
+      load: () => import('../commands/secrets/enable-version.ts'),
+    },
+    get: { summary: "show a secret's metadata, never a value", load: () => import('../commands/secrets/get.ts') },
+    'get-version': {
+      summary: "show a version's metadata, never a value",
+      load: () => import('../commands/secrets/get-version.ts'),
+    },
+    list: { summary: 'list secrets', load: () => import('../commands/secrets/list.ts') },
+    'list-versions': {
+      summary: "list a secret's versions, the newest first",
+      load: () => import('../commands/secrets/list-versions.ts'),
+    },
+    rollback: {
+      summary: "write a new version with an old one's values",
+      load: () => import('../commands/secrets/rollback.ts'),
+    },
+    update: {
+      summary: 'write a new version of a secret, or change what is known about it',
+      load: () => import('../commands/secrets/update.ts'),
+    },
+  },
   vault: {
     backup: {
       summary: 'copy the vault, sealed as it is, into one file; or verify such a copy',

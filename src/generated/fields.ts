@@ -9,4 +9,5 @@ export const fieldsOf: Readonly<Record<Noun, () => Promise<{ fields: Readonly<Re
   principals: () => import('./fields/principals.ts'),
   projects: () => import('./fields/projects.ts'),
   roles: () => import('./fields/roles.ts'),
+  secrets: () => import('./fields/secrets.ts'),
 };

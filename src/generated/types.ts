@@ -191,6 +191,78 @@ export interface RoleAssignment {
   created_at: string;
 }
 
+export interface Secret {
+  /** sec_… */
+  id: string;
+  /** unique in its project */
+  name: string;
+  /** the number of its latest version */
+  version: number;
+  /** the number of the version that is in use; absent where none is */
+  enabled_version?: number;
+  /** the keys of its values, sorted; never a value */
+  key_names: string[];
+  /** what it is for */
+  description?: string;
+  /** the project it belongs to */
+  project_id: string;
+  /** when what it holds stops working; mobius only tells */
+  expires_at?: string;
+  /** how many versions keep their values; older ones are destroyed */
+  max_versions?: number;
+  /** how long after it was replaced or disabled a version is destroyed */
+  destroy_after_seconds?: number;
+  /** up to 8 keys with a value each; keys of the form mobius:* are reserved */
+  tags?: Tags;
+  /** the principal that made it */
+  created_by?: string;
+  /** the principal that last changed it */
+  updated_by?: string;
+  /** when it was made */
+  created_at: string;
+  /** when it was last changed */
+  updated_at: string;
+}
+
+export type SecretUpdated = Secret & {
+  /** the version that was written to be enabled later */
+  staged_version?: number;
+  /** the values are those of the current version, so there is no new one */
+  values_unchanged?: boolean;
+};
+
+/** the values by key: each a text of up to 1 MiB */
+export interface SecretValues {
+  [k: string]: string;
+}
+
+export interface SecretVersion {
+  /** ver_… */
+  id: string;
+  /** the secret it belongs to */
+  secret_id: string;
+  /** its number: 1, 2, 3 and so on */
+  version: number;
+  /** in use, not in use, or purged for ever */
+  state: 'ENABLED' | 'DISABLED' | 'DESTROYED';
+  /** written ahead: it was never in use yet */
+  staged?: boolean;
+  /** SHA-256 of the values as canonical JSON (RFC 8785), in hexadecimal */
+  sha256: string;
+  /** the keys of its values, sorted */
+  key_names: string[];
+  /** the principal that made it */
+  created_by?: string;
+  /** when it was made */
+  created_at: string;
+  /** when it was replaced or disabled */
+  disabled_at?: string;
+  /** when its values will be destroyed */
+  destroy_at?: string;
+  /** when its values were destroyed */
+  destroyed_at?: string;
+}
+
 /** only what carries this tag, as K:V or K:*; all of them when given more than once */
 export type TagFilter = string[];
 
@@ -567,6 +639,163 @@ export interface RolesUpdateInput {
   tags?: Tags;
 }
 
+export interface SecretsCreateInput {
+  /** the project it is about */
+  project?: string;
+  /** unique in the project; slashes make groups, such as db/prod */
+  name: string;
+  /** the values by key: each a text of up to 1 MiB */
+  values: SecretValues;
+  /** what it is for */
+  description?: string;
+  /** up to 8 keys with a value each; keys of the form mobius:* are reserved */
+  tags?: Tags;
+  /** when what it holds stops working; mobius only tells */
+  expires_at?: string;
+  /** how many versions keep their values; older ones are destroyed; 0 for all */
+  max_versions?: number;
+  /** destroy a version this long after it was replaced or disabled; 0 for never */
+  destroy_after_seconds?: number;
+}
+
+export interface SecretsDeleteInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+}
+
+export interface SecretsDestroyVersionInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+  /** the number of a version */
+  version: number;
+}
+
+export interface SecretsDisableVersionInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+  /** the number of a version */
+  version: number;
+}
+
+export interface SecretsEnableVersionInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+  /** the number of a version */
+  version: number;
+}
+
+export interface SecretsGetInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+}
+
+export interface SecretsGetVersionInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+  /** its number, or latest */
+  version: string;
+}
+
+export interface SecretsListInput {
+  /** the project it is about */
+  project?: string;
+  /** only names of this pattern: * for any text, ? for one character */
+  match?: string;
+  /** only those that expire before this */
+  expires_before?: string;
+  /** only what carries this tag, as K:V or K:*; all of them when given more than once */
+  tag?: TagFilter;
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface SecretsListOutput {
+  /** what was found */
+  items: Secret[];
+  /** there are more: give it as cursor to get them */
+  next_cursor?: string;
+}
+
+export interface SecretsListVersionsInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+}
+
+export interface SecretsListVersionsOutput {
+  /** what was found */
+  items: SecretVersion[];
+}
+
+export interface SecretsRollbackInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+  /** the version whose values are wanted back */
+  version: number;
+  /** only if this is the latest version, else nothing is changed */
+  if_version?: number;
+}
+
+export interface SecretsUpdateInput {
+  /** the project it is about */
+  project?: string;
+  /** the secret's name or id */
+  secret: string;
+  /** all values of the new version by key: each a text of up to 1 MiB */
+  values?: SecretValues;
+  /** keys that are not named keep the value they have */
+  merge?: boolean;
+  /** keys to leave out of the new version; the others keep their value */
+  unset?: string[];
+  /** write the version without putting it to use: enable-version does that later */
+  stage?: boolean;
+  /** only if this is the latest version, else nothing is changed */
+  if_version?: number;
+  /** what it is for; an empty text clears it */
+  description?: string;
+  /** replaces its tags */
+  tags?: Tags;
+  /** when what it holds stops working; mobius only tells */
+  expires_at?: string;
+  /** how many versions keep their values; older ones are destroyed; 0 for all */
+  max_versions?: number;
+  /** destroy a version this long after it was replaced or disabled; 0 for never */
+  destroy_after_seconds?: number;
+}
+
+export interface SecretsUseInput {
+  /** the project it is about */
+  project?: string;
+  /** which values: name.key, name@3.key where version 3 must be the one in use, name.* for all keys */
+  references: string[];
+  /** an X25519 public key in base64, made for this one call */
+  recipient: string;
+}
+
+export interface SecretsUseOutput {
+  /** stands inside the sealed answer too, and in the audit log */
+  request_id: string;
+  /** crypto_box_seal to the recipient, in base64, of JSON: recipient, request_id, project and values, each with its reference, name, version, key and value */
+  sealed: string;
+}
+
 export interface Operations {
   'api-keys.create': { input: ApiKeysCreateInput; output: ApiKeyCreated };
   'api-keys.get': { input: ApiKeysGetInput; output: ApiKey };
@@ -597,4 +826,16 @@ export interface Operations {
   'roles.list': { input: RolesListInput; output: RolesListOutput };
   'roles.list-assignments': { input: RolesListAssignmentsInput; output: RolesListAssignmentsOutput };
   'roles.update': { input: RolesUpdateInput; output: Role };
+  'secrets.create': { input: SecretsCreateInput; output: Secret };
+  'secrets.delete': { input: SecretsDeleteInput; output: void };
+  'secrets.destroy-version': { input: SecretsDestroyVersionInput; output: SecretVersion };
+  'secrets.disable-version': { input: SecretsDisableVersionInput; output: SecretVersion };
+  'secrets.enable-version': { input: SecretsEnableVersionInput; output: SecretVersion };
+  'secrets.get': { input: SecretsGetInput; output: Secret };
+  'secrets.get-version': { input: SecretsGetVersionInput; output: SecretVersion };
+  'secrets.list': { input: SecretsListInput; output: SecretsListOutput };
+  'secrets.list-versions': { input: SecretsListVersionsInput; output: SecretsListVersionsOutput };
+  'secrets.rollback': { input: SecretsRollbackInput; output: SecretUpdated };
+  'secrets.update': { input: SecretsUpdateInput; output: SecretUpdated };
+  'secrets.use': { input: SecretsUseInput; output: SecretsUseOutput };
 }

@@ -27,4 +27,5 @@ export const validatorsOf: Readonly<Record<Noun, () => Promise<{ validators: Rea
   principals: () => import('./validators/principals.js'),
   projects: () => import('./validators/projects.js'),
   roles: () => import('./validators/roles.js'),
+  secrets: () => import('./validators/secrets.js'),
 };

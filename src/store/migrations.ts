@@ -119,4 +119,42 @@ export const migrations: readonly Migration[] = [
       'create index audit_log_by_project on audit_log (project_id, id)',
     ],
   },
+  {
+    id: 2,
+    sql: [
+      `create table secrets (
+        id text primary key,
+        project_id text not null references projects (id),
+        name_index bytea not null unique,
+        version bigint not null,
+        expires_at bigint,
+        created_by text,
+        updated_by text,
+        created_at bigint not null,
+        updated_at bigint not null,
+        sealed bytea not null
+      )`,
+      'create index secrets_by_project on secrets (project_id, id)',
+      `create table secret_versions (
+        id text primary key,
+        project_id text not null references projects (id),
+        secret_id text not null references secrets (id),
+        version bigint not null,
+        state text not null,
+        created_by text,
+        created_at bigint not null,
+        disabled_at bigint,
+        destroy_at bigint,
+        destroyed_at bigint,
+        sealed bytea not null,
+        unique (secret_id, version)
+      )`,
+      "create unique index secret_versions_enabled on secret_versions (secret_id) where state = 'ENABLED'",
+      'create index secret_versions_due on secret_versions (destroy_at) where destroy_at is not null',
+      `create table secret_values (
+        version_id text primary key references secret_versions (id),
+        sealed bytea not null
+      )`,
+    ],
+  },
 ];

@@ -3,9 +3,19 @@ import { auditLog } from './audit.ts';
 import { principalTable, principalTruths } from './principals.ts';
 import { projectTable, projectTruths } from './projects.ts';
 import { assignmentTable, assignmentTruths, roleTable, roleTruths } from './roles.ts';
+import { secretTable, secretTruths, versionTable, versionTruths } from './secrets.ts';
 
 /** Every table whose rows are sealed under a record key. Sealing all of them anew walks this list. */
-export const sealedTables = [projectTable, principalTable, roleTable, assignmentTable, keyTable, auditLog] as const;
+export const sealedTables = [
+  projectTable,
+  principalTable,
+  roleTable,
+  assignmentTable,
+  keyTable,
+  secretTable,
+  versionTable,
+  auditLog,
+] as const;
 
 /** The same, but the audit log, whose rows stand for things that may be gone and are checked by their chain. */
 export const recordTables = [
@@ -14,4 +24,6 @@ export const recordTables = [
   { table: roleTable, truths: roleTruths },
   { table: assignmentTable, truths: assignmentTruths },
   { table: keyTable, truths: keyTruths },
+  { table: secretTable, truths: secretTruths },
+  { table: versionTable, truths: versionTruths },
 ] as const;

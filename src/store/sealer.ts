@@ -13,6 +13,15 @@ export interface Sealer {
   seal(place: Place, plain: Readonly<Record<string, unknown>>): Uint8Array;
   /** Throws `damaged` where the blob or any clear column is not what was sealed together. */
   open(place: Place, sealed: Uint8Array): Record<string, unknown>;
+  /**
+   * Seals the values of one secret version, of any size, under a new key of their own. The key is to be stored inside a
+   * sealed row: where that is removed, nothing opens the values any more.
+   */
+  sealValues(versionId: string, plain: Uint8Array): { dataKey: string; sealed: Uint8Array };
+  /** Throws `damaged` where these are not the values that were sealed for this version. */
+  openValues(versionId: string, dataKey: string, sealed: Uint8Array): Uint8Array;
+  /** For the eyes of whoever holds the secret half of this X25519 key; undefined where the key is none. */
+  sealFor(recipient: Uint8Array, plain: Uint8Array): Uint8Array | undefined;
   /** A keyed hash over the given parts: look-up and uniqueness without the text being readable in the file. */
   index(...parts: readonly string[]): Uint8Array;
   /** The keyed hash that an API key is stored and found by. */

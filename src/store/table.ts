@@ -39,6 +39,8 @@ export interface Truths {
   /** Its rows may have index rows in `tags`. */
   tagged?: true;
   expected?(store: Store, record: Stored<Row, object>): Expected;
+  /** Rejects in words where what hangs on the record, in a table without seals of its own, is not sound. */
+  beside?(store: Store, record: Stored<Row, object>): Promise<void>;
 }
 
 const changedMeanwhile = (): MobiusError =>

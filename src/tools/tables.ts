@@ -27,9 +27,11 @@ const scalarKind = (schema: Schema): 'string' | 'integer' | 'boolean' | 'time' |
 const isStrings = (schema: Schema, models: Models): boolean =>
   schema.type === 'array' && schema.items !== undefined && resolve(schema.items, models).type === 'string';
 
-const inputKind = (property: Schema, models: Models): Field['kind'] => {
+const inputKind = (name: string, property: Schema, models: Models): Field['kind'] => {
   if (property.$ref === 'tags') return 'tags';
   const schema = resolve(property, models);
+  if (schema.format === timeOrNever) return 'time';
+  if (schema.type === 'integer' && name.endsWith('_seconds')) return 'duration';
   return scalarKind(schema) ?? (isStrings(schema, models) ? 'strings' : 'json');
 };
 
@@ -44,6 +46,8 @@ const choices = (schema: Schema, models: Models): readonly string[] | undefined 
   return found?.every((choice) => typeof choice === 'string') === true ? (found as readonly string[]) : undefined;
 };
 
+const timeOrNever = 'time-or-never';
+
 const inputFields = ({ name: operation, method, path, input }: Described, models: Models): Field[] => {
   const { properties, required } = propertiesOf(input, models);
   return Object.entries(properties).map(([name, property]) => {
@@ -53,13 +57,14 @@ const inputFields = ({ name: operation, method, path, input }: Described, models
     const rest = method === 'GET' || method === 'DELETE' ? 'query' : 'body';
     const field: Field = {
       name,
-      kind: inputKind(property, models),
+      kind: inputKind(name, property, models),
       in: path.includes(`{${name}}`) ? 'path' : rest,
       required: required.includes(name) && schema.default === undefined,
       description: schema.description,
     };
     const known = choices(schema, models);
     if (known !== undefined) field.enum = known;
+    if (schema.format === timeOrNever) field.never = true;
     if (schema['x-secret'] === true) field.secret = true;
     return field;
   });

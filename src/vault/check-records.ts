@@ -31,7 +31,12 @@ const literal = (value: Value): string =>
 export const nameOf = (key: Value): string => (key instanceof Uint8Array ? literal(key) : String(key));
 
 /** Words that stand for a table in the command line. */
-const nouns: Readonly<Record<string, string>> = { principals: 'principals', roles: 'roles', api_keys: 'api-keys' };
+const nouns: Readonly<Record<string, string>> = {
+  principals: 'principals',
+  roles: 'roles',
+  api_keys: 'api-keys',
+  secrets: 'secrets',
+};
 
 type Kind = (typeof recordTables)[number];
 
@@ -40,6 +45,8 @@ interface Page {
   rows: readonly Row[];
   tags: ReadonlyMap<Value, readonly string[]>;
   broken: readonly { id: Value; link: Link; to: Value; elsewhere: boolean }[];
+  /** What is not sound about what hangs on a row. */
+  unsound: readonly { id: Value; words: string }[];
 }
 
 /** One index row as one text. */
@@ -86,6 +93,28 @@ const readBroken = async (
   return broken;
 };
 
+/** Rows that don't open are told of where they are looked at themselves. */
+const readUnsound = async (
+  tx: Query,
+  { vault }: View,
+  { table, truths }: Kind,
+  rows: readonly Row[],
+): Promise<Page['unsound']> => {
+  const unsound: { id: Value; words: string }[] = [];
+  if (vault === undefined || truths.beside === undefined) return unsound;
+  const store: Store = { db: tx, sealer: vault.sealer };
+  for (const row of rows) {
+    let record: Stored<Row, object>;
+    try {
+      record = table.open(store, row) as Stored<Row, object>;
+    } catch {
+      continue;
+    }
+    await truths.beside(store, record).catch((error) => unsound.push({ id: row.id ?? null, words: wordsOf(error) }));
+  }
+  return unsound;
+};
+
 const hasTags = ({ missing }: View, { truths }: Kind): boolean => truths.tagged === true && !missing.has('tags');
 
 const readPage = async (tx: Query, view: View, kind: Kind, first: Value, last: Value): Promise<Page> => {
@@ -98,6 +127,7 @@ const readPage = async (tx: Query, view: View, kind: Kind, first: Value, last: V
     rows,
     tags: hasTags(view, kind) ? await readTags(tx, rows) : new Map(),
     broken: await readBroken(tx, view.missing, kind, first, last),
+    unsound: await readUnsound(tx, view, kind, rows),
   };
 };
 
@@ -196,7 +226,7 @@ const checkTable = async (view: View, kind: Kind): Promise<void> => {
   const table = kind.table.name;
   const lost = (key: Value, words: string): void =>
     findings.problem({ table, id: nameOf(key), problem: `it can't be read: ${words}`, mend: restoreIt });
-  for await (const { rows, tags, broken } of pages(
+  for await (const { rows, tags, broken, unsound } of pages(
     db,
     { table, key: 'id' },
     (tx, first, last) => readPage(tx, view, kind, first, last),
@@ -205,6 +235,9 @@ const checkTable = async (view: View, kind: Kind): Promise<void> => {
     for (const row of rows) lookAt(view, kind, row, tags.get(row.id ?? null) ?? []);
     for (const one of broken) {
       if (one.link.orBuiltIn !== true || !builtInIds.has(String(one.to))) findings.problem(linkProblem(kind, one));
+    }
+    for (const { id, words } of unsound) {
+      findings.problem({ table, id: nameOf(id), problem: words, mend: restoreIt });
     }
     findings.count(table, rows.length);
     tick(rows.length);
@@ -245,6 +278,25 @@ const checkOrphans = async ({ db, findings, missing, tick }: View): Promise<void
   tick(all);
 };
 
+/** Sealed values that no version knows of; those that one knows of are opened with it. */
+const checkLooseValues = async ({ db, findings, tick }: View): Promise<void> => {
+  const loose = await db.all<{ id: Value }>(
+    `select v.version_id as id from secret_values v
+     where not exists (select 1 from secret_versions t where t.id = v.version_id) order by v.version_id limit 200`,
+  );
+  for (const { id } of loose) {
+    findings.problem({
+      table: 'secret_values',
+      id: nameOf(id),
+      problem: 'they are of a version that is not there',
+      mend: `remove them: delete from secret_values where version_id = ${literal(id)}; nothing can open them`,
+    });
+  }
+  const all = (await db.get<{ count: number }>('select count(*) as count from secret_values'))?.count ?? 0;
+  findings.count('secret_values', all);
+  tick(all);
+};
+
 /** Looks at one part; where the engine can't go on in it, that is told and the other parts are still looked at. */
 export const attempt = async (findings: Findings, table: string, part: () => Promise<void>): Promise<void> => {
   try {
@@ -260,4 +312,7 @@ export const checkRecords = async (view: View): Promise<void> => {
     if (!view.missing.has(name)) await attempt(view.findings, name, () => checkTable(view, kind));
   }
   if (!view.missing.has('tags')) await attempt(view.findings, 'tags', () => checkOrphans(view));
+  if (!view.missing.has('secret_values') && !view.missing.has('secret_versions')) {
+    await attempt(view.findings, 'secret_values', () => checkLooseValues(view));
+  }
 };

@@ -169,7 +169,7 @@ const checkScrub = async (file: SqliteDb, findings: Findings): Promise<void> => 
   findings.remark('what was removed still lies in the log; the next command empties it, when nobody else is reading');
 };
 
-const walked = [...sealedTables.map(({ name }) => name), 'tags'];
+const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values'];
 
 const findMissing = async (file: SqliteDb, findings: Findings): Promise<ReadonlySet<string>> => {
   const rows = await file.all<{ name: string }>("select name from sqlite_schema where type = 'table'");

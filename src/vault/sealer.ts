@@ -8,6 +8,8 @@ const blobVersion = 1;
 const nonceLength = 24;
 const headLength = 5 + nonceLength;
 const padTo = 64;
+/** A data key seals once and is never renewed in place. */
+const valueEpoch = 1;
 
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
@@ -57,6 +59,17 @@ const unpadded = (plain: Uint8Array): Uint8Array => {
   return plain.subarray(4, 4 + length);
 };
 
+/** The same frame, padded by Padmé: at most 12 % longer, and log log of the size is all that shows. */
+const paddedByPadme = (body: Uint8Array): Uint8Array => {
+  const length = 4 + body.length;
+  const exponent = Math.floor(Math.log2(length));
+  const step = 2 ** (exponent - (Math.floor(Math.log2(exponent)) + 1));
+  const out = new Uint8Array(Math.max(padTo, Math.ceil(length / step) * step));
+  new DataView(out.buffer).setUint32(0, body.length);
+  out.set(body, 4);
+  return out;
+};
+
 /** The opened keyring: one key a purpose, of the record keys one an epoch. */
 export interface Keys {
   records: ReadonlyMap<number, Uint8Array>;
@@ -71,6 +84,8 @@ export interface Keys {
 export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys): Sealer => {
   const associated = ({ table, id, clear }: Place): Uint8Array =>
     concat(canonical('mobius/row/1', vaultId, table, id), canonicalColumns(clear));
+
+  const ofVersion = (id: string): Uint8Array => canonical('mobius/secret-values/1', vaultId, id);
 
   const damaged = ({ table, id }: Place): MobiusError =>
     new MobiusError('damaged', `the record "${id}" in "${table}" is damaged`, { table, id });
@@ -94,6 +109,29 @@ export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys)
       sodium.wipe(body);
       return plain;
     },
+
+    sealValues(versionId, plain) {
+      const key = randomBytes(32);
+      const body = paddedByPadme(plain);
+      const sealed = sealBlob(sodium, key, valueEpoch, ofVersion(versionId), body);
+      const dataKey = Buffer.from(key).toString('base64');
+      sodium.wipe(body);
+      sodium.wipe(key);
+      return { dataKey, sealed };
+    },
+
+    openValues(versionId, dataKey, sealed) {
+      const key = new Uint8Array(Buffer.from(dataKey, 'base64'));
+      const body = key.length === 32 ? openBlob(sodium, key, ofVersion(versionId), sealed) : undefined;
+      sodium.wipe(key);
+      if (body === undefined) {
+        const message = `the values of the secret version "${versionId}" are damaged`;
+        throw new MobiusError('damaged', message, { table: 'secret_values', id: versionId });
+      }
+      return unpadded(body);
+    },
+
+    sealFor: (recipient, plain) => sodium.boxSeal(plain, recipient),
 
     index: (...parts) => sodium.keyedHash(canonical('mobius/index/1', ...parts), keysNow().index),
     keyHash: (key) => sodium.keyedHash(canonical('mobius/api-key/1', key), keysNow().keyHash),

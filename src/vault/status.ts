@@ -17,7 +17,7 @@ export interface Status {
   lockedBecause: MobiusError | undefined;
 }
 
-const counted = ['projects', 'principals', 'roles', 'api_keys', 'audit_log'] as const;
+const counted = ['projects', 'principals', 'roles', 'api_keys', 'secrets', 'audit_log'] as const;
 
 /** What can be told of a vault, locked or not; it reads no record. */
 export const vaultStatus = async (world: World, place: Place): Promise<Status> => {

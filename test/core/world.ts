@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { createLocal, type Local, openLocal } from '../../src/calls/local.ts';
 import type { Actor } from '../../src/core/caller.ts';
 import { type Core, makeCore } from '../../src/core/core.ts';
-import { randomBytes } from '../../src/crypto.ts';
+import { randomBytes, sha256 } from '../../src/crypto.ts';
 import { MobiusError } from '../../src/errors.ts';
 import { formats } from '../../src/formats.ts';
 import type { Principal } from '../../src/generated/types.ts';
@@ -140,7 +140,7 @@ export const makeVault = async (): Promise<TestVault> => {
   const place: Place = { path, keys: { defaultKeyFile: (id) => join(folder, `${id}.key`) } };
   await createLocal(world, place);
   const vault = await openVault(world, place);
-  const core = makeCore({ db: vault.db, sealer: vault.sealer, randomBytes, ...world });
+  const core = makeCore({ db: vault.db, sealer: vault.sealer, randomBytes, sha256, ...world });
   const handles: Local[] = [];
 
   const as = (key: string): Call => checked(core.as({ kind: 'api-key', key }));

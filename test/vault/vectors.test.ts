@@ -12,6 +12,7 @@ import type { Query, Row, Value } from '../../src/store/db.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { migrations } from '../../src/store/migrations.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
+import { useSecrets } from '../../src/use/resolve.ts';
 import { uuidSource } from '../../src/uuid.ts';
 import { checkVault } from '../../src/vault/check.ts';
 import { nextRootPlace } from '../../src/vault/following.ts';
@@ -41,7 +42,7 @@ interface Blob {
 
 interface Vectors {
   canonical: { canonical: { values: Named; bytes: Hex }[]; columns: { row: StoredRow; bytes: Hex }[] };
-  blob: { blobs: Blob[]; padding: { text: string; padded: Hex }[] };
+  blob: { blobs: Blob[]; padding: { text: string; padded: Hex }[]; padme: { length: number; padded: number }[] };
   keys: {
     type_ids: { prefix: string; uuid: Hex; id: string }[];
     keys: { prefix: string; random: Hex; key: string }[];
@@ -161,6 +162,12 @@ describe.each(['native', 'wasm'] as const)('with the %s libsodium', (binding) =>
     expect(hex(openBlob(sodium, ringKey('record'), associated, sealed))).toBe(padded.hex);
   });
 
+  test.each(files.blob.padme)('the padding of $length bytes by Padmé', ({ length, padded }) => {
+    const { dataKey, sealed } = sealer().sealValues('ver_x', new Uint8Array(length).fill(0x78));
+    expect(sealed.length).toBe(5 + 24 + padded + 16);
+    expect(sealer().openValues('ver_x', dataKey, sealed).length).toBe(length);
+  });
+
   test.each(files.keys.argon2id)('Argon2id of $operations passes over $memory_bytes bytes', async (one) => {
     expect(hex(passphraseBytes(one.passphrase))).toBe(one.bytes.hex);
     const cost = { operations: one.operations, memoryBytes: one.memory_bytes };
@@ -181,6 +188,13 @@ describe.each(['native', 'wasm'] as const)('with the %s libsodium', (binding) =>
     } else if (step === 'next-root') {
       expect(hex(nextRootPlace(files.vault.vault_id, String(inputs.id)))).toBe(one.associated.hex);
       expect(one.plain.hex).toBe(files.vault.next_root_key.hex);
+    } else if (step === 'values') {
+      const { version_id: id, text } = inputs as { version_id: string; text: string };
+      const dataKey = Buffer.from(bytes(one.key)).toString('base64');
+      expect(Buffer.from(sealer().openValues(id, dataKey, bytes(sealed))).toString()).toBe(text);
+      const again = sealer().sealValues(id, Buffer.from(text));
+      const key = new Uint8Array(Buffer.from(again.dataKey, 'base64'));
+      expect(hex(openBlob(sodium, key, bytes(one.associated), again.sealed))).toBe(one.plain.hex);
     } else if (step === 'row') {
       const { table, id, clear, text } = inputs as { table: string; id: string; clear: StoredRow; text: string };
       const place = { table, id, clear: rowOf(clear) };
@@ -264,6 +278,12 @@ describe('the vault that these rows make', () => {
           ['good', 'active'],
           ['revoked', 'revoked'],
         ]);
+        expect(await call('secrets.get', { secret: 'db/prød' })).toMatchObject({ version: 2, key_names: ['a', '€'] });
+        const { texts } = await useSecrets(async () => ({ call, project: 'default', close: async () => undefined }), {
+          texts: { both: '${secret:db/prød@2.a} ${secret:db/prød.€}' },
+          secrets: [],
+        });
+        expect(texts).toEqual({ both: '2 Zoë "/\\\n' });
         expect(await call('api-keys.verify', { key: vault.api_keys.good })).toMatchObject({ valid: true });
         expect(await call('api-keys.verify', { key: vault.api_keys.revoked })).toMatchObject({ valid: false });
       } finally {

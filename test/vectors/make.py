@@ -5,6 +5,7 @@ second writer of the format. Run it with: python3 test/vectors/make.py
 Every key, passphrase and code in here is made up for this and opens nothing else.
 """
 
+import base64
 import hashlib
 import json
 import pathlib
@@ -186,6 +187,15 @@ def padded(text):
     return body + bytes(-len(body) % 64)
 
 
+def padded_by_padme(text):
+    body = u32(len(text.encode())) + text.encode()
+    length = len(body)
+    e = length.bit_length() - 1
+    s = e.bit_length()
+    step = 1 << (e - s)
+    return body + bytes(max(64, (length + step - 1) // step * step) - length)
+
+
 BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
@@ -236,6 +246,10 @@ def keyring_place(vault_id, purpose, epoch):
 
 def row_place(vault_id, table, id, clear):
     return canonical('mobius/row/1', vault_id, table, id) + columns(clear)
+
+
+def utf16(text):
+    return text.encode('utf-16-be')
 
 
 def fold(name):
@@ -310,7 +324,15 @@ def blob_vectors():
         sealed = blob(key, epoch, associated, plain, nonce)
         blobs.append(dict(key=key, epoch=epoch, nonce=nonce, associated=associated, plain=plain, sealed=sealed))
     texts = ['{}', '{"name":"' + 'x' * 49 + '"}', '{"name":"' + 'x' * 50 + '"}', '{"name":"Zoë"}']
-    write('blob', {'blobs': blobs, 'padding': [{'text': text, 'padded': padded(text)} for text in texts]})
+    lengths = [1, 59, 60, 61, 64, 65, 124, 125, 128, 129, 1000, 4096, 5000, 65536, 70000, 1048576, 1048577, 9999999]
+    write(
+        'blob',
+        {
+            'blobs': blobs,
+            'padding': [{'text': text, 'padded': padded(text)} for text in texts],
+            'padme': [{'length': one, 'padded': len(padded_by_padme('x' * one))} for one in lengths],
+        },
+    )
 
 
 PASSPHRASE = 'plainly a fake pa\u0308ssphrase'
@@ -563,6 +585,46 @@ def vault_vectors():
         before = hashed
         sealed = sealed_row('audit_log', 1, id, clear, text)
         put('audit_log', {'id': id, 'seq': seq, **clear, 'sealed': sealed, 'mac': mac, 'hash': hashed})
+
+    secret_id, name = make_id('sec', 50), 'db/prød'
+    clear = {
+        'project_id': project,
+        'name_index': index('secret.name', project, name),
+        'version': 2,
+        'expires_at': None,
+        'created_by': zoe,
+        'updated_by': None,
+        **times,
+    }
+    record('secrets', 2, secret_id, clear, {'name': name, 'tags': {'t': ''}, 'max_versions': 2})
+    tag(project, secret_id, {'t': ''})
+    values = []
+    for n, state, given in [(1, 'DESTROYED', {'a': '1'}), (2, 'ENABLED', {'\u20ac': 'Zo\u00eb "/\\\n', 'a': '2'})]:
+        id = make_id('ver', 50 + n)
+        clear = {
+            'project_id': project,
+            'secret_id': secret_id,
+            'version': n,
+            'state': state,
+            'created_by': zoe,
+            'created_at': now + n,
+            'disabled_at': now + 3 if n == 1 else None,
+            'destroy_at': None,
+            'destroyed_at': now + 4 if n == 1 else None,
+        }
+        text = json.dumps({key: given[key] for key in sorted(given, key=utf16)}, separators=(',', ':'), ensure_ascii=False)
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        plain = {'sha256': sha256, 'key_names': sorted(given, key=utf16)}
+        if n == 2:
+            data_key = made_up('data key', 32)
+            place = canonical('mobius/secret-values/1', vault_id, id)
+            given_to = {'version_id': id, 'text': text}
+            sealed = sealed_with('values', data_key, 1, place, padded_by_padme(text), given_to)
+            plain['data_key'] = base64.b64encode(data_key).decode()
+            values.append({'version_id': id, 'sealed': sealed})
+        record('secret_versions', 1, id, clear, plain)
+    for row in values:
+        put('secret_values', row)
 
     write(
         'vault',

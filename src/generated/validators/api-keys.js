@@ -25,6 +25,7 @@ var handle = (text) => {
   if (text.length > 63) return "must be at most 63 characters";
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? void 0 : "must be lower-case letters, digits and single hyphens, such as acme-ci";
 };
+var mostValueBytes = 2 ** 20;
 var permission = (text) => /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*(\.\*)?$/.test(text) ? void 0 : "must be a permission such as mobius.keys.issue or actions.execute.*";
 var keyPrefix = (text) => {
   if (text.length > 11) return "must be at most 11 characters";

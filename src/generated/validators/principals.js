@@ -29,6 +29,7 @@ var handle = (text) => {
   if (text.length > 63) return "must be at most 63 characters";
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? void 0 : "must be lower-case letters, digits and single hyphens, such as acme-ci";
 };
+var mostValueBytes = 2 ** 20;
 var tagKey = (text) => reference(text) ?? (text.startsWith("mobius:") ? "must not begin with mobius:, which is reserved" : void 0);
 var tagValue = (text) => atMost(text, 256) ?? line(text);
 var tagFilter = (text) => text.indexOf(":") > 0 ? line(text) : "must be a tag such as env:production or env:*";

@@ -29,6 +29,7 @@ var handle = (text) => {
   if (text.length > 63) return "must be at most 63 characters";
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? void 0 : "must be lower-case letters, digits and single hyphens, such as acme-ci";
 };
+var mostValueBytes = 2 ** 20;
 
 var check0 = validate20;
 var func0 = Object.prototype.hasOwnProperty;

@@ -1,0 +1,116 @@
+import { MobiusError } from '../errors.ts';
+import type { Context, ExtraFlag } from './command.ts';
+
+export type SecretValues = Record<string, string>;
+
+/** The ways in for a secret's values, one key at a time, and from a file of variables. */
+export const valueFlags: readonly ExtraFlag[] = [
+  { name: 'value', value: 'KEY', repeatable: true, description: 'ask for the value of this key, without showing it' },
+  {
+    name: 'set',
+    value: 'KEY=@FILE',
+    repeatable: true,
+    description: 'take the value of this key from a file, or with @- from stdin',
+  },
+  {
+    name: 'from-env',
+    value: 'NAME',
+    repeatable: true,
+    description: 'take the value of this variable, as the key of the same name, or of another: KEY=NAME',
+  },
+  {
+    name: 'generate',
+    value: 'KEY[:LENGTH[:ALPHABET]]',
+    repeatable: true,
+    description: 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters',
+  },
+  { name: 'dotenv', value: 'FILE', description: 'take every variable of this .env file; - is stdin' },
+  { name: 'exact', description: 'keep the line end of a single line from stdin' },
+];
+
+const usage = (message: string, hint?: string): MobiusError => new MobiusError('usage', message, {}, hint);
+
+const given = ({ flags }: Context, name: string): readonly string[] => (flags[name] ?? []) as readonly string[];
+
+/** `KEY=REST`, split at the first sign. */
+const keyAndRest = (flag: string, text: string): [string, string] => {
+  const at = text.indexOf('=');
+  if (at < 1) throw usage(`--${flag} must be KEY=…`, `such as: --${flag} api_key=@key.txt`);
+  return [text.slice(0, at), text.slice(at + 1)];
+};
+
+const fromFileOrStdin = async (context: Context, text: string): Promise<[string, string]> => {
+  const [key, source] = keyAndRest('set', text);
+  if (!source.startsWith('@')) {
+    const { io, warn } = context;
+    if (io.stderr.isTTY) warn('--set with a value can be read by other programs; give KEY=@FILE or KEY=@- instead');
+    return [key, source];
+  }
+  const value = await context.exact(source);
+  const [, line, end] = /^([^\n]*?)(\r?\n)$/.exec(value) ?? [];
+  if (source !== '@-' || line === undefined || end === undefined || context.flags.exact === true) return [key, value];
+  context.note(`left out the line end after the value of "${key}"; --exact keeps it`);
+  return [key, line];
+};
+
+const fromEnvironment = ({ io }: Context, text: string): [string, string] => {
+  const [key, name] = text.includes('=') ? keyAndRest('from-env', text) : [text, text];
+  const value = io.env[name];
+  if (value === undefined) throw usage(`--from-env: there is no variable "${name}"`);
+  return [key, value];
+};
+
+const generated = async (text: string): Promise<[string, string]> => {
+  const [, key, length, alphabet] = /^([^:]+)(?::(\d+)(?::(.+))?)?$/s.exec(text) ?? [];
+  if (key === undefined) {
+    throw usage('--generate must be KEY, KEY:LENGTH or KEY:LENGTH:ALPHABET', 'such as: --generate password:40:ascii');
+  }
+  const { generate } = await import('../use/generate.ts');
+  return [key, generate(length === undefined ? 32 : Number(length), alphabet)];
+};
+
+const variablesOf = async (context: Context): Promise<SecretValues> => {
+  const { dotenv: path } = context.flags;
+  if (typeof path !== 'string') return {};
+  const { parseDotenv } = await import('../use/dotenv.ts');
+  const found = parseDotenv(await context.text(`@${path}`), path === '-' ? 'standard input' : `"${path}"`);
+  const values: SecretValues = {};
+  for (const { name, value, line } of found) {
+    if (values[name] !== undefined)
+      throw usage(`--dotenv: "${name}" stands there twice, the second time on line ${line}`);
+    values[name] = value;
+  }
+  return values;
+};
+
+/** The values that flags give one key at a time. The values themselves are never said, not even in an error. */
+const keyed = async (context: Context): Promise<SecretValues> => {
+  const values: SecretValues = {};
+  const take = ([key, value]: [string, string]): void => {
+    if (values[key] !== undefined) throw usage(`the value of "${key}" is given twice`);
+    values[key] = value;
+  };
+  for (const text of given(context, 'set')) take(await fromFileOrStdin(context, text));
+  for (const text of given(context, 'from-env')) take(fromEnvironment(context, text));
+  for (const text of given(context, 'generate')) take(await generated(text));
+  for (const key of given(context, 'value')) take([key, await context.prompt.hidden(`Value of "${key}":`)]);
+  return values;
+};
+
+/**
+ * The values that a line gives, whichever way; undefined where it gives none. `single` tells that only flags for single
+ * keys gave some, so that nothing was said of the others.
+ */
+export const valuesFrom = async (
+  context: Context,
+  whole: Readonly<SecretValues> | undefined,
+): Promise<{ values: SecretValues; single: boolean } | undefined> => {
+  const variables = await variablesOf(context);
+  const single = await keyed(context);
+  const isWhole = whole !== undefined || Object.keys(variables).length > 0;
+  const isSingle = Object.keys(single).length > 0;
+  if (whole !== undefined && (typeof whole !== 'object' || whole === null || Array.isArray(whole))) {
+    return { values: whole, single: false };
+  }
+  return isWhole || isSingle ? { values: { ...whole, ...variables, ...single }, single: !isWhole } : undefined;
+};

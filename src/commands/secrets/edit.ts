@@ -1,0 +1,46 @@
+import { localCommand } from '../../cli/command.ts';
+import { openTarget, projectOf } from '../../cli/profiles.ts';
+import { parseValues, valuesForm } from '../../cli/values-form.ts';
+import { MobiusError } from '../../errors.ts';
+
+export default localCommand({
+  summary: 'give a secret new values in an editor, without showing the ones it has',
+  about:
+    'The editor ($VISUAL, else $EDITOR) shows the names of the keys with empty values. What stays empty keeps the ' +
+    'value that is stored; a key that is new is added; a line that is taken out removes its key. The text lies in ' +
+    'memory, never on a disk; see to it that your editor keeps no copies elsewhere.',
+  args: [{ name: 'secret', description: "the secret's name or id" }],
+  examples: ['mobius secrets edit openai', 'EDITOR="code --wait" mobius secrets edit db/prod'],
+  async run({ io, globals, args, prompt, say, show, warn }) {
+    if (!prompt.possible) {
+      const hint = `give the values another way: mobius secrets update ${args.secret} --set KEY=@FILE`;
+      throw new MobiusError('usage', 'there is no terminal for an editor', {}, hint);
+    }
+    const { call, close } = await openTarget(io, globals);
+    try {
+      const project = projectOf(globals);
+      const before = await call('secrets.get', { project, secret: args.secret ?? '' });
+      const { editText } = await import('../../use/editor.ts');
+      const edited = await parseValues(await editText(valuesForm(before), 'values.yaml', io));
+      const values = Object.fromEntries(Object.entries(edited).filter(([, value]) => value !== ''));
+      const unset = before.key_names.filter((key) => edited[key] === undefined);
+      if (Object.keys(values).length === 0 && unset.length === 0) {
+        say('nothing was changed');
+        return 0;
+      }
+      const after = await call('secrets.update', {
+        project,
+        secret: before.id,
+        if_version: before.version,
+        merge: true,
+        ...(Object.keys(values).length === 0 ? {} : { values }),
+        ...(unset.length === 0 ? {} : { unset }),
+      });
+      show(after);
+      say(`updated secret "${after.name}", version ${after.version}`);
+      return 0;
+    } finally {
+      await close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
+    }
+  },
+});

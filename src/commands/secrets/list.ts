@@ -1,0 +1,11 @@
+import { operationCommand } from '../../cli/command.ts';
+
+export default operationCommand({
+  operation: 'secrets.list',
+  flags: { expires_before: { name: 'expiring-within', value: 'DURATION' } },
+  examples: [
+    'mobius secrets list',
+    "mobius secrets list --match 'db/*' --tag env:prod",
+    'mobius secrets list --expiring-within 14d -o json',
+  ],
+});

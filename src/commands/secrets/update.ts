@@ -1,0 +1,30 @@
+import { operationCommand } from '../../cli/command.ts';
+import { valueFlags, valuesFrom } from '../../cli/secret-values.ts';
+
+export default operationCommand({
+  operation: 'secrets.update',
+  about:
+    'New values make a new version, which is in use at once; the one before is disabled and kept. --values, --file and ' +
+    '--dotenv give all values of the new version. The flags for single keys change these keys and keep the others, ' +
+    'unless --no-merge is given. Values that are equal to those in use make no new version.',
+  args: [{ name: 'secret', description: "the secret's name or id" }],
+  flags: { values: { value: 'JSON|@FILE|@-' } },
+  extra: valueFlags,
+  bare: 'values',
+  examples: [
+    'mobius secrets update openai --set api_key=@new-key.txt',
+    'mobius secrets update openai --file new-creds.json --var ENV=prod',
+    'mobius secrets update db/prod --generate password:40 --if-version 3',
+    'mobius secrets update openai --expires-at 90d --tag team=core',
+  ],
+  async prepare(input, context) {
+    const given = await valuesFrom(context, input.values);
+    if (given === undefined) return input;
+    return { ...input, values: given.values, ...(given.single && input.merge === undefined ? { merge: true } : {}) };
+  },
+  done({ name, version, staged_version: staged, values_unchanged: same }) {
+    if (same === true) return `the values are those that "${name}" has already, so there is no new version`;
+    if (staged === undefined) return `updated secret "${name}", version ${version}`;
+    return `staged version ${staged} of secret "${name}"; to use it: mobius secrets enable-version ${name} ${staged}`;
+  },
+});

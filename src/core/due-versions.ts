@@ -1,0 +1,31 @@
+import * as audit from '../store/audit.ts';
+import * as secrets from '../store/secrets.ts';
+import type { Store } from '../store/table.ts';
+
+/** In one go; the next call does the rest. */
+const atOnce = 100;
+
+export const hasDue = async (store: Store, now: number): Promise<boolean> =>
+  (await secrets.dueVersions(store, now, 1)).length > 0;
+
+/** Destroys what was to be destroyed some time after it went out of use, each with its audit row. */
+export const destroyDue = async (store: Store, now: number, newAuditId: () => string): Promise<void> => {
+  for (const row of await secrets.dueVersions(store, now, atOnce)) {
+    const { project_id, secret_id, version } = row.clear;
+    await secrets.destroyValues(store, row, now);
+    await audit.append(
+      store,
+      newAuditId(),
+      {
+        project_id,
+        action: 'secrets.destroy-version',
+        resource_type: 'secret',
+        resource_id: secret_id,
+        principal_id: null,
+        credential_id: null,
+        created_at: now,
+      },
+      { actor_name: 'mobius', changes: { version, reason: 'destroy_after' } },
+    );
+  }
+};

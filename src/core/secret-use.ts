@@ -1,0 +1,176 @@
+import { invalidField, MobiusError } from '../errors.ts';
+import * as secrets from '../store/secrets.ts';
+import type { ProjectContext } from './context.ts';
+import { uuidText } from './ids.ts';
+import { type Values, valuesOf } from './secret-book.ts';
+
+/** What stands in a sealed answer for one value. */
+interface Used {
+  reference: string;
+  name: string;
+  version: number;
+  key: string;
+  value: string;
+}
+
+/** A secret's values as one call needs them: opened once, however many references name it. */
+interface Opened {
+  secret: secrets.SecretRow;
+  /** Absent where no version is enabled; then there are no values either. */
+  version: number | undefined;
+  values: Values;
+}
+
+const everyKey = '*';
+
+/** `name@3.key`: nothing but the end of the name can stand before the sign. */
+const asserted = /^([^@]+)@([1-9]\d{0,14})\.(.+)$/s;
+
+interface Reading {
+  name: string;
+  version?: number;
+  key: string;
+}
+
+/** Names and keys may both hold full stops, so a reference may be read in several ways; one of them must be right. */
+const readingsOf = (reference: string): Reading[] => {
+  const [, name, version, key] = asserted.exec(reference) ?? [];
+  if (name !== undefined && key !== undefined) return [{ name, version: Number(version), key }];
+  return [...reference.matchAll(/\./g)].map(({ index }) => ({
+    name: reference.slice(0, index),
+    key: reference.slice(index + 1),
+  }));
+};
+
+const unreadable = (reference: string): MobiusError =>
+  new MobiusError(
+    'invalid_input',
+    `"${reference}" is no reference to a value`,
+    { reference },
+    'write name.key, name@3.key for a version that must be the one in use, or name.* for all keys',
+  );
+
+const noSuch = (context: ProjectContext, reference: string): MobiusError => {
+  const { handle } = context.project.plain;
+  return new MobiusError('not_found', `no secret and key for "${reference}" in project "${handle}"`, {
+    resource: 'secret',
+    reference,
+  });
+};
+
+/** Opens each secret once. */
+const opener = (context: ProjectContext) => {
+  const opened = new Map<string, Opened | undefined>();
+  return async (name: string): Promise<Opened | undefined> => {
+    if (opened.has(name)) return opened.get(name);
+    const secret = await secrets.byName(context, context.project.id, name);
+    const enabled = secret && (await secrets.enabledVersion(context, secret.id));
+    const found =
+      secret === undefined
+        ? undefined
+        : {
+            secret,
+            version: enabled?.clear.version,
+            values: enabled === undefined ? {} : await valuesOf(context, enabled),
+          };
+    opened.set(name, found);
+    return found;
+  };
+};
+
+const keysOf = ({ values }: Opened, key: string): string[] =>
+  key === everyKey ? Object.keys(values).sort() : values[key] === undefined ? [] : [key];
+
+interface Right {
+  reading: Reading;
+  opened: Opened;
+  keys: string[];
+}
+
+/** The one reading that names something. */
+const rightReading = async (
+  context: ProjectContext,
+  open: ReturnType<typeof opener>,
+  reference: string,
+): Promise<Right> => {
+  const readings = readingsOf(reference);
+  if (readings.length === 0) throw unreadable(reference);
+  const right: Right[] = [];
+  const idle: string[] = [];
+  for (const reading of readings) {
+    const opened = reading.name === '' ? undefined : await open(reading.name);
+    if (opened === undefined) continue;
+    if (opened.version === undefined) idle.push(reading.name);
+    const keys = keysOf(opened, reading.key);
+    if (keys.length > 0) right.push({ reading, opened, keys });
+  }
+  const [found, other] = right;
+  if (found === undefined) {
+    const [name] = idle;
+    if (name === undefined) throw noSuch(context, reference);
+    throw new MobiusError('conflict', `no version of the secret "${name}" is enabled`, {
+      reason: 'none_enabled',
+      name,
+    });
+  }
+  if (other !== undefined) {
+    const both = `"${found.reading.key}" of "${found.reading.name}" and "${other.reading.key}" of "${other.reading.name}"`;
+    throw new MobiusError('conflict', `"${reference}" names both ${both}`, { reference, reason: 'ambiguous' });
+  }
+  return found;
+};
+
+const resolve = async (
+  context: ProjectContext,
+  open: ReturnType<typeof opener>,
+  reference: string,
+): Promise<{ used: Used[]; secretId: string; version: number }> => {
+  const { reading, opened, keys } = await rightReading(context, open, reference);
+  const { id: secretId } = opened.secret;
+  const { name } = opened.secret.plain;
+  const { version = 0 } = opened;
+  if (reading.version !== undefined && reading.version !== version) {
+    const message = `version ${version} of the secret "${name}" is in use, not ${reading.version}`;
+    throw new MobiusError('conflict', message, { reason: 'version_mismatch', name, version });
+  }
+  const used = keys.map((key) => ({ reference, name, version, key, value: opened.values[key] as string }));
+  return { used, secretId, version };
+};
+
+const utf8 = new TextEncoder();
+
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+
+/** In pieces: spread over one call, a million bytes would be a million arguments. */
+const toBase64 = (bytes: Uint8Array): string => {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+};
+
+const mostBytes = 32 * 2 ** 20;
+
+/** Every reference resolves, or none of the values is answered. One audit row names them all. */
+export const useReferences = async (
+  context: ProjectContext,
+  { references, recipient }: { references: readonly string[]; recipient: string },
+): Promise<{ request_id: string; sealed: string }> => {
+  const open = opener(context);
+  const values: Used[] = [];
+  const named: { secret_id: string; reference: string; version: number }[] = [];
+  for (const reference of references) {
+    const { used, secretId, version } = await resolve(context, open, reference);
+    values.push(...used);
+    named.push({ secret_id: secretId, reference, version });
+  }
+  const requestId = uuidText(context.newUuid());
+  const plain = utf8.encode(
+    JSON.stringify({ recipient, request_id: requestId, project: context.project.plain.handle, values }),
+  );
+  if (plain.length > mostBytes) throw invalidField('references', 'come to more than 32 MiB; ask for fewer at once');
+  const sealed = context.sealer.sealFor(fromBase64(recipient), plain);
+  plain.fill(0);
+  if (sealed === undefined) throw invalidField('recipient', 'is no X25519 public key');
+  await context.changed({ type: 'secret', id: '', changes: { request_id: requestId, references: named } });
+  return { request_id: requestId, sealed: toBase64(sealed) };
+};

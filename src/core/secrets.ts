@@ -1,0 +1,310 @@
+import { invalidField, MobiusError, notFound } from '../errors.ts';
+import type { Secret, SecretUpdated } from '../generated/types.ts';
+import type { Input, NameOf } from '../operations.ts';
+import * as secrets from '../store/secrets.ts';
+import { setTags } from '../store/tags.ts';
+import { type Handlers, type ProjectContext, present } from './context.ts';
+import { idPrefixes } from './ids.ts';
+import { afterCursor, cursorAt } from './paging.ts';
+import {
+  destroyAt,
+  destroySuperfluous,
+  findSecret,
+  findVersion,
+  retire,
+  secretAnswer,
+  type Values,
+  valuesOf,
+  versionAnswer,
+  type Written,
+  writeVersion,
+} from './secret-book.ts';
+import { useReferences } from './secret-use.ts';
+
+const refuseOlder = (secret: secrets.SecretRow, wanted: number | undefined): void => {
+  const { version } = secret.clear;
+  if (wanted === undefined || wanted === version) return;
+  const { name } = secret.plain;
+  throw new MobiusError('conflict', `the latest version of the secret "${name}" is ${version}, not ${wanted}`, {
+    reason: 'version_mismatch',
+    name,
+    version,
+  });
+};
+
+const destroyedForEver = (name: string, version: number): MobiusError =>
+  new MobiusError('conflict', `version ${version} of the secret "${name}" is destroyed, which is final`, {
+    reason: 'version_destroyed',
+    name,
+    version,
+  });
+
+const noneEnabled = (name: string): MobiusError =>
+  new MobiusError('conflict', `no version of the secret "${name}" is enabled, so there are no values to keep`, {
+    reason: 'none_enabled',
+    name,
+  });
+
+/** A pattern of names as a function; `*` is any text, `?` one character. */
+const matcher = (pattern: string): ((name: string) => boolean) => {
+  const parts = pattern.split(/([*?])/).map((part) => {
+    if (part === '*') return '.*';
+    return part === '?' ? '.' : part.replace(/[\\^$.|+()[\]{}]/g, '\\$&');
+  });
+  // Runs of stars would make the search take exponential time.
+  const source = parts.filter((part) => part !== '').join('');
+  const expression = new RegExp(`^${source.replace(/(\.\*)+/g, '.*')}$`, 'su');
+  return (name) => expression.test(name);
+};
+
+/** Rows that a pattern may leave out are read in stretches, so that a page is full whatever it matches. */
+const stretch = 200;
+
+const page = async (
+  context: ProjectContext,
+  filter: secrets.Filter,
+  matches: (name: string) => boolean,
+): Promise<secrets.SecretRow[]> => {
+  const found: secrets.SecretRow[] = [];
+  let { after } = filter;
+  for (;;) {
+    const rows = await secrets.list(context, context.project.id, { ...filter, after, limit: stretch });
+    found.push(...rows.filter(({ plain }) => matches(plain.name)));
+    const last = rows.at(-1);
+    if (found.length >= filter.limit || last === undefined || rows.length < stretch)
+      return found.slice(0, filter.limit);
+    after = last.id;
+  }
+};
+
+/** Zero is how an update says that there is no limit any more. */
+const keepingOf = (wish: {
+  max_versions?: number | undefined;
+  destroy_after_seconds?: number | undefined;
+}): { max_versions?: number; destroy_after_seconds?: number } => {
+  const { max_versions: most = 0, destroy_after_seconds: after = 0 } = wish;
+  return { ...(most === 0 ? {} : { max_versions: most }), ...(after === 0 ? {} : { destroy_after_seconds: after }) };
+};
+
+const nextValues = async (
+  context: ProjectContext,
+  secret: secrets.SecretRow,
+  current: secrets.VersionRow | undefined,
+  { values, merge, unset }: { values?: Values; merge?: boolean; unset?: readonly string[] },
+): Promise<Values | undefined> => {
+  if (values === undefined && unset === undefined) {
+    if (merge === true) throw invalidField('merge', 'needs "values" to merge');
+    return undefined;
+  }
+  if (merge !== true && unset === undefined) return values;
+  if (current === undefined) throw noneEnabled(secret.plain.name);
+  const kept = { ...(await valuesOf(context, current)) };
+  for (const key of unset ?? []) {
+    if (kept[key] === undefined) throw notFound('key', key);
+    delete kept[key];
+  }
+  const next = { ...kept, ...values };
+  if (Object.keys(next).length === 0) throw invalidField('values', 'must not be empty');
+  if (Object.keys(next).length > 256) throw invalidField('values', 'must have at most 256 entries');
+  return next;
+};
+
+const updatedAnswer = async (
+  context: ProjectContext,
+  { secret, version }: Pick<Written, 'secret' | 'version'>,
+  asked: { values: boolean; stage: boolean },
+): Promise<SecretUpdated> => ({
+  ...(await secretAnswer(context, secret)),
+  ...present({
+    staged_version: asked.stage ? version : undefined,
+    values_unchanged: asked.values && version === undefined ? true : undefined,
+  }),
+});
+
+const changeDestroyTimes = async (context: ProjectContext, secret: secrets.SecretRow): Promise<void> => {
+  for (const row of await secrets.versionsOf(context, secret.id)) {
+    const { state, disabled_at: disabledAt } = row.clear;
+    if (state !== 'DISABLED' || disabledAt === null) continue;
+    await secrets.updateVersion(context, row, { clear: { destroy_at: destroyAt(secret, disabledAt) } });
+  }
+};
+
+/** Changes what is known of a secret besides its values; without `changes` where nothing was asked for. */
+const changeAbout = async (
+  context: ProjectContext,
+  secret: secrets.SecretRow,
+  input: Input<'secrets.update'>,
+): Promise<{ secret: secrets.SecretRow; changes?: Record<string, unknown> }> => {
+  const { description, tags, expires_at, max_versions, destroy_after_seconds } = input;
+  const fields = present({ description, tags, expires_at, max_versions, destroy_after_seconds });
+  if (Object.keys(fields).length === 0) return { secret };
+  const { max_versions: most, destroy_after_seconds: after, ...rest } = secret.plain;
+  const keeping = keepingOf({
+    max_versions: max_versions ?? most,
+    destroy_after_seconds: destroy_after_seconds ?? after,
+  });
+  const plain: secrets.SecretRow['plain'] = { ...rest, ...present({ tags, description }), ...keeping };
+  if (description === '') delete plain.description;
+  const clear: Partial<secrets.SecretRow['clear']> = {
+    updated_at: context.now,
+    updated_by: context.caller.bound?.principal.id ?? null,
+  };
+  if (expires_at !== undefined) clear.expires_at = expires_at === 'never' ? null : Date.parse(expires_at);
+  const updated = await secrets.update(context, secret, { clear, plain });
+  if (tags !== undefined) await setTags(context, context.project.id, secret.id, tags);
+  if (destroy_after_seconds !== undefined) await changeDestroyTimes(context, updated);
+  const destroyed = await destroySuperfluous(context, updated);
+  return {
+    secret: updated,
+    changes: { fields: Object.keys(fields), ...(destroyed.length === 0 ? {} : { destroyed_versions: destroyed }) },
+  };
+};
+
+const numberOf = (secret: secrets.SecretRow, version: string): number =>
+  version === 'latest' ? secret.clear.version : Number(version);
+
+const said = (row: secrets.SecretRow, changes?: Record<string, unknown>) => ({
+  type: 'secret',
+  id: row.id,
+  name: row.plain.name,
+  ...(changes === undefined ? {} : { changes }),
+});
+
+export const handlers: Handlers<NameOf<'secrets'>> = {
+  'secrets.create': async (context, input): Promise<Secret> => {
+    const { project, now, caller } = context;
+    const { name, values, description, tags, expires_at: expiresAt } = input;
+    const by = caller.bound?.principal.id ?? null;
+    const row = await secrets.insert(
+      context,
+      context.newId(idPrefixes.secret),
+      {
+        project_id: project.id,
+        name_index: secrets.nameIndex(context, project.id, name),
+        version: 0,
+        expires_at: expiresAt === undefined ? null : Date.parse(expiresAt),
+        created_by: by,
+        updated_by: by,
+        created_at: now,
+        updated_at: now,
+      },
+      present({ name, description: description || undefined, tags, ...keepingOf(input) }),
+    );
+    if (row === undefined) {
+      throw new MobiusError(
+        'already_exists',
+        `a secret named "${name}" already exists in project "${project.plain.handle}"`,
+        {
+          resource: 'secret',
+          field: 'name',
+          name,
+        },
+      );
+    }
+    await setTags(context, project.id, row.id, tags ?? {});
+    const { secret, changes } = await writeVersion(context, row, values, { stage: false, current: undefined });
+    await context.changed(said(secret, changes));
+    return secretAnswer(context, secret);
+  },
+
+  'secrets.get': async (context, { secret }) => secretAnswer(context, await findSecret(context, secret)),
+
+  'secrets.list': async (context, input) => {
+    const limit = input.limit ?? 50;
+    const matches = input.match === undefined ? () => true : matcher(input.match);
+    const filter = {
+      tags: input.tag ?? [],
+      after: afterCursor(input.cursor),
+      limit: limit + 1,
+      ...present({ expiresBefore: input.expires_before === undefined ? undefined : Date.parse(input.expires_before) }),
+    };
+    const rows = await page(context, filter, matches);
+    const items: Secret[] = [];
+    for (const row of rows.slice(0, limit)) items.push(await secretAnswer(context, row));
+    const { next_cursor: cursor } = cursorAt(rows, limit);
+    return { items, ...present({ next_cursor: cursor }) };
+  },
+
+  'secrets.update': async (context, input) => {
+    const found = await findSecret(context, input.secret);
+    refuseOlder(found, input.if_version);
+    const stage = input.stage ?? false;
+    const current = await secrets.enabledVersion(context, found.id);
+    const values = await nextValues(context, found, current, input);
+    if (values === undefined && input.stage !== undefined) throw invalidField('stage', 'needs "values" to stage');
+    const about = await changeAbout(context, found, input);
+    const { secret } = about;
+    const written: Written =
+      values === undefined ? { secret, changes: {} } : await writeVersion(context, secret, values, { stage, current });
+    if (about.changes !== undefined || written.version !== undefined) {
+      await context.changed(said(secret, { ...about.changes, ...written.changes }));
+    }
+    return updatedAnswer(context, written, { values: values !== undefined, stage });
+  },
+
+  'secrets.delete': async (context, { secret: reference }) => {
+    const secret = await findSecret(context, reference);
+    await setTags(context, context.project.id, secret.id, {});
+    await secrets.removeWithVersions(context, secret, context.now);
+    await context.changed(said(secret, { versions: secret.clear.version }));
+  },
+
+  'secrets.list-versions': async (context, { secret: reference }) => {
+    const secret = await findSecret(context, reference);
+    return { items: (await secrets.versionsOf(context, secret.id)).map(versionAnswer) };
+  },
+
+  'secrets.get-version': async (context, { secret: reference, version }) => {
+    const secret = await findSecret(context, reference);
+    return versionAnswer(await findVersion(context, secret, numberOf(secret, version)));
+  },
+
+  'secrets.enable-version': async (context, { secret: reference, version }) => {
+    const secret = await findSecret(context, reference);
+    const row = await findVersion(context, secret, version);
+    if (row.clear.state === 'ENABLED') return versionAnswer(row);
+    const isDue = row.clear.destroy_at !== null && row.clear.destroy_at <= context.now;
+    if (row.clear.state === 'DESTROYED' || isDue) throw destroyedForEver(secret.plain.name, version);
+    const current = await secrets.enabledVersion(context, secret.id);
+    if (current !== undefined) await retire(context, secret, current);
+    const enabled = await secrets.updateVersion(context, row, {
+      clear: { state: 'ENABLED', disabled_at: null, destroy_at: null },
+    });
+    await context.changed(said(secret, present({ version, instead_of: current?.clear.version })));
+    return versionAnswer(enabled);
+  },
+
+  'secrets.disable-version': async (context, { secret: reference, version }) => {
+    const secret = await findSecret(context, reference);
+    const row = await findVersion(context, secret, version);
+    if (row.clear.state === 'DESTROYED') throw destroyedForEver(secret.plain.name, version);
+    if (row.clear.state === 'DISABLED') return versionAnswer(row);
+    const disabled = await retire(context, secret, row);
+    await context.changed(said(secret, { version }));
+    return versionAnswer(disabled);
+  },
+
+  'secrets.destroy-version': async (context, { secret: reference, version }) => {
+    const secret = await findSecret(context, reference);
+    const row = await findVersion(context, secret, version);
+    if (row.clear.state === 'DESTROYED') return versionAnswer(row);
+    const destroyed = await secrets.destroyValues(context, row, context.now);
+    await context.changed(said(secret, { version }));
+    return versionAnswer(destroyed);
+  },
+
+  'secrets.rollback': async (context, input) => {
+    const secret = await findSecret(context, input.secret);
+    refuseOlder(secret, input.if_version);
+    const old = await findVersion(context, secret, input.version);
+    if (old.clear.state === 'DESTROYED') throw destroyedForEver(secret.plain.name, input.version);
+    const current = await secrets.enabledVersion(context, secret.id);
+    const written = await writeVersion(context, secret, await valuesOf(context, old), { stage: false, current });
+    if (written.version !== undefined) {
+      await context.changed(said(secret, { ...written.changes, values_of: input.version }));
+    }
+    return updatedAnswer(context, written, { values: true, stage: false });
+  },
+
+  'secrets.use': async (context, input) => useReferences(context, input),
+};

@@ -1,0 +1,1 @@
+export declare const parseDotenv: (text: string, said: string) => { name: string; value: string; line: number }[];

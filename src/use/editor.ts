@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MobiusError } from '../errors.ts';
+
+/** The types of the file systems that live in memory alone, as statfs names them: tmpfs and ramfs. */
+const memoryTypes = [0x01021994, 0x858458f6];
+
+const isMemory = (folder: string): boolean => {
+  try {
+    return memoryTypes.includes(statfsSync(folder).type);
+  } catch {
+    return false;
+  }
+};
+
+const memoryFolder = (env: Readonly<Record<string, string | undefined>>): string => {
+  const found = [env.XDG_RUNTIME_DIR, '/dev/shm', '/run/shm'].find((folder) => folder && isMemory(folder));
+  if (found !== undefined) return found;
+  throw new MobiusError(
+    'unsupported',
+    'there is no folder here that lives in memory, and values are not put on a disk',
+    {},
+    'give them another way: --value KEY asks, --set KEY=@- reads standard input',
+  );
+};
+
+export interface Editing {
+  env: Readonly<Record<string, string | undefined>>;
+  platform: NodeJS.Platform;
+  onInterrupt(clean: () => void): () => void;
+}
+
+/** What a person calls their editor is a line for the shell, such as `code --wait`; the file is its last word. */
+const runEditor = (editor: string, path: string, { env, platform }: Editing): Promise<number> =>
+  new Promise((done, fail) => {
+    const own = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MOBIUS_')));
+    const child =
+      platform === 'win32'
+        ? spawn(`${editor} "${path}"`, { shell: true, stdio: 'inherit', env: own })
+        : spawn('sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: own });
+    child.on('error', fail);
+    child.on('close', (code) => done(code ?? 1));
+  });
+
+/**
+ * Lets a person edit a text in their own editor and gives back what they made of it. It lies in a folder of their own in
+ * memory, never on a disk, and is gone when this returns, also where the process is interrupted.
+ */
+export const editText = async (text: string, name: string, editing: Editing): Promise<string> => {
+  const editor = editing.env.VISUAL || editing.env.EDITOR || 'vi';
+  const folder = mkdtempSync(join(memoryFolder(editing.env), 'mobius-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const forget = editing.onInterrupt(remove);
+  try {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
+    const code = await runEditor(editor, path, editing);
+    if (code !== 0) throw new MobiusError('usage', `the editor ended with ${code}, so nothing was changed`);
+    return readFileSync(path, 'utf8');
+  } finally {
+    forget();
+    remove();
+  }
+};
