@@ -3,14 +3,14 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets vault automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets inject scan trust vault automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
-    secrets) echo 'create delete destroy-version disable-version enable-version get get-version list list-versions rollback update' ;;
+    secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
     vault) echo 'backup check init keyslots passwd rekey restore status' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
@@ -67,6 +67,9 @@ _mobius_flags() {
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
     'secrets update') echo '--values= --merge --unset= --stage --if-version= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;
+    'scan') echo '--staged --no-secrets' ;;
+    'trust') echo '--forget' ;;
     'vault backup') echo '--replace' ;;
     'vault keyslots') echo '--new-passphrase-file= --to= --out= --yes -y' ;;
     'vault passwd') echo '--new-passphrase-file=' ;;
@@ -86,13 +89,15 @@ _mobius_values() {
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
     *' --dotenv') echo '/' ;;
+    *' --in') echo '/' ;;
+    *' -i') echo '/' ;;
+    *' -o') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
     *' --to') echo '/' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
     *' --passphrase-file') echo '/' ;;
     *' --output') echo 'auto pretty json yaml text' ;;
-    *' -o') echo 'auto pretty json yaml text' ;;
     *' --log-level') echo 'error warn debug' ;;
   esac
 }

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -18,7 +18,7 @@ function __mobius_words
         case api-keys
             printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
         case secrets
-            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
+            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
             printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds'
         case automations
@@ -253,6 +253,20 @@ function __mobius_flags
                 '--exact	keep the line end of a single line from stdin' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'inject'
+            printf '%s\n' \
+                '--in=	the template; standard input when absent' '-i=	the template; standard input when absent' \
+                '--out=	where the filled text goes; standard output when absent' '-o=	where the filled text goes; standard output when absent' \
+                '--mode=	the permissions of the file; 600 when absent' \
+                '--force	even into a git work tree where the file is not ignored' \
+                '--reveal	show the filled text on a terminal'
+        case 'scan'
+            printf '%s\n' \
+                '--staged	what git would commit next, as it would be committed' \
+                '--no-secrets	look for keys only; no value is used'
+        case 'trust'
+            printf '%s\n' \
+                '--forget	trust it no longer'
         case 'vault backup'
             printf '%s\n' \
                 '--replace	replace the file if there is one'
@@ -316,6 +330,12 @@ function __mobius_values
             printf '%s\n' service user agent system
         case '* --dotenv'
             printf '%s\n' /
+        case '* --in'
+            printf '%s\n' /
+        case '* -i'
+            printf '%s\n' /
+        case '* -o'
+            printf '%s\n' /
         case '* --new-passphrase-file'
             printf '%s\n' /
         case '* --to'
@@ -327,8 +347,6 @@ function __mobius_values
         case '* --passphrase-file'
             printf '%s\n' /
         case '* --output'
-            printf '%s\n' auto pretty json yaml text
-        case '* -o'
             printf '%s\n' auto pretty json yaml text
         case '* --log-level'
             printf '%s\n' error warn debug

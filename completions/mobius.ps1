@@ -5,14 +5,14 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'vault' = 'the sealed file on this machine'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
     'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
-    'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
+    'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
     'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
@@ -254,6 +254,22 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'inject' = [ordered]@{
+      '--in' = @{ Text = 'the template; standard input when absent'; Values = '/' }
+      '-i' = @{ Text = 'the template; standard input when absent'; Values = '/' }
+      '--out' = @{ Text = 'where the filled text goes; standard output when absent'; Values = '/' }
+      '-o' = @{ Text = 'where the filled text goes; standard output when absent'; Values = '/' }
+      '--mode' = @{ Text = 'the permissions of the file; 600 when absent'; Values = @() }
+      '--force' = @{ Text = 'even into a git work tree where the file is not ignored'; Values = $null }
+      '--reveal' = @{ Text = 'show the filled text on a terminal'; Values = $null }
+    }
+    'scan' = [ordered]@{
+      '--staged' = @{ Text = 'what git would commit next, as it would be committed'; Values = $null }
+      '--no-secrets' = @{ Text = 'look for keys only; no value is used'; Values = $null }
+    }
+    'trust' = [ordered]@{
+      '--forget' = @{ Text = 'trust it no longer'; Values = $null }
     }
     'vault backup' = [ordered]@{
       '--replace' = @{ Text = 'replace the file if there is one'; Values = $null }

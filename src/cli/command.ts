@@ -49,6 +49,8 @@ export interface Argument<P extends string = string> {
   label?: string;
   description: string;
   optional?: boolean;
+  /** Of a local command, the last one: as many as there are, in `rest` of its context. */
+  rest?: true;
 }
 
 export type FlagValues = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
@@ -165,6 +167,8 @@ export interface LocalCommand {
 
 export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
+  /** What was typed for the argument that takes as many as there are. */
+  rest: readonly string[];
   /** Shows a result on stdout in the chosen output mode. A one-time value inside it is set apart; -q prints it alone. */
   show(result: unknown, oneTime?: string): void;
 }

@@ -79,7 +79,10 @@ const isNeeded = ({ name, optional }: Argument, flags: readonly Flag[]): boolean
   optional !== true || flags.some((flag) => flag.field?.name === name && flag.required === true);
 
 const usage = (words: readonly string[], args: readonly Argument[], flags: readonly Flag[]): string => {
-  const places = args.map((arg) => (isNeeded(arg, flags) ? labelOf(arg) : `[${labelOf(arg)}]`));
+  const places = args.map((arg) => {
+    const label = labelOf(arg) + (arg.rest === true ? '...' : '');
+    return isNeeded(arg, flags) ? label : `[${label}]`;
+  });
   const filled = new Set<string>(args.map(({ name }) => name));
   const required = flags
     .filter((flag) => flag.required === true && flag.hidden !== true && !filled.has(flag.field?.name ?? ''))

@@ -16,6 +16,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
   secrets: { summary: 'sensitive values, in versions; used without being read', alias: 'secret', group: 'access' },
   inject: { summary: 'fill the references of a template with values', group: 'vault' },
+  scan: { summary: 'find values and API keys that leaked into files', group: 'vault' },
   trust: { summary: 'let a project say which variables it wants', group: 'vault' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },

@@ -108,6 +108,10 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       summary: 'take a version out of use',
       load: () => import('../commands/secrets/disable-version.ts'),
     },
+    edit: {
+      summary: 'give a secret new values in an editor, without showing the ones it has',
+      load: () => import('../commands/secrets/edit.ts'),
+    },
     'enable-version': {
       summary: 'put a version to use; the one before is disabled',
       load: () => import('../commands/secrets/enable-version.ts'),
@@ -129,6 +133,21 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     update: {
       summary: 'write a new version of a secret, or change what is known about it',
       load: () => import('../commands/secrets/update.ts'),
+    },
+  },
+  inject: {
+    '': {
+      summary: 'fill the references of a template with values, into a file that only you can read',
+      load: () => import('../commands/inject.ts'),
+    },
+  },
+  scan: {
+    '': { summary: 'find values and API keys that leaked into files', load: () => import('../commands/scan.ts') },
+  },
+  trust: {
+    '': {
+      summary: 'let run, inject and env use the mobius.json of a project, as it is now',
+      load: () => import('../commands/trust.ts'),
     },
   },
   vault: {
