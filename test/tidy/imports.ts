@@ -54,7 +54,7 @@ const layers: readonly Layer[] = [
       'core/key-format',
     ],
     lazily: ['cli/suggest', 'calls/local', 'crypto', 'use/', 'vault/'],
-    types: ['vault/'],
+    types: ['use/', 'vault/'],
   },
   { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto'] },
   { files: ['calls/'], may: ['dialects/', 'crypto'] },
