@@ -77,11 +77,11 @@ const run = /[A-Za-z0-9+/=_-]{20,}/g;
 const looksRandom = (text: string): boolean =>
   /\d/.test(text) && ((/[a-z]/.test(text) && /[A-Z]/.test(text)) || /[0-9a-f]{20}|[0-9A-Z]{20}/.test(text));
 
-/** Of a value of several lines those that say something by themselves: not `-----BEGIN ...` and not `"type": "x",`. */
+/** Of a value of several lines those that say something by themselves: not `-----BEGIN ...`, not `"type": "x",`. */
 const tellingLines = (value: string): string[] => {
   const lines = value.split(/[\r\n]+/).map((line) => line.trim());
   if (lines.length < 2) return [];
-  return lines.filter((line) => !/^-----.*-----$/.test(line) && (line.match(run) ?? []).some(looksRandom));
+  return lines.filter((line) => (line.match(run) ?? []).some(looksRandom));
 };
 
 const spellingsOf = (value: string): [Spelling, (string | Buffer)[]][] => [

@@ -104,7 +104,7 @@ type Search = (
   tell: (start: number, end: number, what: Hit['what']) => void,
 ) => void;
 
-/** Finds what ends behind `fresh`: what ends before it was found when that was new. */
+/** Finds the values that end behind `fresh`; the others were found, or taken for a part of a longer one, before. */
 const searchFor = (patterns: readonly Pattern[]): Search => {
   const anchors = anchored(patterns);
   const filter = new Uint8Array(1 << filterBits);
@@ -125,8 +125,7 @@ const searchFor = (patterns: readonly Pattern[]): Search => {
       if (filter[slotOf(word)] === 1) compare(word, i + 1 - anchorLength);
       if (byte !== underscore) continue;
       const found = keyAt(bytes, i, end);
-      const stop = i + 1 + afterPrefix;
-      if (found !== undefined && stop > fresh) tell(found.start, stop, { kind: 'key', key: found.key });
+      if (found !== undefined) tell(found.start, i + 1 + afterPrefix, { kind: 'key', key: found.key });
     }
   };
 };

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { gitWouldTake, stagedFiles } from '../../src/use/git.ts';
 import { newFolder } from '../cli/fake-io.ts';
@@ -47,7 +47,16 @@ describe('a file that would be written', () => {
     mkdirSync(join(folder, 'a'));
     mkdirSync(join(folder, 'secrets'));
     writeFileSync(join(folder, 'there.env'), '');
-    for (const name of ['new.env', 'there.env', 'a/deep.env', 'secrets/any', ':(top)x.env', '-x.env', 'a\nb.env']) {
+    for (const name of [
+      'new.env',
+      'there.env',
+      'a/deep.env',
+      'secrets/any',
+      ':(top)x.env',
+      '*.env',
+      '-x.env',
+      'a\nb.env',
+    ]) {
       expect(await asked(join(folder, name)), name).toBeUndefined();
     }
   });
@@ -163,6 +172,8 @@ describe('a hostile repository', () => {
     script(join(folder, 'git'), `touch ${mark}; exit 0`);
     expect(await asked(join(folder, 'x.txt'), { PATH: `.:${path}` })).toContain('not ignored');
     expect(await asked(join(folder, 'x.txt'), { PATH: `:${path}` })).toContain('not ignored');
+    const here = relative(process.cwd(), folder);
+    expect(await asked(join(folder, 'x.txt'), { PATH: `${here}:${path}` })).toContain('not ignored');
     expect(existsSync(mark)).toBe(false);
   });
 
@@ -231,7 +242,7 @@ describe('what is staged', () => {
 
   test('can be left in the middle of a file', async () => {
     const folder = newRepository();
-    writeFileSync(join(folder, 'a'), 'a'.repeat(3_000_000));
+    writeFileSync(join(folder, 'a'), 'a\n'.repeat(1_500_000));
     writeFileSync(join(folder, 'b'), 'b');
     git(folder, 'add', '-A');
     const names: string[] = [];

@@ -147,11 +147,12 @@ test('what is found does not depend on the pieces', async () => {
 test('across the borders of what is in memory at once', async () => {
   const long = Buffer.alloc(10_000, 'a plainly fake, long value 1 ').toString();
   const needles = [needle, { name: 'long', value: long }];
-  const all: [string, string][] = [
+  const all: [string, string | Buffer][] = [
     ['db.password', value],
     [key, key],
     ['db.password', base64(value)],
     ['long', long],
+    ['long', Buffer.from(long, 'utf16le')],
   ];
   // What is kept of the last piece is as long as the longest spelling, UTF-16, less one byte.
   for (const border of [1 << 18, 2 << 18].map((pieces) => pieces + 2 * long.length - 1)) {
@@ -159,10 +160,23 @@ test('across the borders of what is in memory at once', async () => {
       for (const before of [0, 1, 5, Buffer.byteLength(text) - 1, Buffer.byteLength(text)]) {
         const lead = Buffer.alloc(border - before, 'xyz \n');
         const place = [Math.floor(lead.length / 5) + 1, (lead.length % 5) + 1, name];
-        const found = await scan(Buffer.concat([lead, Buffer.from(`${text}\nend`)]), needles);
+        const found = await scan(Buffer.concat([lead, Buffer.from(text), Buffer.from('\nend')]), needles);
         expect(found.map((one) => [one.line, one.column, one.name ?? one.key])).toEqual([place]);
       }
     }
+  }
+});
+
+test('a part of what was told is not told again', async () => {
+  const line = 'QUJDfake0123456789fake0123456789';
+  const several = { name: 'n', value: `${line}\n${line}\n${line}` };
+  const longest = 2 * several.value.length;
+  for (const offset of [-1, 0, 1]) {
+    const lead = Buffer.alloc((1 << 18) + longest - 1 - longest + offset, 'xyz ');
+    const found = await scan(Buffer.concat([lead, Buffer.from(several.value), Buffer.alloc(1 << 19, 'xyz ')]), [
+      several,
+    ]);
+    expect(brief(found)).toEqual([`1 ${lead.length + 1} secret n plain`]);
   }
 });
 
