@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets env import inject trust vault run automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets env import inject scan trust vault run automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -78,6 +78,7 @@ _mobius_flags() {
     'env') echo '--shell= --env= --secret= --env-file= --config= --reveal' ;;
     'import') echo '--name= --prefix= --update --dry-run' ;;
     'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;
+    'scan') echo '--staged --no-secrets' ;;
     'trust') echo '--forget' ;;
     'vault backup') echo '--replace' ;;
     'vault keyslots') echo '--new-passphrase-file= --to= --out= --yes -y' ;;

@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'run' = 'run a program that gets secrets as its variables'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'run' = 'run a program that gets secrets as its variables'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -278,6 +278,10 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--mode' = @{ Text = 'the permissions of the file; 600 when absent'; Values = @() }
       '--force' = @{ Text = 'even into a git work tree where the file is not ignored'; Values = $null }
       '--reveal' = @{ Text = 'show the filled text on a terminal'; Values = $null }
+    }
+    'scan' = [ordered]@{
+      '--staged' = @{ Text = 'what git would commit next, as it would be committed'; Values = $null }
+      '--no-secrets' = @{ Text = 'look for keys only; no value is used'; Values = $null }
     }
     'trust' = [ordered]@{
       '--forget' = @{ Text = 'trust it no longer'; Values = $null }

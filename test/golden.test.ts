@@ -91,6 +91,7 @@ const bare = ['mobius', 'mobius quickstart', 'mobius vault init', 'mobius comple
 /** Examples whose answer is a no, or that name an id which only stands for one. */
 const others: Record<string, number> = {
   'mobius projects delete staging': 2,
+  'mobius scan --staged': 2,
   'mobius can ci mobius.access.manage -q && echo yes': 4,
   'mobius api-keys revoke key_01kdwhnx00f0000000000000zz': 5,
   'mobius roles delete-assignment ras_01kdwhnx00f0000000000000zz': 5,

@@ -158,8 +158,10 @@ export interface LocalCommand {
   summary: string;
   about?: string;
   args?: readonly Argument[];
-  /** Instead of arguments: everything from the first word on, which is another program's line, its flags too. */
+  /** After the arguments, as many words as there are. */
   rest?: Argument;
+  /** Everything from the first word on is another program's line, its flags too. */
+  passesOn?: true;
   extra?: readonly ExtraFlag[];
   examples: readonly string[];
   run(context: LocalContext): Promise<number | undefined>;
@@ -167,6 +169,7 @@ export interface LocalCommand {
 
 export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
+  /** What was typed for `rest`. */
   rest: readonly string[];
   /** Shows a result on stdout in the chosen output mode. A one-time value inside it is set apart; -q prints it alone. */
   show(result: unknown, oneTime?: string): void;

@@ -1,4 +1,4 @@
-import type { AnyCommand, Argument, ExtraFlag } from './command.ts';
+import type { AnyCommand, Argument, ExtraFlag, LocalCommand } from './command.ts';
 import { lineFor } from './find.ts';
 import type { Flag } from './flags.ts';
 import { type GlobalFlag, globalFlags } from './globals.ts';
@@ -80,7 +80,7 @@ const isNeeded = ({ name, optional }: Argument, flags: readonly Flag[]): boolean
 
 const usage = (
   words: readonly string[],
-  { args = [], rest }: { args?: readonly Argument[]; rest?: Argument },
+  { args = [], rest, passesOn }: Pick<LocalCommand, 'args' | 'rest' | 'passesOn'>,
   flags: readonly Flag[],
 ): string => {
   const places = args.map((arg) => (isNeeded(arg, flags) ? labelOf(arg) : `[${labelOf(arg)}]`));
@@ -88,7 +88,8 @@ const usage = (
   const required = flags
     .filter((flag) => flag.required === true && flag.hidden !== true && !filled.has(flag.field?.name ?? ''))
     .map((flag) => `--${flag.name}${word(flag)}`);
-  const tail = rest === undefined ? [] : ['[--]', `${labelOf(rest)} ...`];
+  const many = rest === undefined ? [] : [rest.optional === true ? `[${labelOf(rest)} ...]` : `${labelOf(rest)} ...`];
+  const tail = passesOn === true ? ['[--]', ...many] : many;
   const line = [lineFor(words), ...places, ...required, '[flags]', ...tail].join(' ');
   const [first = '', ...others] = wrap(line, width - 9);
   return [`usage: ${first}`, ...others.map((line) => ' '.repeat(9) + line)].map((line) => `${line}\n`).join('');
@@ -106,12 +107,13 @@ export const commandHelp = ({
   flags: readonly Flag[];
 }): string => {
   const { about, args = [], examples: lines } = command.spec;
-  const rest = command.kind === 'local' ? command.spec.rest : undefined;
+  const local: Pick<LocalCommand, 'args' | 'rest' | 'passesOn'> = command.spec;
+  const { rest } = local;
   const listed = rest === undefined ? args : [...args, rest];
   const own = flags.filter((flag) => flag.from !== 'global' && flag.hidden !== true);
   return [
     paragraph(`${lineFor(words)}: ${summary}`),
-    `\n${usage(words, { args, ...(rest === undefined ? {} : { rest }) }, own)}`,
+    `\n${usage(words, local, own)}`,
     about === undefined ? '' : `\n${paragraph(about)}`,
     section('arguments', table(listed.map((arg): Row => [labelOf(arg), arg.description]))),
     section('flags', table(own.map((flag): Row => [flagLabel(flag), flagText(flag, args)]))),

@@ -8,10 +8,12 @@ import { checkFields, openRenderer } from './show.ts';
 export const runLocal = async (invocation: Invocation, spec: LocalCommand): Promise<number> => {
   const { io, words, globals, extra, reader } = invocation;
   const args = spec.args ?? [];
-  const rest = spec.rest === undefined ? [] : invocation.operands;
-  const typed = argumentsOf(spec.rest === undefined ? invocation : { operands: [], words }, args);
-  const missing = args.filter((arg) => arg.optional !== true && !typed.has(arg));
-  refuseMissing([...missing, ...(spec.rest === undefined || rest.length > 0 ? [] : [spec.rest])].map(labelOf), words);
+  const count = spec.rest === undefined ? invocation.operands.length : args.length;
+  const rest = invocation.operands.slice(count);
+  const typed = argumentsOf({ operands: invocation.operands.slice(0, count), words }, args);
+  const missing = args.filter((arg) => !typed.has(arg));
+  if (spec.rest !== undefined && rest.length === 0) missing.push(spec.rest);
+  refuseMissing(missing.filter(({ optional }) => optional !== true).map(labelOf), words);
   await checkFields(globals, undefined);
   const render = await openRenderer(io, globals);
   const code = await spec.run({

@@ -11,6 +11,7 @@ import { handOver } from './handover.ts';
 import { sharedValue, type Values, withoutSecrets } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { nextPage } from './page.ts';
+import { letGo } from './profiles.ts';
 import { checkFields, idOf, openRenderer, type Renderer } from './show.ts';
 import { namesOf, reworded } from './words.ts';
 
@@ -121,8 +122,7 @@ const callAndPresent = async (running: Running, input: Values, delivery: Deliver
     await close().catch(() => {});
     throw error;
   }
-  // The answer is out and holds; what could wait until then is worth a word, not a failure.
-  await close().catch((error: Error) => context.warn(`the work after the answer was left undone: ${error.message}`));
+  await letGo({ close }, context.warn);
   return code;
 };
 

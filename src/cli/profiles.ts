@@ -83,13 +83,15 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
   return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlocked.source}, as ${who}` };
 };
 
+/** Once an answer is out and holds, what could wait until then is worth a word, not a failure. */
+export const letGo = ({ close }: Pick<Target, 'close'>, warn: (line: string) => void): Promise<void> =>
+  close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
+
 /** For a command that asks for values before it does something with them: the target is closed again by then. */
 export const useTarget =
   (io: Io, globals: Globals, { warn, debug }: Pick<Context, 'warn' | 'debug'>) =>
   async (): Promise<{ call: Call; project: string; close(): Promise<void> }> => {
-    const { call, close, about } = await openTarget(io, globals);
-    debug(about);
-    const closed = (): Promise<void> =>
-      close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
-    return { call, project: projectOf(globals), close: closed };
+    const target = await openTarget(io, globals);
+    debug(target.about);
+    return { call: target.call, project: projectOf(globals), close: () => letGo(target, warn) };
   };

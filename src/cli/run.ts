@@ -108,7 +108,7 @@ const runBeforeOther = async (
 const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: Found): Promise<number> => {
   const command = await load(product, entry);
   const flags = flagsOf(command, command.kind === 'operation' ? command.known : undefined);
-  const beforeOther = command.kind === 'local' && command.spec.rest !== undefined;
+  const beforeOther = command.kind === 'local' && command.spec.passesOn === true;
   const read = (): Line<Flag> => readLine(found.rest, flags, { stopAtWord: beforeOther, help: helpFor(found.words) });
   const go = (line: Line<Flag>): Promise<number> => perform(io, product, { command, flags, line, found, entry });
   return beforeOther ? runBeforeOther(io, found, read, go) : go(read());

@@ -1,6 +1,6 @@
 import type { LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
-import { openTarget, projectOf } from '../cli/profiles.ts';
+import { letGo, openTarget, projectOf } from '../cli/profiles.ts';
 import { progressOn } from '../cli/progress.ts';
 import { MobiusError } from '../errors.ts';
 import type { Call } from '../operations.ts';
@@ -78,7 +78,8 @@ const planned = async (call: Call, project: string, secret: Named, update: boole
 
 const importAll = async (context: LocalContext, secrets: readonly Named[]): Promise<Line[]> => {
   const { io, globals, flags, warn } = context;
-  const { call, close } = await openTarget(io, globals);
+  const target = await openTarget(io, globals);
+  const { call } = target;
   const progress = progressOn(io, globals);
   const step = progress.step('importing');
   const lines: Line[] = [];
@@ -95,7 +96,7 @@ const importAll = async (context: LocalContext, secrets: readonly Named[]): Prom
     throw error;
   } finally {
     progress.end();
-    await close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
+    await letGo(target, warn);
   }
   return lines;
 };

@@ -18,6 +18,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   env: { summary: 'write variables with their values in the words of a shell', group: 'vault' },
   import: { summary: 'make secrets of what another tool exported', group: 'vault' },
   inject: { summary: 'fill the references of a template with values', group: 'vault' },
+  scan: { summary: 'find values and API keys that leaked into files', group: 'vault' },
   trust: { summary: 'let a project say which variables it wants', group: 'vault' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },
   run: { summary: 'run a program that gets secrets as its variables', group: 'vault' },

@@ -10,6 +10,7 @@ export default localCommand({
     `a reference such as \${secret:prod-db.password}, it gets the value. In what it writes to anything but a terminal, ` +
     'values are replaced by ***. It gets the signals that mobius gets. The exit code is its own, 128 and the number of ' +
     'the signal that ended it, 127 where there is no such command and 126 where it can not be executed.',
+  passesOn: true,
   rest: { name: 'command', description: 'the program and its arguments; every flag after it is its own' },
   extra: [
     ...variableFlags,

@@ -150,6 +150,9 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/inject.ts'),
     },
   },
+  scan: {
+    '': { summary: 'find values and API keys that leaked into files', load: () => import('../commands/scan.ts') },
+  },
   trust: {
     '': {
       summary: 'let run, inject and env use the mobius.json of a project, as it is now',

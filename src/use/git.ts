@@ -244,7 +244,7 @@ export async function* stagedFiles(folder: string, env: Env): AsyncGenerator<Sta
   if (top.code !== 0) throw new MobiusError('usage', `git can't tell what is staged: ${top.said}`);
   const tree = top.stdout.toString().replace(/\n$/, '');
   const run: Run = { ...found, folder: tree, limitMs: 6 * patience, told: await indexOf(tree, env) };
-  const kinds = ['--cached', '--raw', '--no-abbrev', '--no-renames', '--diff-filter=ACMRT', '--ignore-submodules=all'];
+  const kinds = ['--cached', '--raw', '--no-abbrev', '--no-renames', '--diff-filter=ACMRT'];
   const harmless = ['--no-ext-diff', '--no-textconv', '--no-relative', '--no-color'];
   const listed = await runGit(run, 'diff', ...kinds, ...harmless, '-z', '--');
   if (listed.code !== 0) throw new MobiusError('usage', `git can't tell what is staged: ${listed.said}`);

@@ -1,5 +1,5 @@
 import { localCommand } from '../../cli/command.ts';
-import { openTarget, projectOf } from '../../cli/profiles.ts';
+import { letGo, openTarget, projectOf } from '../../cli/profiles.ts';
 import { parseValues, valuesForm } from '../../cli/values-form.ts';
 import { MobiusError } from '../../errors.ts';
 
@@ -16,7 +16,8 @@ export default localCommand({
       const hint = `give the values another way: mobius secrets update ${args.secret} --set KEY=@FILE`;
       throw new MobiusError('usage', 'there is no terminal for an editor', {}, hint);
     }
-    const { call, close } = await openTarget(io, globals);
+    const target = await openTarget(io, globals);
+    const { call } = target;
     try {
       const project = projectOf(globals);
       const before = await call('secrets.get', { project, secret: args.secret ?? '' });
@@ -40,7 +41,7 @@ export default localCommand({
       say(`updated secret "${after.name}", version ${after.version}`);
       return 0;
     } finally {
-      await close().catch((error: Error) => warn(`the work after the answer was left undone: ${error.message}`));
+      await letGo(target, warn);
     }
   },
 });

@@ -98,6 +98,6 @@ export const wordsFrom = ({ nouns, aliases, pages }: Tree): Words => {
     ),
     globals: globalFlags.map(asGlobal).map(offer),
     aliases: new Map([...singular, ...whole, ['help', '']]),
-    lines: pages.filter(({ command: { spec } }) => 'rest' in spec && spec.rest !== undefined).map(wordsOf),
+    lines: pages.filter(({ command: { spec } }) => 'passesOn' in spec && spec.passesOn === true).map(wordsOf),
   };
 };
