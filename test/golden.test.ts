@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Product, product } from '../src/cli/product.ts';
@@ -84,6 +84,37 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   'api-keys': [worker, 'api-keys create ci --principal-id worker-prod --out ci.key'],
   'api-keys create': [worker],
   permissions: [worker, ci],
+  secrets: [
+    ...['openai', 'db/prod', 'db/old'].map((name) => `secrets create ${name} --set api_key=one`),
+    ...['two', 'three', 'four'].map((value) => `secrets update openai --set api_key=${value}`),
+    ...['two', 'three'].map((value) => `secrets update db/prod --set api_key=${value}`),
+  ],
+  'secrets create': [],
+  'secrets rollback': [
+    'secrets create openai --set api_key=one',
+    ...[2, 3, 4, 5].map((n) => `secrets update openai --set api_key=${n}`),
+  ],
+  run: ['secrets create prod-db --set password=one'],
+  env: ['secrets create openai --set api_key=one'],
+  inject: ['secrets create openai --set api_key=one'],
+};
+
+/** What the examples read. */
+const files: Readonly<Record<string, string>> = {
+  'passphrase.txt': 'plainly a fake passphrase of a test\n',
+  'new-passphrase.txt': 'plainly a fake passphrase of a test\n',
+  'key.txt': 'sk-fake',
+  'new-key.txt': 'sk-fake-new',
+  'new-creds.json': '{"api_key":"sk-fake","env":"$ENV"}',
+  'tls.json': '{"cert":"fake","key":"fake"}',
+  'refs.env': 'KEY=${secret:openai.api_key}\n',
+  'config.tpl.yaml': 'key: ${secret:openai.api_key}\n',
+  'config.tpl.json': '{"key":"${secret:openai.api_key}"}\n',
+  'nginx.conf.tpl': 'key ${secret:openai.api_key};\n',
+  '.env': 'A=one\n',
+  'export.json': '{"shop":{"a":"one"}}',
+  'mobius.json': '{"env":{"KEY":"${secret:openai.api_key}"}}',
+  'piped.txt': '{"A":"one"}',
 };
 /** ... but where it is what they make. */
 const bare = ['mobius', 'mobius quickstart', 'mobius vault init', 'mobius completion'];
@@ -100,6 +131,10 @@ const others: Record<string, number> = {
   'mobius vault restore ./vault-backup.db': 6,
   'mobius run --secret prod-db=DB_ -- ./migrate.sh --all': 127,
   "mobius run --env 'PGPASSWORD=${secret:prod-db.password}' ./report.sh daily": 127,
+  'mobius secrets delete openai': 2,
+  'mobius secrets destroy-version openai 2': 2,
+  'mobius secrets edit openai': 2,
+  'mobius secrets edit db/prod': 2,
   'mobius automations list': 1,
   'mobius automations list -o json': 1,
   'mobius catalog list-actions': 1,
@@ -114,7 +149,7 @@ const play = async (world: World, { argv, stdin, piped }: Invocation): Promise<R
   for (const word of argv) {
     words.push(typeof word === 'string' ? word : ((await play(world, word)).stdout.split('\n')[0] ?? ''));
   }
-  const file = stdin ?? (piped ? 'ci.key' : undefined);
+  const file = stdin ?? (piped ? (existsSync(join(world.cwd, 'ci.key')) ? 'ci.key' : 'piped.txt') : undefined);
   return world.run(run, {
     argv: words,
     stdin: file === undefined ? new Uint8Array() : readFileSync(join(world.cwd, file)),
@@ -128,9 +163,7 @@ describe('the examples of', () => {
     // Inside single quotes a shell keeps the backslash that was to join two lines.
     expect(examples.filter((example) => example.includes('\n'))).toEqual([]);
     await inWorld(async (world) => {
-      for (const name of ['passphrase.txt', 'new-passphrase.txt']) {
-        writeFileSync(join(world.cwd, name), 'plainly a fake passphrase of a test\n');
-      }
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(world.cwd, name), text);
       const stage = bare.includes(line)
         ? []
         : ['vault init', ...(stages[words.join(' ')] ?? stages[words[0] ?? ''] ?? [])];

@@ -39,7 +39,7 @@ export default localCommand({
   ],
   examples: [
     'mobius inject -i config.tpl.yaml -o config.yaml',
-    'mobius inject -i nginx.conf.tpl -o /run/nginx/nginx.conf --mode 640',
+    'mobius inject -i nginx.conf.tpl -o nginx.conf --mode 640',
     'mobius inject < config.tpl.json | jq .database.host',
   ],
   async run(context) {

@@ -9,7 +9,7 @@ export default localCommand({
     'here; when it changes, say so again. --forget takes it back.',
   args: [{ name: 'file', description: 'mobius.json in the working folder when absent', optional: true }],
   extra: [{ name: 'forget', description: 'trust it no longer' }],
-  examples: ['mobius trust', 'mobius trust ~/src/shop/mobius.json', 'mobius trust --forget'],
+  examples: ['mobius trust', 'mobius trust ./mobius.json', 'mobius trust --forget'],
   async run({ io, args, flags, show, say }) {
     const file = await readProjectFile(io, args.file ?? projectFileName);
     const trusted = flags.forget !== true;

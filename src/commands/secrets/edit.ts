@@ -10,7 +10,7 @@ export default localCommand({
     'value that is stored; a key that is new is added; a line that is taken out removes its key. The text lies in ' +
     'memory, never on a disk; see to it that your editor keeps no copies elsewhere.',
   args: [{ name: 'secret', description: "the secret's name or id" }],
-  examples: ['mobius secrets edit openai', 'EDITOR="code --wait" mobius secrets edit db/prod'],
+  examples: ['mobius secrets edit openai', 'mobius secrets edit db/prod'],
   async run({ io, globals, args, prompt, say, show, warn }) {
     if (!prompt.possible) {
       const hint = `give the values another way: mobius secrets update ${args.secret} --set KEY=@FILE`;
