@@ -9,10 +9,10 @@ export interface DotenvEntry {
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '\\': '\\', '"': '"' };
 
-const unescape = (text: string): string => text.replace(/\\([\s\S])/g, (whole, one: string) => escapes[one] ?? whole);
+const expanded = (text: string): string => text.replace(/\\([\s\S])/g, (whole, one: string) => escapes[one] ?? whole);
 
 const start = /[^\S\n]*(?:export[^\S\n]+)?([\w.-]+)[^\S\n]*(?:=|:(?=[ \t]))[^\S\n]*/y;
-const nothing = /[^\S\n]*(?:#.*)?(?:\n|$)/y;
+const nothing = /[^\S\n]*(?:#[^\n]*)?(?:\n|$)/y;
 const quoted: Readonly<Record<string, RegExp>> = {
   "'": /'([^']*)'/y,
   '"': /"((?:\\[\s\S]|[^"\\])*)"/y,
@@ -80,7 +80,7 @@ export const parseDotenv = (text: string, said: string): DotenvEntry[] => {
     const rest = match(nothing, all, from + literal[0].length);
     if (rest === undefined) throw malformed('has text after the closing quote');
     const [, inner = ''] = literal;
-    entries.push({ name, value: all[from] === '"' ? unescape(inner) : inner, line });
+    entries.push({ name, value: all[from] === '"' ? expanded(inner) : inner, line });
     moveTo(from + literal[0].length + rest[0].length);
   }
   return entries;
