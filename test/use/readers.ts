@@ -84,3 +84,19 @@ export const readGithub = (text: string): Record<string, string> => {
   if (JSON.stringify(linux) !== JSON.stringify(windows)) throw new Error('the two kinds of runner differ');
   return linux;
 };
+
+/** A file for `docker run --env-file`, taken no further than every version of docker takes it. */
+export const readDocker = (text: string): Record<string, string> => {
+  const found: [string, string][] = [];
+  for (const ended of text.match(/[^\n]*\n/g) ?? []) {
+    if (Buffer.byteLength(ended) > 65_536) throw new Error('a line is too long');
+    const line = ended.replace(/\r?\n$/, '').trimStart();
+    if (line === '' || line.startsWith('#')) continue;
+    const [name = '', ...rest] = line.split('=');
+    if (name === '' || /[ \t]/.test(name) || rest.length === 0) throw new Error('a line is no NAME=value');
+    const value = rest.join('=');
+    if (/^(['"]).*\1$/s.test(value) && value.length > 1) throw new Error('versions differ in quotes');
+    found.push([name, value]);
+  }
+  return Object.fromEntries(found);
+};
