@@ -58,9 +58,12 @@ describe('what is written', () => {
     expect(rendered(value)).toBe(`${text}\n`);
   });
 
-  test.each(['\'"`', 'a\'"`#', 'a\'"`\n', ' \'"`', 'ends \n\\', '"\r', '\\\r'])('no way to write %j', (value) => {
-    expect(() => render({ NAME: value })).toThrow('the value of "NAME" cannot be written in a dotenv file');
-  });
+  test.each(['\'"`', 'a\'"`#', 'a\'"`\n', ' \'"`', '\'"` ', 'a\'"` ', 'ends \n\\', '"\r', '\\\r'])(
+    'no way to write %j',
+    (value) => {
+      expect(() => render({ NAME: value })).toThrow('the value of "NAME" cannot be written in a dotenv file');
+    },
+  );
 
   test('few are refused', () => {
     expect(hostile.filter((value) => rendered(value) === undefined).length).toBeLessThan(10);
@@ -73,6 +76,7 @@ describe('what others write', () => {
     ['\n\n  \n# a comment\n  # another', {}],
     ['A=1', { A: '1' }],
     ['\ufeffA=1\r\nB=2\r\n', { A: '1', B: '2' }],
+    ['\ufeff# c\nA=1', { A: '1' }],
     ['A=1\rB=2', { A: '1', B: '2' }],
     ['export A=1\n  export   B = 2  ', { A: '1', B: '2' }],
     ['exported=1', { exported: '1' }],

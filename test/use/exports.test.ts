@@ -227,6 +227,13 @@ describe('medusa export', () => {
     });
   });
 
+  test('a folder with keys like those of vault kv get', () => {
+    expect(readVaultKv('{"request_id":"x","data":{"k":"1"}}', '"file"')).toEqual({
+      secrets: [{ values: { request_id: 'x' } }, { name: 'data', values: { k: '1' } }],
+      remarks: ['the top holds values and objects: each object became a secret of its own'],
+    });
+  });
+
   test('a path that is secret and folder', () => {
     expect(readVaultKv('{"s":{"a":{"k":"1","b":{"l":"2"}},"c":{}}}', '"file"')).toEqual({
       secrets: [
