@@ -11,6 +11,7 @@ const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '
 
 const expanded = (text: string): string => text.replace(/\\([\s\S])/g, (whole, one: string) => escapes[one] ?? whole);
 
+// A byte order mark is white space here.
 const start = /[^\S\n]*(?:export[^\S\n]+)?([\w.-]+)[^\S\n]*(?:=|:(?=[ \t]))[^\S\n]*/y;
 const nothing = /[^\S\n]*(?:#[^\n]*)?(?:\n|$)/y;
 const quoted: Readonly<Record<string, RegExp>> = {
@@ -44,7 +45,7 @@ const bare = (text: string, at: number): { value: string; end: number } => {
  * renderVariables writes, both read alike.
  */
 export const parseDotenv = (text: string, said: string): DotenvEntry[] => {
-  const all = text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
+  const all = text.replace(/\r\n?/g, '\n');
   const entries: DotenvEntry[] = [];
   let line = 1;
   let at = 0;
