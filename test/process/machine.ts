@@ -18,6 +18,8 @@ interface Options {
   /** Besides those of the machine; undefined takes one away. */
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
+  /** How long it may take, where that is longer than usual. */
+  limitMs?: number;
 }
 
 /** A computer that mobius was just installed on: a home, a folder to work in, and `mobius` in the path. */
@@ -40,14 +42,14 @@ export interface Machine {
 /** Longer than anything takes here, shorter than the test may: what hangs is a failure with its output. */
 const limitMs = 60_000;
 
-export const ended = (child: ChildProcess): Promise<Ended> => {
+export const ended = (child: ChildProcess, mostMs = limitMs): Promise<Ended> => {
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]?.setEncoding('utf8').on('data', (part: string) => {
       texts[name] += part;
     });
   }
-  const late = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  const late = setTimeout(() => child.kill('SIGKILL'), mostMs);
   return new Promise((done, failed) => {
     child.on('error', failed);
     child.on('close', (code, signal) => {
@@ -66,8 +68,8 @@ export const newMachine = (): Machine => {
   const env = { PATH: `${bin}${delimiter}${process.env.PATH}`, HOME: home, LANG: 'C.UTF-8', TMPDIR: work };
   const dataFolder = join(home, '.local', 'share', 'mobius');
 
-  const launch = (command: string, args: readonly string[], { env: other, cwd = work }: Options) =>
-    ended(spawn(command, args, { cwd, env: { ...env, ...other }, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const launch = (command: string, args: readonly string[], { env: other, cwd = work, limitMs: mostMs }: Options) =>
+    ended(spawn(command, args, { cwd, env: { ...env, ...other }, stdio: ['ignore', 'pipe', 'pipe'] }), mostMs);
 
   const machine: Machine = {
     home,

@@ -13,10 +13,10 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ended, type Machine, withTools } from './machine.ts';
+import { ended, type Machine, program, withTools } from './machine.ts';
 import { fakeValue, newRunMachine } from './run-machine.ts';
 
-let machine: Machine & { main: string };
+let machine: Machine;
 beforeAll(async () => {
   machine = await newRunMachine();
 });
@@ -26,7 +26,7 @@ afterAll(() => machine.remove());
 const masking = ['run', '--env', `SECRET=\${secret:a.b}`, '--'];
 
 const start = (args: readonly string[], stdio: readonly ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe']) =>
-  spawn(process.execPath, [machine.main, ...args], { cwd: machine.work, env: machine.env, stdio: [...stdio] });
+  spawn(process.execPath, [program, ...args], { cwd: machine.work, env: machine.env, stdio: [...stdio] });
 
 const mobius = (...args: string[]) => ended(start(args));
 
