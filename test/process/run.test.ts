@@ -232,21 +232,26 @@ describe('signals', () => {
   });
 
   test('stop both, and wake both', async () => {
-    const child = start(['run', 'sh', '-c', 'echo $$ > stopping.txt; exec sleep 1000']);
-    await until(() => textOf('stopping.txt') !== '');
-    const program = Number(textOf('stopping.txt'));
-    const stateOf = (pid: number | undefined): string =>
+    // A group of its own below a parent of another one, or the system lets nothing be stopped that no shell could wake.
+    const launcher =
+      'my $p = fork; if (!$p) { setpgrp(0, 0); exec @ARGV } open F, ">mobius.txt"; print F "$p\\n"; close F;' +
+      'waitpid($p, 0); exit($? & 127 ? 100 : $? >> 8)';
+    const line = ['-e', launcher, program, 'run', 'sh', '-c', 'echo $$ > stopping.txt; exec sleep 1000'];
+    const child = spawn('perl', line, { cwd: machine.work, env: machine.env });
+    await until(() => textOf('stopping.txt').endsWith('\n') && textOf('mobius.txt').endsWith('\n'));
+    const [mobiusPid, sleeping] = [Number(textOf('mobius.txt')), Number(textOf('stopping.txt'))];
+    const stateOf = (pid: number): string =>
       readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\)\s/s, '')
         .slice(0, 1);
-    child.kill('SIGTSTP');
-    await until(() => stateOf(child.pid) === 'T' && stateOf(program) === 'T');
-    child.kill('SIGCONT');
-    await until(() => stateOf(child.pid) !== 'T' && stateOf(program) !== 'T');
-    child.kill('SIGTSTP');
-    await until(() => stateOf(child.pid) === 'T' && stateOf(program) === 'T');
-    child.kill('SIGTERM');
-    child.kill('SIGCONT');
+    process.kill(mobiusPid, 'SIGTSTP');
+    await until(() => stateOf(mobiusPid) === 'T' && stateOf(sleeping) === 'T');
+    process.kill(mobiusPid, 'SIGCONT');
+    await until(() => stateOf(mobiusPid) !== 'T' && stateOf(sleeping) !== 'T');
+    process.kill(mobiusPid, 'SIGTSTP');
+    await until(() => stateOf(mobiusPid) === 'T' && stateOf(sleeping) === 'T');
+    process.kill(mobiusPid, 'SIGTERM');
+    process.kill(mobiusPid, 'SIGCONT');
     expect((await ended(child)).code).toBe(143);
   });
 
