@@ -74,27 +74,26 @@ const variablesOf = async (context: Context): Promise<SecretValues> => {
   if (typeof path !== 'string') return {};
   const { parseDotenv } = await import('../use/dotenv.ts');
   const found = parseDotenv(await context.text(`@${path}`), path === '-' ? 'standard input' : `"${path}"`);
-  const values: SecretValues = {};
+  const values = new Map<string, string>();
   for (const { name, value, line } of found) {
-    if (values[name] !== undefined)
-      throw usage(`--dotenv: "${name}" stands there twice, the second time on line ${line}`);
-    values[name] = value;
+    if (values.has(name)) throw usage(`--dotenv: "${name}" stands there twice, the second time on line ${line}`);
+    values.set(name, value);
   }
-  return values;
+  return Object.fromEntries(values);
 };
 
 /** The values that flags give one key at a time. The values themselves are never said, not even in an error. */
 const keyed = async (context: Context): Promise<SecretValues> => {
-  const values: SecretValues = {};
+  const values = new Map<string, string>();
   const take = ([key, value]: [string, string]): void => {
-    if (values[key] !== undefined) throw usage(`the value of "${key}" is given twice`);
-    values[key] = value;
+    if (values.has(key)) throw usage(`the value of "${key}" is given twice`);
+    values.set(key, value);
   };
   for (const text of given(context, 'set')) take(await fromFileOrStdin(context, text));
   for (const text of given(context, 'from-env')) take(fromEnvironment(context, text));
   for (const text of given(context, 'generate')) take(await generated(text));
   for (const key of given(context, 'value')) take([key, await context.prompt.hidden(`Value of "${key}":`)]);
-  return values;
+  return Object.fromEntries(values);
 };
 
 /**

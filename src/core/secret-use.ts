@@ -79,7 +79,7 @@ const opener = (context: ProjectContext) => {
 };
 
 const keysOf = ({ values }: Opened, key: string): string[] =>
-  key === everyKey ? Object.keys(values).sort() : values[key] === undefined ? [] : [key];
+  key === everyKey ? Object.keys(values).sort() : Object.hasOwn(values, key) ? [key] : [];
 
 interface Right {
   reading: Reading;

@@ -100,7 +100,7 @@ const nextValues = async (
   if (current === undefined) throw noneEnabled(secret.plain.name);
   const kept = { ...(await valuesOf(context, current)) };
   for (const key of unset ?? []) {
-    if (kept[key] === undefined) throw notFound('key', key);
+    if (!Object.hasOwn(kept, key)) throw notFound('key', key);
     delete kept[key];
   }
   const next = { ...kept, ...values };

@@ -15,7 +15,7 @@ const alphabets: Readonly<Record<string, string>> = {
 const longest = 65_536;
 
 const charactersOf = (named: string): readonly string[] => {
-  const characters = [...(alphabets[named] ?? named)];
+  const characters = [...(Object.hasOwn(alphabets, named) ? (alphabets[named] ?? '') : named)];
   if (characters.length >= 2 && characters.length <= 256 && new Set(characters).size === characters.length) {
     return characters;
   }

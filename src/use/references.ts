@@ -23,6 +23,7 @@ const piecesOf = (text: string, said: string): Piece[] => {
     }
     const end = text.indexOf('}', at);
     const reference = text.slice(at + opening.length, end === -1 ? undefined : end);
+    if (reference.endsWith('.*')) throw usage(`${said} holds "\${secret:${reference}}", which is more than one value`);
     const isWritten = end !== -1 && reference !== '' && reference.length <= 512 && !/[\n\r]/.test(reference);
     if (!isWritten) throw usage(`${said} holds a reference that is not ended or is empty`);
     pieces.push({ text: text.slice(from, at) }, { reference });

@@ -212,6 +212,16 @@ describe('writing', () => {
     expect(await value('a.k')).toBe(k);
   });
 
+  test('keys that every object has are keys like others', async () => {
+    await create('a', { toString: 'one', constructor: 'two' });
+    expect(await value('a.toString')).toBe('one');
+    await vault.owner('secrets.update', { secret: 'a', unset: ['toString'] });
+    expect((await refusal(value('a.toString'))).code).toBe('not_found');
+    expect((await refusal(vault.owner('secrets.update', { secret: 'a', unset: ['toString'] }))).code).toBe('not_found');
+    const changed = entries(vault).at(-1)?.plain.changes;
+    expect(changed).toEqual({ version: 2, changed_keys: ['toString'] });
+  });
+
   test('any text comes out as it went in', async () => {
     let n = 0;
     await fc.assert(
@@ -285,6 +295,10 @@ describe('use', () => {
     ['openai@0.api_key', 'not_found'],
     ['.api_key', 'not_found'],
     ['openai.', 'not_found'],
+    ['openai.toString', 'not_found'],
+    ['openai.__proto__', 'not_found'],
+    ['openai.constructor', 'not_found'],
+    ['openai.*', 'usage'],
   ])('refuses "%s" with %s, and answers none of the others', async (reference, code) => {
     const before = vault.state();
     expect((await refusal(used({ texts: { a: `\${secret:openai.api_key} \${secret:${reference}}` } }))).code).toBe(

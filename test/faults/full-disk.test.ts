@@ -81,6 +81,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     argv: ['api-keys', 'revoke', 'one', '-o', 'pretty'],
     shows: async (_, __, call) => !(await finds(call('api-keys.get', { id: 'one' }))),
   },
+  'secrets update': {
+    argv: ['secrets', 'update', 'openai', '--set', 'key=fake-3'],
+    shows: async (_, __, call) => (await call('secrets.get', { secret: 'openai' })).version === 3,
+  },
   'vault keyslots add key-file': {
     argv: ['vault', 'keyslots', 'add', 'key-file', '--to', 'second.key'],
     shows: async (site) => (await run(site, ['api-keys', 'list', '--key-file', 'second.key'])).code === 0,

@@ -86,6 +86,36 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     again: [0, 5],
   },
   'projects delete': { argv: ['projects', 'delete', 'old', '--yes'], again: [0, 5] },
+  'secrets create': {
+    argv: ['secrets', 'create', 'new', '--set', 'key=fake', '--tag', 'a=b'],
+    again: [0, 6],
+    shows: (call) => finds(call('secrets.get', { secret: 'new' })),
+  },
+  'secrets update': {
+    argv: ['secrets', 'update', 'openai', '--set', 'key=fake-3', '--max-versions', '1'],
+    again: [0],
+    shows: async (call) => {
+      const { items } = await call('secrets.list-versions', { secret: 'openai' });
+      return items.map(({ state }) => state).join(' ') === 'ENABLED DESTROYED DESTROYED';
+    },
+  },
+  'secrets destroy-version': {
+    argv: ['secrets', 'destroy-version', 'openai', '1', '--yes'],
+    again: [0],
+    shows: async (call) =>
+      (await call('secrets.get-version', { secret: 'openai', version: '1' })).state === 'DESTROYED',
+  },
+  'secrets delete': {
+    argv: ['secrets', 'delete', 'openai', '--yes', '-o', 'pretty'],
+    again: [0, 5],
+    shows: async (call) => !(await finds(call('secrets.get', { secret: 'openai' }))),
+  },
+  inject: {
+    argv: ['inject', '-o', 'injected.txt'],
+    input: '<${secret:openai.key}>',
+    again: [0],
+    after: async ({ root }) => expect(readFileSync(join(root, 'injected.txt'), 'utf8')).toBe('<fake-2>'),
+  },
   'vault keyslots add key-file': {
     argv: ['vault', 'keyslots', 'add', 'key-file', '--to', 'second.key'],
     again: [0, 6],

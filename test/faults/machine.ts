@@ -42,6 +42,8 @@ export const makeSite = async (root: string): Promise<Site> => {
       await call('principals.create', { name, role_ids: ['Worker', 'own'], tags: { t: name }, with_key: { name } });
     }
     await call('principals.create', { name: 'idle' });
+    await call('secrets.create', { name: 'openai', values: { key: 'fake-1' }, tags: { t: 's' } });
+    await call('secrets.update', { secret: 'openai', values: { key: 'fake-2' } });
     await call('projects.create', { name: 'Old', handle: 'old' });
     await call('projects.archive', { id: 'old' });
   } finally {

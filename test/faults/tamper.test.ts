@@ -15,6 +15,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bookkeepingOf, createLocal, openLocal } from '../../src/calls/local.ts';
 import { MobiusError } from '../../src/errors.ts';
 import type { Call } from '../../src/operations.ts';
+import { useSecrets } from '../../src/use/resolve.ts';
 import { checkVault } from '../../src/vault/check.ts';
 import type { Place } from '../../src/vault/open.ts';
 import type { Report } from '../../src/vault/report.ts';
@@ -47,6 +48,8 @@ const furnish = async (call: Call): Promise<void> => {
   keys.revoked = (await call('api-keys.create', { name: 'revoked', principal_id: 'two' })).key;
   await call('api-keys.create', { name: 'third', principal_id: 'three' });
   await call('api-keys.revoke', { id: 'revoked' });
+  await call('secrets.create', { name: 'first', values: { key: 'fake-1' }, tags: { k: 'v' } });
+  await call('secrets.create', { name: 'second', values: { key: 'fake-2' } });
 };
 
 const withoutLastUse = (answer: unknown): unknown =>
@@ -55,6 +58,13 @@ const withoutLastUse = (answer: unknown): unknown =>
 const questions: Readonly<Record<string, (call: Call) => Promise<unknown>>> = {
   'verify the good key': (call) => call('api-keys.verify', { key: keys.good }),
   'verify the revoked key': (call) => call('api-keys.verify', { key: keys.revoked }),
+  'list the secrets': (call) => call('secrets.list', {}),
+  'list the versions of a secret': (call) => call('secrets.list-versions', { secret: 'first' }),
+  'use a secret': (call) =>
+    useSecrets(async () => ({ call, project: 'default', close: async () => undefined }), {
+      texts: { value: '${secret:first.key}' },
+      secrets: [],
+    }),
   'list the keys': (call) => call('api-keys.list', {}),
   'list the keys by tag': (call) => call('api-keys.list', { tag: ['k:v'] }),
   'list the keys that work': (call) => call('api-keys.list', { state: 'active' }),
@@ -233,9 +243,18 @@ const edited = (work: (db: Sqlite.Database) => void): void => {
   }
 };
 
-const tables = ['projects', 'principals', 'roles', 'role_assignments', 'api_keys', 'audit_log'];
+const tables = [
+  'projects',
+  'principals',
+  'roles',
+  'role_assignments',
+  'api_keys',
+  'secrets',
+  'secret_versions',
+  'audit_log',
+];
 
-test.each(['principals', 'role_assignments', 'api_keys', 'audit_log', 'keyring'])(
+test.each(['principals', 'role_assignments', 'api_keys', 'secrets', 'secret_versions', 'audit_log', 'keyring'])(
   'what is sealed in two rows of %s changes places',
   async (table) => {
     edited((db) => {

@@ -24,7 +24,7 @@ export default localCommand({
       const { editText } = await import('../../use/editor.ts');
       const edited = await parseValues(await editText(valuesForm(before), 'values.yaml', io));
       const values = Object.fromEntries(Object.entries(edited).filter(([, value]) => value !== ''));
-      const unset = before.key_names.filter((key) => edited[key] === undefined);
+      const unset = before.key_names.filter((key) => !Object.hasOwn(edited, key));
       if (Object.keys(values).length === 0 && unset.length === 0) {
         say('nothing was changed');
         return 0;
