@@ -200,7 +200,7 @@ function __mobius_flags
                 '--max-versions=	how many versions keep their values; older ones are destroyed; 0 for all' \
                 '--destroy-after=	destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)' \
                 '--value=	ask for the value of this key, without showing it' \
-                '--set=	take the value of this key from a file, or with @- from stdin' \
+                '--set=	take the value of this key from a file, or with @- from stdin; a text itself can be read by others' \
                 '--from-env=	take the value of this variable, as the key of the same name, or of another: KEY=NAME' \
                 '--generate=	make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters' \
                 '--dotenv=	take every variable of this .env file; - is stdin' \
@@ -246,7 +246,7 @@ function __mobius_flags
                 '--max-versions=	how many versions keep their values; older ones are destroyed; 0 for all' \
                 '--destroy-after=	destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)' \
                 '--value=	ask for the value of this key, without showing it' \
-                '--set=	take the value of this key from a file, or with @- from stdin' \
+                '--set=	take the value of this key from a file, or with @- from stdin; a text itself can be read by others' \
                 '--from-env=	take the value of this variable, as the key of the same name, or of another: KEY=NAME' \
                 '--generate=	make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters' \
                 '--dotenv=	take every variable of this .env file; - is stdin' \

@@ -197,7 +197,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--max-versions' = @{ Text = 'how many versions keep their values; older ones are destroyed; 0 for all'; Values = @() }
       '--destroy-after' = @{ Text = 'destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)'; Values = @() }
       '--value' = @{ Text = 'ask for the value of this key, without showing it'; Values = @() }
-      '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin'; Values = @() }
+      '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin; a text itself can be read by others'; Values = @() }
       '--from-env' = @{ Text = 'take the value of this variable, as the key of the same name, or of another: KEY=NAME'; Values = @() }
       '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
       '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = '/' }
@@ -247,7 +247,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--max-versions' = @{ Text = 'how many versions keep their values; older ones are destroyed; 0 for all'; Values = @() }
       '--destroy-after' = @{ Text = 'destroy a version this long after it was replaced or disabled; 0 for never (such as 90d, 12h, or seconds)'; Values = @() }
       '--value' = @{ Text = 'ask for the value of this key, without showing it'; Values = @() }
-      '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin'; Values = @() }
+      '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin; a text itself can be read by others'; Values = @() }
       '--from-env' = @{ Text = 'take the value of this variable, as the key of the same name, or of another: KEY=NAME'; Values = @() }
       '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
       '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = '/' }

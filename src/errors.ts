@@ -47,7 +47,7 @@ export const kinds = {
     exit: 2,
     http: 400,
     hint: (d) =>
-      text(d.field).split('.')[0] === 'values'
+      text(d.field).split('.')[0] === 'values' && /^must (not be empty|be (text|an object))/.test(text(d.problem))
         ? 'the values are an object that is not empty, and each of them is a text: {"api_key":"..."}'
         : undefined,
   },

@@ -60,8 +60,10 @@ export const secretName: Format = (text) => {
 };
 
 /** Any text that JSON can hold as a key; how it is referred to is another matter. */
-export const secretKey: Format = (text) =>
-  loneSurrogates.test(text) ? 'must be well-formed Unicode' : atMost(text, 256);
+export const secretKey: Format = (text) => {
+  if (text === '*' || text.endsWith('.*')) return 'must not be or end in .*, which stands for all keys';
+  return loneSurrogates.test(text) ? 'must be well-formed Unicode' : atMost(text, 256);
+};
 
 const mostValueBytes = 2 ** 20;
 

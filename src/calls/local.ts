@@ -24,8 +24,11 @@ export interface Local {
   vault: Vault;
   call: Call;
   record: Core['record'];
-  /** Writes what could wait until the answer was out, then lets go of the file. */
-  close(): Promise<void>;
+  /**
+   * Does what could wait until the answer was out, then lets go of the file. `scrubPending`: what was removed still lies
+   * in the log, because somebody is reading it.
+   */
+  close(): Promise<{ scrubPending: boolean }>;
 }
 
 export const openLocal = async (world: World, place: Place, actor: Actor): Promise<Local> => {
@@ -38,7 +41,7 @@ export const openLocal = async (world: World, place: Place, actor: Actor): Promi
     async close() {
       try {
         await core.settle();
-        await finishScrub(vault.file);
+        return { scrubPending: !(await finishScrub(vault.file)) };
       } finally {
         await vault.db.close();
       }

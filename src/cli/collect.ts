@@ -4,6 +4,7 @@ import { readBody } from './files.ts';
 import type { Known } from './flags.ts';
 import { argumentValue, inputFromFlags, sharedValue, type Values } from './input.ts';
 import { argumentsOf, type Invocation, labelOf, refuseMissing } from './invocation.ts';
+import { visible } from './visible.ts';
 import type { Names } from './words.ts';
 
 type Spec = OperationCommand;
@@ -31,10 +32,12 @@ const fromFile = async (
 ): Promise<Values> => {
   const path = sharedValue(given, 'file');
   if (path === undefined) return {};
-  const names = body.map((field) => field.name);
-  const { value, isBare } = await readBody(reader, path, names, bare);
-  if (isBare)
-    note(`took ${path === '-' ? 'standard input' : `"${path}"`} as the ${bare}: ${Object.keys(value).length} keys`);
+  const known = body.map((field) => field.name);
+  const { value, isBare } = await readBody(reader, path, known, bare);
+  if (isBare) {
+    const names = Object.keys(value).map(visible).join(', ');
+    note(`took ${path === '-' ? 'standard input' : `"${path}"`} as the ${bare}: ${names}`);
+  }
   return isBare && bare !== undefined ? { [bare]: value } : value;
 };
 
@@ -67,8 +70,12 @@ export const collect = async (
 
 /** A PATCH that changes nothing is a mistake: most likely a flag was forgotten. */
 export const refuseNoChange = ({ flags }: Invocation, { fields, operation }: Known, input: Values): void => {
-  const body = fields.input.filter((field) => field.in === 'body');
+  const modifiers = flags.flatMap(({ field, modifies }) => (modifies === true && field !== undefined ? [field] : []));
+  const body = fields.input.filter((field) => field.in === 'body' && !modifiers.includes(field));
   if (operation.method !== 'PATCH' || body.some((field) => input[field.name] !== undefined)) return;
-  const changes = flags.filter((flag) => flag.from === 'input' && flag.hidden !== true).map((flag) => `--${flag.name}`);
+  const own = flags.filter(
+    ({ from, hidden, modifies }) => from !== 'global' && from !== 'shared' && !hidden && !modifies,
+  );
+  const changes = own.map((flag) => `--${flag.name}`);
   throw new MobiusError('usage', 'nothing to change', {}, `give at least one of ${changes.join(', ')}`);
 };

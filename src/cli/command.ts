@@ -40,6 +40,8 @@ export interface ExtraFlag {
   description: string;
   repeatable?: boolean;
   choices?: readonly string[];
+  /** It says how a change is made, and is none by itself. */
+  modifies?: true;
 }
 
 export interface Argument<P extends string = string> {
@@ -115,6 +117,8 @@ export interface FlagNaming {
   /** The word after the flag in the help. */
   value?: string;
   hidden?: true;
+  /** It says how a change is made, and is none by itself. */
+  modifies?: true;
   /** Whoever leaves it out is asked, or `prepare` finds it elsewhere. */
   optional?: true;
 }
@@ -182,7 +186,8 @@ export interface Prompt {
   confirm(question: string, fallback: boolean): Promise<boolean>;
   select<V extends string>(question: string, choices: readonly { value: V; name: string }[]): Promise<V>;
   text(question: string, fallback?: string): Promise<string>;
-  hidden(question: string): Promise<string>;
+  /** What is pasted may be of several lines only where `lines` says so. */
+  hidden(question: string, options?: { lines?: boolean }): Promise<string>;
 }
 
 export type AnyCommand = { kind: 'operation'; spec: OperationCommand } | { kind: 'local'; spec: LocalCommand };

@@ -68,6 +68,7 @@ const inputFlags = (field: Field, operation: Operation, naming: FlagNaming = {})
   if (field.required && naming.optional !== true) flag.required = true;
   if (field.enum !== undefined) flag.choices = field.enum;
   if (naming.short !== undefined) flag.short = naming.short;
+  if (naming.modifies === true) flag.modifies = true;
   if (naming.alias !== undefined) flag.alias = naming.alias;
   if (field.kind === 'boolean') return [flag, { ...flag, name: `no-${flag.name}`, negates: true, hidden: true }];
   flag.value = naming.value ?? wordOf(field);

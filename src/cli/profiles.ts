@@ -78,7 +78,12 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
     globals.apiKey === undefined || globals.asOwner
       ? ({ kind: 'owner' } as const)
       : ({ kind: 'api-key', key: globals.apiKey } as const);
-  const { vault, call, close } = await openLocal(worldOf(io), placeOf(io, globals), actor);
+  const { vault, call, close: end } = await openLocal(worldOf(io), placeOf(io, globals), actor);
+  const close = async (): Promise<void> => {
+    if (!(await end()).scrubPending) return;
+    const why = 'what was destroyed still lies in the log of the vault, which somebody is reading';
+    throw new MobiusError('service_unavailable', `${why}; the next command clears it`);
+  };
   const who = actor.kind === 'owner' ? 'its owner' : 'the API key';
   return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlocked.source}, as ${who}` };
 };

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { openDelivery } from './deliver.ts';
@@ -34,6 +34,11 @@ const envOf = (text: string, said: string): Readonly<Record<string, string>> => 
   return env;
 };
 
+const hashOf = async (bytes: Uint8Array): Promise<string> => {
+  const { sha256 } = await import('../crypto.ts');
+  return Buffer.from(sha256(bytes)).toString('hex');
+};
+
 export const readProjectFile = async (io: Io, path: string): Promise<ProjectFile> => {
   const said = `"${path}"`;
   let bytes: Uint8Array;
@@ -44,31 +49,31 @@ export const readProjectFile = async (io: Io, path: string): Promise<ProjectFile
   } catch (error) {
     throw usage(`could not read ${said}: ${reasonOf(error)}`);
   }
-  const { sha256 } = await import('../crypto.ts');
-  const hash = Buffer.from(sha256(bytes)).toString('hex');
-  return { path: real, sha256: hash, env: envOf(Buffer.from(bytes).toString('utf8'), said) };
+  return { path: real, sha256: await hashOf(bytes), env: envOf(Buffer.from(bytes).toString('utf8'), said) };
 };
 
-/** By path, the hash that it had when a person said that it may be used. */
-type Trusted = Readonly<Record<string, string>>;
+/** One small file for each trusted one, so that two at once can't lose one another's; named by the hash of its path. */
+const trustPath = async (io: Io, path: string): Promise<string> =>
+  join(configFolder(io), 'trusted', `${await hashOf(Buffer.from(path))}.json`);
 
-const storePath = (io: Io): string => join(configFolder(io), 'trusted.json');
-
-const readTrusted = (io: Io): Trusted => {
-  const path = storePath(io);
-  if (!existsSync(path)) return {};
-  const parsed = parseJson(readFileSync(path, 'utf8'), `"${path}"`);
-  if (isTexts(parsed)) return parsed;
-  throw usage(`"${path}" is not what mobius wrote`, 'remove it, and trust anew what you trust: mobius trust');
+const trustedHash = async (io: Io, path: string): Promise<string | undefined> => {
+  const file = await trustPath(io, path);
+  if (!existsSync(file)) return undefined;
+  const parsed = parseJson(readFileSync(file, 'utf8'), `"${file}"`);
+  if (isTexts(parsed) && parsed.path === path) return parsed.sha256;
+  throw usage(`"${file}" is not what mobius wrote`, 'remove it, and trust anew what you trust: mobius trust');
 };
 
-export const setTrust = (io: Io, file: ProjectFile, trusted: boolean): void => {
-  const { [file.path]: _, ...others } = readTrusted(io);
-  mkdirSync(configFolder(io), { recursive: true, mode: 0o700 });
-  const delivery = openDelivery(io, storePath(io));
+export const setTrust = async (io: Io, { path, sha256 }: ProjectFile, trusted: boolean): Promise<void> => {
+  const file = await trustPath(io, path);
+  if (!trusted) {
+    rmSync(file, { force: true });
+    return;
+  }
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const delivery = openDelivery(io, file);
   try {
-    const all = trusted ? { ...others, [file.path]: file.sha256 } : others;
-    delivery.write(`${JSON.stringify(all, undefined, 2)}\n`);
+    delivery.write(`${JSON.stringify({ path, sha256 }, undefined, 2)}\n`);
   } finally {
     delivery.discard();
   }
@@ -76,7 +81,7 @@ export const setTrust = (io: Io, file: ProjectFile, trusted: boolean): void => {
 
 export interface Configured {
   env: Readonly<Record<string, string>>;
-  /** A file that is there and not used, because nobody said that it may be. */
+  /** Why a file that is there is not used. */
   untrusted?: string;
 }
 
@@ -91,10 +96,11 @@ export const configuredEnv = async (io: Io, named: string | undefined): Promise<
   try {
     path = realpathSync(resolve(io.cwd, projectFileName));
   } catch {
-    return { env: {}, untrusted: projectFileName };
+    return { env: {}, untrusted: `"${projectFileName}" is a link that leads nowhere` };
   }
-  const known = readTrusted(io)[path];
-  if (known === undefined) return { env: {}, untrusted: path };
+  const known = await trustedHash(io, path);
+  const notUsed = (why: string): Configured => ({ env: {}, untrusted: `"${path}" is not used, because ${why}` });
+  if (known === undefined) return notUsed('nobody said that it may be');
   const file = await readProjectFile(io, path);
-  return file.sha256 === known ? { env: file.env } : { env: {}, untrusted: path };
+  return file.sha256 === known ? { env: file.env } : notUsed('it was changed since it was trusted');
 };

@@ -30,9 +30,17 @@ export const createPrompt = (io: Io, globals: Pick<Globals, 'input'>, help: stri
       const { ask, context, message } = await open(question);
       return ask.input({ message, ...(fallback === undefined ? {} : { default: fallback }) }, context);
     },
-    hidden: async (question) => {
+    hidden: async (question, { lines = false } = {}) => {
       const { ask, context, message } = await open(question);
-      return ask.password({ message, mask: false }, context);
+      const { watchPaste } = await import('./paste.ts');
+      const paste = watchPaste(context);
+      try {
+        const answer = await paste.whole(await ask.password({ message, mask: false }, context));
+        if (lines || !answer.includes('\n')) return answer;
+      } finally {
+        paste.end();
+      }
+      throw new MobiusError('usage', `several lines were pasted where "${message}" asks for one`);
     },
   };
 };

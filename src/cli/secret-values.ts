@@ -10,7 +10,7 @@ export const valueFlags: readonly ExtraFlag[] = [
     name: 'set',
     value: 'KEY=@FILE',
     repeatable: true,
-    description: 'take the value of this key from a file, or with @- from stdin',
+    description: 'take the value of this key from a file, or with @- from stdin; a text itself can be read by others',
   },
   {
     name: 'from-env',
@@ -25,7 +25,7 @@ export const valueFlags: readonly ExtraFlag[] = [
     description: 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters',
   },
   { name: 'dotenv', value: 'FILE', description: 'take every variable of this .env file; - is stdin' },
-  { name: 'exact', description: 'keep the line end of a single line from stdin' },
+  { name: 'exact', modifies: true, description: 'keep the line end of a single line from stdin' },
 ];
 
 const usage = (message: string, hint?: string): MobiusError => new MobiusError('usage', message, {}, hint);
@@ -60,6 +60,13 @@ const fromEnvironment = ({ io }: Context, text: string): [string, string] => {
   return [key, value];
 };
 
+/** Enter alone is more likely a slip than a value. */
+const asked = async ({ prompt }: Context, key: string): Promise<[string, string]> => {
+  const value = await prompt.hidden(`Value of "${key}":`, { lines: true });
+  if (value !== '') return [key, value];
+  throw usage(`nothing was typed for "${key}"`, `an empty value on purpose: --set ${key}=`);
+};
+
 const generated = async (text: string): Promise<[string, string]> => {
   const [, key, length, alphabet] = /^([^:]+)(?::(\d+)(?::(.+))?)?$/s.exec(text) ?? [];
   if (key === undefined) {
@@ -92,7 +99,7 @@ const keyed = async (context: Context): Promise<SecretValues> => {
   for (const text of given(context, 'set')) take(await fromFileOrStdin(context, text));
   for (const text of given(context, 'from-env')) take(fromEnvironment(context, text));
   for (const text of given(context, 'generate')) take(await generated(text));
-  for (const key of given(context, 'value')) take([key, await context.prompt.hidden(`Value of "${key}":`)]);
+  for (const key of given(context, 'value')) take(await asked(context, key));
   return Object.fromEntries(values);
 };
 
@@ -112,4 +119,15 @@ export const valuesFrom = async (
     return { values: whole, single: false };
   }
   return isWhole || isSingle ? { values: { ...whole, ...variables, ...single }, single: !isWhole } : undefined;
+};
+
+/** Whoever gave no value is asked for one, or told how to give it. */
+export const firstValue = async (context: Context): Promise<{ values: SecretValues }> => {
+  const { prompt } = context;
+  if (!prompt.possible) {
+    const ways = '--value KEY asks; or --set KEY=@FILE, --from-env NAME, --generate KEY, --values @FILE, --dotenv FILE';
+    throw usage('a secret needs at least one value', ways);
+  }
+  const [key, value] = await asked(context, await prompt.text('Key of its first value:', 'value'));
+  return { values: { [key]: value } };
 };

@@ -7,7 +7,8 @@ const keyText = (key: string): string => (/^[A-Za-z_][\w-]*$/.test(key) ? key : 
 export const valuesForm = ({ name, key_names: keys }: { name: string; key_names: readonly string[] }): string =>
   [
     `# The values of the secret ${JSON.stringify(name)}, as YAML. A value that stays empty is kept as it is stored.`,
-    '# A key that is taken out is removed, a new one is added. Long texts: "key: |" and indented lines below it.',
+    '# Write it between the quotes. A key that is taken out is removed, a new one is added.',
+    '# A text of several lines: "key: |" and the lines below it, each after two spaces.',
     ...keys.map((key) => `${keyText(key)}: ""`),
     '',
   ].join('\n');
@@ -20,12 +21,12 @@ export const parseValues = async (text: string): Promise<Record<string, string>>
   const [start] = error?.linePos ?? [];
   if (error !== undefined) {
     const where = start === undefined ? '' : ` at line ${start.line}, column ${start.col}`;
-    throw new MobiusError('usage', `what was edited is not valid YAML${where}, so nothing was changed`);
+    throw new MobiusError('usage', `what was edited is not valid YAML${where}`);
   }
   const values: unknown = document.toJS() ?? {};
   const isMap = typeof values === 'object' && values !== null && !Array.isArray(values);
   if (!isMap || Object.values(values).some((value) => typeof value !== 'string')) {
-    throw new MobiusError('usage', 'what was edited is not a list of keys with a text each, so nothing was changed');
+    throw new MobiusError('usage', 'what was edited is not a list of keys with a text each');
   }
   return values as Record<string, string>;
 };

@@ -45,10 +45,9 @@ export const sourcesFrom = async ({ io, flags, text, warn }: Context): Promise<S
   const [secrets, env] = [listOf(flags.secret), listOf(flags.env)];
   const { env: configured, untrusted } = await configuredEnv(io, flags.config as string | undefined);
   if (untrusted !== undefined) {
-    const message = `"${untrusted}" is not used, because nobody said that it may be`;
     const hint = 'look at it, then: mobius trust';
-    if (files.length + secrets.length + env.length === 0) throw new MobiusError('usage', message, {}, hint);
-    warn(`${message}; ${hint}`);
+    if (files.length + secrets.length + env.length === 0) throw new MobiusError('usage', untrusted, {}, hint);
+    warn(`${untrusted}; ${hint}`);
   }
   return { configured, files, secrets, env };
 };

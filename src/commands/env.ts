@@ -41,6 +41,10 @@ export default localCommand({
       pristine: true,
       platform: io.platform,
     });
+    if (Object.keys(wanted.texts).length + wanted.secrets.length === 0) {
+      const hint = 'name some: --env NAME=TEXT, --secret NAME, --env-file FILE, or a mobius.json';
+      throw new MobiusError('usage', 'no variable was named', {}, hint);
+    }
     const used = await useSecrets(useTarget(io, globals, context), wanted);
     const shell = shells.find((one) => one === flags.shell) ?? 'sh';
     const random = (): string => Buffer.from(randomBytes(16)).toString('hex');

@@ -50,12 +50,12 @@ export default localCommand({
     if (target === undefined && io.stdout.isTTY && flags.reveal !== true) {
       throw usage('this would show values on the terminal', 'write them to a file with -o, or add --reveal');
     }
+    const template = await exact(`@${source ?? '-'}`);
     const { useSecrets } = await import('../use/resolve.ts');
     const said = source === undefined ? 'standard input' : `"${source}"`;
     const delivery = target === undefined ? undefined : openDelivery(io, target, mode);
     try {
       if (target !== undefined && flags.force !== true) await refuseInGit(io, target);
-      const template = await exact(`@${source ?? '-'}`);
       const { texts, values } = await useSecrets(useTarget(io, globals, context), {
         texts: { [said]: template },
         secrets: [],
@@ -67,7 +67,7 @@ export default localCommand({
       }
       delivery.write(text);
       show({ path: delivery.path, values: values.length });
-      say(`wrote "${delivery.path}" with ${values.length} values in it`);
+      say(`wrote "${delivery.path}" with ${values.length} ${values.length === 1 ? 'value' : 'values'} in it`);
       return 0;
     } finally {
       delivery?.discard();

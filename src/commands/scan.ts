@@ -156,7 +156,12 @@ const scan = async (context: LocalContext, target: Lazily): Promise<number> => {
   show({ items: isBrief ? items.map(inBrief) : items, skipped, left_out: leftOut });
   for (const { path, why, failed } of skipped) if (failed) warn(`"${path}" was not read: ${why}`);
   if (leftOut.length > 0) {
-    note(`not looked for: ${leftOut.map(({ name, why }) => `"${name}" (${why})`).join(', ')}`);
+    const names = leftOut.map(({ name, why }) => `"${name}" (${why})`).join(', ');
+    note(
+      leftOut.length > 3
+        ? `not looked for: ${leftOut.length} values that are short or common; their names are in left_out of -o json`
+        : `not looked for: ${names}`,
+    );
   }
   const keys = items.filter(({ kind }) => kind === 'key').length;
   say(`found ${counted(items.length - keys, 'value')} and ${counted(keys, 'key')}`);

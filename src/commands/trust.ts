@@ -13,7 +13,7 @@ export default localCommand({
   async run({ io, args, flags, show, say }) {
     const file = await readProjectFile(io, args.file ?? projectFileName);
     const trusted = flags.forget !== true;
-    setTrust(io, file, trusted);
+    await setTrust(io, file, trusted);
     show({ path: file.path, sha256: file.sha256, trusted, env: file.env });
     say(trusted ? `trusted "${file.path}" as it is now` : `"${file.path}" is trusted no longer`);
     return 0;

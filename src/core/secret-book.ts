@@ -142,7 +142,8 @@ export const writeVersion = async (
   { stage, current }: { stage: boolean; current: secrets.VersionRow | undefined },
 ): Promise<Written> => {
   const { bytes, sha256 } = spell(context, values);
-  if (current?.plain.sha256 === sha256) return { secret, changes: {} };
+  // On record, for it tells whoever may change a secret that they guessed its values.
+  if (current?.plain.sha256 === sha256) return { secret, changes: { unchanged: true } };
   const before = current === undefined ? {} : await valuesOf(context, current);
   const number = secret.clear.version + 1;
   const by = context.caller.bound?.principal.id ?? null;

@@ -19,6 +19,8 @@ interface Opened {
   /** Absent where no version is enabled; then there are no values either. */
   version: number | undefined;
   values: Values;
+  /** Of the version in use, or else of the latest. */
+  keys: readonly string[];
 }
 
 const everyKey = '*';
@@ -65,6 +67,7 @@ const opener = (context: ProjectContext) => {
     if (opened.has(name)) return opened.get(name);
     const secret = await secrets.byName(context, context.project.id, name);
     const enabled = secret && (await secrets.enabledVersion(context, secret.id));
+    const told = secret && (enabled ?? (await secrets.versionByNumber(context, secret.id, secret.clear.version)));
     const found =
       secret === undefined
         ? undefined
@@ -72,19 +75,20 @@ const opener = (context: ProjectContext) => {
             secret,
             version: enabled?.clear.version,
             values: enabled === undefined ? {} : await valuesOf(context, enabled),
+            keys: told?.plain.key_names ?? [],
           };
     opened.set(name, found);
     return found;
   };
 };
 
-const keysOf = ({ values }: Opened, key: string): string[] =>
-  key === everyKey ? Object.keys(values).sort() : Object.hasOwn(values, key) ? [key] : [];
+const keysOf = ({ keys }: Opened, key: string): readonly string[] =>
+  key === everyKey ? keys : keys.filter((one) => one === key);
 
 interface Right {
   reading: Reading;
   opened: Opened;
-  keys: string[];
+  keys: readonly string[];
 }
 
 /** The one reading that names something. */
@@ -96,26 +100,23 @@ const rightReading = async (
   const readings = readingsOf(reference);
   if (readings.length === 0) throw unreadable(reference);
   const right: Right[] = [];
-  const idle: string[] = [];
   for (const reading of readings) {
     const opened = reading.name === '' ? undefined : await open(reading.name);
-    if (opened === undefined) continue;
-    if (opened.version === undefined) idle.push(reading.name);
-    const keys = keysOf(opened, reading.key);
-    if (keys.length > 0) right.push({ reading, opened, keys });
+    const keys = opened === undefined ? [] : keysOf(opened, reading.key);
+    if (opened !== undefined && keys.length > 0) right.push({ reading, opened, keys });
   }
   const [found, other] = right;
-  if (found === undefined) {
-    const [name] = idle;
-    if (name === undefined) throw noSuch(context, reference);
+  if (found === undefined) throw noSuch(context, reference);
+  if (other !== undefined) {
+    const both = `"${found.reading.key}" of "${found.reading.name}" and "${other.reading.key}" of "${other.reading.name}"`;
+    throw new MobiusError('conflict', `"${reference}" names both ${both}`, { reference, reason: 'ambiguous' });
+  }
+  if (found.opened.version === undefined) {
+    const { name } = found.reading;
     throw new MobiusError('conflict', `no version of the secret "${name}" is enabled`, {
       reason: 'none_enabled',
       name,
     });
-  }
-  if (other !== undefined) {
-    const both = `"${found.reading.key}" of "${found.reading.name}" and "${other.reading.key}" of "${other.reading.name}"`;
-    throw new MobiusError('conflict', `"${reference}" names both ${both}`, { reference, reason: 'ambiguous' });
   }
   return found;
 };

@@ -39,22 +39,41 @@ const destroyedForEver = (name: string, version: number): MobiusError =>
     version,
   });
 
+/** One that is due is as good as destroyed, whether or not somebody has come by to do it. */
+const refuseDestroyed = ({ now }: ProjectContext, secret: secrets.SecretRow, { clear }: secrets.VersionRow): void => {
+  const isDue = clear.destroy_at !== null && clear.destroy_at <= now;
+  if (clear.state === 'DESTROYED' || isDue) throw destroyedForEver(secret.plain.name, clear.version);
+};
+
 const noneEnabled = (name: string): MobiusError =>
   new MobiusError('conflict', `no version of the secret "${name}" is enabled, so there are no values to keep`, {
     reason: 'none_enabled',
     name,
   });
 
-/** A pattern of names as a function; `*` is any text, `?` one character. */
+/**
+ * A pattern of names as a function; `*` is any text, `?` one character. Only the last star is ever gone back to, so it
+ * takes the length of the name times that of the pattern, whatever stands in them.
+ */
 const matcher = (pattern: string): ((name: string) => boolean) => {
-  const parts = pattern.split(/([*?])/).map((part) => {
-    if (part === '*') return '.*';
-    return part === '?' ? '.' : part.replace(/[\\^$.|+()[\]{}]/g, '\\$&');
-  });
-  // Runs of stars would make the search take exponential time.
-  const source = parts.filter((part) => part !== '').join('');
-  const expression = new RegExp(`^${source.replace(/(\.\*)+/g, '.*')}$`, 'su');
-  return (name) => expression.test(name);
+  const wanted = [...pattern];
+  return (name) => {
+    const text = [...name];
+    let [at, seen] = [0, 0];
+    let star: { at: number; seen: number } | undefined;
+    while (seen < text.length) {
+      if (wanted[at] === '*') star = { at: at++, seen };
+      else if (wanted[at] === '?' || wanted[at] === text[seen]) {
+        at++;
+        seen++;
+      } else if (star !== undefined) {
+        star.seen += 1;
+        [at, seen] = [star.at + 1, star.seen];
+      } else return false;
+    }
+    while (wanted[at] === '*') at++;
+    return at === wanted.length;
+  };
 };
 
 /** Rows that a pattern may leave out are read in stretches, so that a page is full whatever it matches. */
@@ -236,7 +255,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const { secret } = about;
     const written: Written =
       values === undefined ? { secret, changes: {} } : await writeVersion(context, secret, values, { stage, current });
-    if (about.changes !== undefined || written.version !== undefined) {
+    if (about.changes !== undefined || values !== undefined) {
       await context.changed(said(secret, { ...about.changes, ...written.changes }));
     }
     return updatedAnswer(context, written, { values: values !== undefined, stage });
@@ -263,8 +282,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const secret = await findSecret(context, reference);
     const row = await findVersion(context, secret, version);
     if (row.clear.state === 'ENABLED') return versionAnswer(row);
-    const isDue = row.clear.destroy_at !== null && row.clear.destroy_at <= context.now;
-    if (row.clear.state === 'DESTROYED' || isDue) throw destroyedForEver(secret.plain.name, version);
+    refuseDestroyed(context, secret, row);
     const current = await secrets.enabledVersion(context, secret.id);
     if (current !== undefined) await retire(context, secret, current);
     const enabled = await secrets.updateVersion(context, row, {
@@ -297,12 +315,10 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const secret = await findSecret(context, input.secret);
     refuseOlder(secret, input.if_version);
     const old = await findVersion(context, secret, input.version);
-    if (old.clear.state === 'DESTROYED') throw destroyedForEver(secret.plain.name, input.version);
+    refuseDestroyed(context, secret, old);
     const current = await secrets.enabledVersion(context, secret.id);
     const written = await writeVersion(context, secret, await valuesOf(context, old), { stage: false, current });
-    if (written.version !== undefined) {
-      await context.changed(said(secret, { ...written.changes, values_of: input.version }));
-    }
+    await context.changed(said(secret, { ...written.changes, values_of: input.version }));
     return updatedAnswer(context, written, { values: true, stage: false });
   },
 

@@ -43,21 +43,40 @@ const runEditor = (editor: string, path: string, { env, platform }: Editing): Pr
     child.on('close', (code) => done(code ?? 1));
   });
 
+const readBack = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new MobiusError('internal', 'the editor left no file behind, so nothing was changed');
+  }
+};
+
 /**
- * Lets a person edit a text in their own editor and gives back what they made of it. It lies in a folder of their own in
- * memory, never on a disk, and is gone when this returns, also where the process is interrupted.
+ * Lets a person edit a text in their own editor until `take` takes what they made of it, or they give up. It lies in a
+ * folder of their own in memory, never on a disk, and is gone when this returns, also where the process is interrupted.
  */
-export const editText = async (text: string, name: string, editing: Editing): Promise<string> => {
+export const editText = async <T>(
+  text: string,
+  editing: Editing,
+  take: (edited: string) => Promise<T>,
+  again: (error: MobiusError) => Promise<boolean>,
+): Promise<T> => {
   const editor = editing.env.VISUAL || editing.env.EDITOR || 'vi';
   const folder = mkdtempSync(join(memoryFolder(editing.env), 'mobius-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   const forget = editing.onInterrupt(remove);
   try {
-    const path = join(folder, name);
+    const path = join(folder, 'values.yaml');
     writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
-    const code = await runEditor(editor, path, editing);
-    if (code !== 0) throw new MobiusError('usage', `the editor ended with ${code}, so nothing was changed`);
-    return readFileSync(path, 'utf8');
+    for (;;) {
+      const code = await runEditor(editor, path, editing);
+      if (code !== 0) throw new MobiusError('internal', `the editor ended with ${code}, so nothing was changed`);
+      try {
+        return await take(readBack(path));
+      } catch (error) {
+        if (!(error instanceof MobiusError) || error.code !== 'usage' || !(await again(error))) throw error;
+      }
+    }
   } finally {
     forget();
     remove();

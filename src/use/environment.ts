@@ -119,6 +119,19 @@ const taken = (typed: string): Taken => {
   return { secret, prefix };
 };
 
+/**
+ * Variables that make a program run or load something: whoever may write a secret must not get there by the name of a
+ * key. Who wants one says so, with --env.
+ */
+const runs = new RegExp(
+  `^(${[
+    'PATH|IFS|BASH_ENV|BASHOPTS|SHELLOPTS|PS\\d|PROMPT_COMMAND|PROMPT|RPROMPT|ZDOTDIR|FPATH|SHELL',
+    'EDITOR|VISUAL|PAGER|BROWSER|LESSOPEN|LESSCLOSE|MAKEFLAGS|SSH_ASKPASS|LD_.*|DYLD_.*|GCONV_PATH',
+    'GIT_(SSH|SSH_COMMAND|EXEC_PATH|CONFIG.*|ASKPASS|EDITOR|PAGER|EXTERNAL_DIFF|PROXY_COMMAND|TEMPLATE_DIR)',
+    'NODE_(OPTIONS|PATH)|PYTHON(PATH|STARTUP|HOME)|PERL5(OPT|LIB|DB)|RUBY(OPT|LIB)|_?JAVA(_TOOL)?_OPTIONS|MOBIUS_.*',
+  ].join('|')})$`,
+);
+
 /** The variables of whole secrets, one a key. */
 const ofSecrets = (all: readonly Taken[], used: Used, platform: NodeJS.Platform): Variables => {
   const variables: Variables = new Map();
@@ -131,6 +144,12 @@ const ofSecrets = (all: readonly Taken[], used: Used, platform: NodeJS.Platform)
         throw wrong(
           `${said} would be the variable "${name}", which can't be one`,
           `put a prefix before it: --secret ${secret}=NAME_`,
+        );
+      }
+      if (prefix === '' && runs.test(name)) {
+        throw wrong(
+          `${said} would be the variable "${name}", which can make a program run something`,
+          `put a prefix before it: --secret ${secret}=NAME_; or name it: --env ${name}=\${secret:name.key}`,
         );
       }
       const owner = owners.get(folded(name, platform));

@@ -1,5 +1,5 @@
 import { parseKey } from '../core/key-format.ts';
-import { inUtf8 } from './encoding.ts';
+import { inUtf16 } from './encoding.ts';
 import { type LeftOut, type Needle, type Pattern, patternsFor, type Spelling } from './needles.ts';
 
 /** Where something was found. Lines and columns count from 1, columns in bytes. */
@@ -19,8 +19,8 @@ export interface Scanner {
   /** The needles that are not looked for. */
   leftOut: readonly LeftOut[];
   /**
-   * Reads the pieces once, in memory bounded by the longest needle, and gives what is in them in order of its place.
-   * One text at a time: a second scan must not begin before the first has ended.
+   * Reads the pieces once, in memory bounded by the longest needle, and gives what is in them in order of its place; in
+   * a text that says it is in UTF-16, in two orders, of its bytes and of its characters.
    */
   scan(path: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Found>;
 }
@@ -162,6 +162,11 @@ const sifted = (hits: readonly Hit[]): Hit[] => {
     });
 };
 
+/** What is found as a text is not told as bytes too. */
+function* notOfText(found: Iterable<Found>, isText: boolean): Generator<Found> {
+  for (const one of found) if (!isText || one.spelling !== 'utf-16') yield one;
+}
+
 const pieceLength = 1 << 18;
 
 /** Looks for the values of these needles and for API keys. */
@@ -170,9 +175,11 @@ export const makeScanner = (needles: readonly Needle[]): Scanner => {
   const search = searchFor(patterns);
   const longest = patterns.reduce((most, { bytes }) => Math.max(most, bytes.length), longestKey);
   const overlap = longest - 1;
-  const window = Buffer.allocUnsafe(overlap + Math.max(pieceLength, overlap));
+  const windowLength = overlap + Math.max(pieceLength, overlap);
 
-  async function* scan(path: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Found> {
+  /** One reading of a text, from its first piece to its end. */
+  const reading = (path: string) => {
+    const window = Buffer.allocUnsafe(windowLength);
     // Where the window begins in the text, how much of it is filled, and how much of that was seen before.
     let origin: Position = { place: 0, line: 1, lineStart: 0 };
     let [filled, seen] = [0, 0];
@@ -204,20 +211,39 @@ export const makeScanner = (needles: readonly Needle[]): Scanner => {
       [filled, seen] = [overlap, overlap];
     };
 
-    for await (const piece of inUtf8(pieces)) {
-      for (let at = 0; at < piece.length; ) {
-        const taken = piece.subarray(at, at + window.length - filled);
-        window.set(taken, filled);
-        filled += taken.length;
-        at += taken.length;
-        if (filled < window.length) continue;
+    return {
+      *push(piece: Uint8Array): Generator<Found> {
+        for (let at = 0; at < piece.length; ) {
+          const taken = piece.subarray(at, at + window.length - filled);
+          window.set(taken, filled);
+          filled += taken.length;
+          at += taken.length;
+          if (filled < window.length) continue;
+          look();
+          slide();
+          yield* settled(origin.place + filled);
+        }
+      },
+      end(): Found[] {
         look();
-        slide();
-        yield* settled(origin.place + filled);
-      }
+        return settled(Number.POSITIVE_INFINITY);
+      },
+    };
+  };
+
+  async function* scan(path: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Found> {
+    const bytes = reading(path);
+    // Of a text that says it is in UTF-16 the bytes are read as well: it need not be true.
+    const utf16 = inUtf16();
+    let text: ReturnType<typeof reading> | undefined;
+    for await (const piece of pieces) {
+      const decoded = utf16.decode(piece);
+      if (decoded !== undefined) text ??= reading(path);
+      yield* notOfText(bytes.push(piece), text !== undefined);
+      if (decoded !== undefined && text !== undefined) yield* text.push(decoded);
     }
-    look();
-    yield* settled(Number.POSITIVE_INFINITY);
+    yield* notOfText(bytes.end(), text !== undefined);
+    if (text !== undefined) yield* text.end();
   }
   return { leftOut, scan };
 };

@@ -90,7 +90,7 @@ export const readJsonText = (text: string, said: string): Tree => {
 
 /** Aliases and tags are refused: a file that uses them was written by hand, and may grow without end. */
 export const readYamlText = (text: string, said: string): Tree => {
-  const document = parseDocument(text, { prettyErrors: true, stringKeys: true });
+  const document = parseDocument(text, { prettyErrors: true, stringKeys: true, uniqueKeys: false });
   const [error] = document.errors;
   if (error !== undefined) {
     const [start] = error.linePos ?? [];

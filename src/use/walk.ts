@@ -38,7 +38,7 @@ async function* upToMost(found: AsyncIterable<Found>, path: string, tell: Tell):
   let count = 0;
   for await (const one of found) {
     if (count++ === mostOfOneFile) {
-      tell({ path, why: `more than ${mostOfOneFile} finds: the rest of it was not read`, failed: false });
+      tell({ path, why: `more than ${mostOfOneFile} finds: the rest of it was not read`, failed: true });
       return;
     }
     yield one;

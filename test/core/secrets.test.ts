@@ -151,6 +151,7 @@ describe('versions', () => {
     expect(await states('a')).toBe('3 ENABLED, 2 DISABLED, 1 DISABLED');
     vault.clock.now += minute;
     expect((await refusal(vault.owner('secrets.enable-version', { secret: 'a', version: 1 }))).code).toBe('conflict');
+    expect((await refusal(vault.owner('secrets.rollback', { secret: 'a', version: 1 }))).code).toBe('conflict');
     await vault.core.settle();
     expect(await states('a')).toBe('3 ENABLED, 2 DISABLED, 1 DESTROYED');
     expect(vault.rows("select * from audit_log where action = 'secrets.destroy-version'")).toHaveLength(1);
@@ -187,6 +188,8 @@ describe('writing', () => {
     ['no values', {}],
     ['a number', { k: 1 }],
     ['an empty key', { '': 'x' }],
+    ['the key that stands for all', { '*': 'x' }],
+    ['a key that could be read as all of another secret', { 'b.*': 'x' }],
     ['more than 1 MiB', { k: 'x'.repeat(2 ** 20 + 1) }],
     ['more than 1 MiB of UTF-8', { k: 'é'.repeat(2 ** 19 + 1) }],
     ['half a surrogate pair', { k: '\ud800' }],
@@ -231,6 +234,24 @@ describe('writing', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  test('a pattern is found in time, whatever it is', async () => {
+    await create('a'.repeat(120), { k: 'x' });
+    const list = async (match: string) => (await vault.owner('secrets.list', { match })).items.length;
+    expect(await list(`${'*a'.repeat(60)}*b`)).toBe(0);
+    expect(await list(`${'*a'.repeat(60)}*`)).toBe(1);
+    expect(await list(`${'?'.repeat(119)}*`)).toBe(1);
+    expect(await list('?'.repeat(119))).toBe(0);
+    expect(await list('a*')).toBe(1);
+    expect(await list('.*')).toBe(0);
+  });
+
+  test('a guess that was right is on record', async () => {
+    await create('a', { k: 'right' });
+    const before = entries(vault).length;
+    await vault.owner('secrets.update', { secret: 'a', values: { k: 'right' }, stage: true });
+    expect(entries(vault).at(before)?.plain.changes).toEqual({ unchanged: true });
   });
 
   test('the audit log learns which keys changed, and no value', async () => {
@@ -322,6 +343,11 @@ describe('use', () => {
     await vault.owner('secrets.disable-version', { secret: 'a', version: 1 });
     expect(await value('a.b.c')).toBe('meant');
     expect(await refusal(value('a.k'))).toMatchObject({ code: 'conflict', details: { reason: 'none_enabled' } });
+    // One that is out of use is not stood in for by another that could be read the same way.
+    await create('x', { 'y.z': 'other' });
+    await create('x.y', { z: 'meant' });
+    await vault.owner('secrets.disable-version', { secret: 'x.y', version: 1 });
+    expect(await refusal(value('x.y.z'))).toMatchObject({ code: 'conflict', details: { reason: 'ambiguous' } });
   });
 
   test('a key of no curve is refused', async () => {

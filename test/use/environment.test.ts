@@ -37,6 +37,23 @@ const refused = (sources: Partial<Sources>, secrets?: Used['secrets']): string =
   throw new Error('nothing was refused');
 };
 
+test.each([
+  'path',
+  'ld_preload',
+  'bash_env',
+  'prompt_command',
+  'ps4',
+  'node_options',
+  'git_ssh_command',
+  'mobius_vault',
+])('the key %s of a whole secret is not put where it makes a program run something', (key) => {
+  expect(refused({ secrets: ['s'] }, { s: { [key]: 'x' } })).toContain(
+    `would be the variable "${key.toUpperCase()}", which can make a program run something`,
+  );
+  expect(made({ secrets: ['s=P_'] }, { s: { [key]: 'x' } })).toEqual({ [`P_${key.toUpperCase()}`]: 'x' });
+  expect(made({ env: [`${key.toUpperCase()}=\${secret:s.k}`] })).toEqual({ [key.toUpperCase()]: 'value' });
+});
+
 test('the later source wins', () => {
   const inherited = { A: 'inherited', B: 'inherited', C: 'inherited', D: 'inherited', E: 'inherited', F: 'inherited' };
   const configured = { B: 'configured', C: 'configured', D: 'configured', E: 'configured', F: 'configured' };

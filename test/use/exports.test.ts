@@ -250,7 +250,7 @@ describe('medusa export', () => {
   test.each([
     ['{"a/b":{"k":"1"},"a":{"b":{"k":"hidden"}}}', '"file" has the secret "a/b" twice'],
     ['{"a":{"k":["hidden"]}}', '"file" is nested too deep: "a.k" is no text but a list'],
-    ['a:\n  k: hidden\n  k: x\n', '"file" is not valid YAML at line 3'],
+    ['a:\n  k: hidden\n  k: x\n', 'line 2 of "file" has "k" for the second time in one object'],
     ['a:\n  k: &x hidden\n  l: *x\n', 'line 3 of "file" has a YAML alias'],
     ['a:\n  k: !!binary aGlkZGVu\n', 'line 2 of "file" has a YAML tag'],
     ['a:\n  k: "hidden\n', '"file" is not valid YAML at line 3'],

@@ -62,6 +62,13 @@ describe('a value is found', () => {
     }
   });
 
+  test('behind a mark that is not true', async () => {
+    const bytes = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(value)]);
+    for (const length of [1, 3, 1000]) {
+      expect(brief(await scan(bytes, [needle], length))).toEqual(['1 3 secret db.password plain']);
+    }
+  });
+
   test('every time, also where two touch, but once where it overlaps itself', async () => {
     expect(brief(await scan('abcdabcd1abcdabcd1', [{ name: 'n', value: 'abcdabcd1' }]))).toHaveLength(2);
     const twice = { name: 'n', value: 'abc1abc1abc1' };
@@ -272,7 +279,7 @@ describe('files', () => {
     const { found, skipped } = await walk(folder, '.');
     expect(found).toHaveLength(1001);
     expect(found.at(-1)).toBe('b:1:1');
-    expect(skipped).toEqual([{ path: 'a', why: expect.stringContaining('more than 1000'), failed: false }]);
+    expect(skipped).toEqual([{ path: 'a', why: expect.stringContaining('more than 1000'), failed: true }]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { operationCommand } from '../../cli/command.ts';
-import { valueFlags, valuesFrom } from '../../cli/secret-values.ts';
+import { firstValue, valueFlags, valuesFrom } from '../../cli/secret-values.ts';
 
 export default operationCommand({
   operation: 'secrets.create',
@@ -17,8 +17,8 @@ export default operationCommand({
     'mobius secrets create tls --values @tls.json --expires-at 90d',
   ],
   async prepare(input, context) {
-    const given = await valuesFrom(context, input.values);
-    return given === undefined ? input : { ...input, values: given.values };
+    const given = (await valuesFrom(context, input.values)) ?? (await firstValue(context));
+    return { ...input, values: given.values };
   },
   done: ({ name, id, version }) => `created secret "${name}" (${id}), version ${version}`,
 });

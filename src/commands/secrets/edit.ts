@@ -22,7 +22,9 @@ export default localCommand({
       const project = projectOf(globals);
       const before = await call('secrets.get', { project, secret: args.secret ?? '' });
       const { editText } = await import('../../use/editor.ts');
-      const edited = await parseValues(await editText(valuesForm(before), 'values.yaml', io));
+      const edited = await editText(valuesForm(before), io, parseValues, (error) =>
+        prompt.confirm(`${error.message}. Edit it again?`, true),
+      );
       const values = Object.fromEntries(Object.entries(edited).filter(([, value]) => value !== ''));
       const unset = before.key_names.filter((key) => !Object.hasOwn(edited, key));
       if (Object.keys(values).length === 0 && unset.length === 0) {

@@ -8,7 +8,12 @@ export default operationCommand({
     '--dotenv give all values of the new version. The flags for single keys change these keys and keep the others, ' +
     'unless --no-merge is given. Values that are equal to those in use make no new version.',
   args: [{ name: 'secret', description: "the secret's name or id" }],
-  flags: { values: { value: 'JSON|@FILE|@-' } },
+  flags: {
+    values: { value: 'JSON|@FILE|@-' },
+    merge: { modifies: true },
+    stage: { modifies: true },
+    if_version: { modifies: true },
+  },
   extra: valueFlags,
   bare: 'values',
   examples: [

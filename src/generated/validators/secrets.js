@@ -36,7 +36,10 @@ var secretName = (text) => {
   if (referenceSigns.test(text)) return "must hold none of { } @ * ? = , $ \\ and quotes";
   return text.endsWith(".") || text.startsWith(".") ? "must not begin or end with a full stop" : void 0;
 };
-var secretKey = (text) => loneSurrogates.test(text) ? "must be well-formed Unicode" : atMost(text, 256);
+var secretKey = (text) => {
+  if (text === "*" || text.endsWith(".*")) return "must not be or end in .*, which stands for all keys";
+  return loneSurrogates.test(text) ? "must be well-formed Unicode" : atMost(text, 256);
+};
 var mostValueBytes = 2 ** 20;
 var secretValue = (text) => {
   const isLong = text.length > mostValueBytes / 3;
