@@ -75,7 +75,7 @@ _mobius_flags() {
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
     'secrets update') echo '--values= --merge --unset= --stage --if-version= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
-    'env') echo '--shell= --env= --secret= --env-file= --config= --reveal' ;;
+    'env') echo '--shell= --env= --secret= --env-file= --refs= --config= --reveal' ;;
     'import') echo '--name= --prefix= --update --dry-run' ;;
     'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;
     'scan') echo '--staged --no-secrets' ;;
@@ -85,7 +85,7 @@ _mobius_flags() {
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
-    'run') echo '--env= --secret= --env-file= --config= --pristine --no-mask' ;;
+    'run') echo '--env= --secret= --env-file= --refs= --config= --pristine --no-mask' ;;
   esac
 }
 
@@ -102,6 +102,7 @@ _mobius_values() {
     *' --dotenv') echo '/' ;;
     *' --shell') echo 'sh fish powershell dotenv docker github' ;;
     *' --env-file') echo '/' ;;
+    *' --refs') echo '/' ;;
     *' --config') echo '/' ;;
     *' --in') echo '/' ;;
     *' -i') echo '/' ;;

@@ -258,7 +258,8 @@ function __mobius_flags
                 '--shell=	whose words; sh when absent' \
                 '--env=	set a variable; NAME alone passes on the one that is set here' \
                 '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
-                '--env-file=	lines of NAME=TEXT, which may hold references; - is stdin' \
+                '--env-file=	lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs' \
+                '--refs=	the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius' \
                 '--config=	the mobius.json whose "env" is set, trusted by this' \
                 '--reveal	show the values on a terminal'
         case 'import'
@@ -304,7 +305,8 @@ function __mobius_flags
             printf '%s\n' \
                 '--env=	set a variable; NAME alone passes on the one that is set here' \
                 '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
-                '--env-file=	lines of NAME=TEXT, which may hold references; - is stdin' \
+                '--env-file=	lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs' \
+                '--refs=	the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius' \
                 '--config=	the mobius.json whose "env" is set, trusted by this' \
                 '--pristine	inherit nothing' \
                 '--no-mask	leave its output as it is'
@@ -355,6 +357,8 @@ function __mobius_values
         case '* --shell'
             printf '%s\n' sh fish powershell dotenv docker github
         case '* --env-file'
+            printf '%s\n' /
+        case '* --refs'
             printf '%s\n' /
         case '* --config'
             printf '%s\n' /

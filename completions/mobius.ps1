@@ -260,7 +260,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--shell' = @{ Text = 'whose words; sh when absent'; Values = @('sh', 'fish', 'powershell', 'dotenv', 'docker', 'github') }
       '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
       '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
-      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; - is stdin'; Values = '/' }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = '/' }
+      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = '/' }
       '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
       '--reveal' = @{ Text = 'show the values on a terminal'; Values = $null }
     }
@@ -310,7 +311,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'run' = [ordered]@{
       '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
       '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
-      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; - is stdin'; Values = '/' }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = '/' }
+      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = '/' }
       '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
       '--pristine' = @{ Text = 'inherit nothing'; Values = $null }
       '--no-mask' = @{ Text = 'leave its output as it is'; Values = $null }

@@ -20,14 +20,20 @@ export interface Reader {
   exact(value: string): Promise<string>;
   /** A path, or `-` for stdin. */
   file(path: string): Promise<string>;
+  /** Variables that stood in nothing that was read, where anything was. */
+  unused(): readonly string[];
 }
 
-const substitute = (text: string, variables: ReadonlyMap<string, string>): string =>
+const substitute = (text: string, variables: ReadonlyMap<string, string>, used: (name: string) => void): string =>
   variables.size === 0
     ? text
     : text.replace(
         /\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g,
-        (whole, braced: string | undefined, bare: string | undefined) => variables.get(braced ?? bare ?? '') ?? whole,
+        (whole, braced: string | undefined, bare: string | undefined) => {
+          const name = braced ?? bare ?? '';
+          used(name);
+          return variables.get(name) ?? whole;
+        },
       );
 
 const readBytes = async (io: Io, path: string): Promise<Uint8Array> => {
@@ -52,14 +58,19 @@ const decode = (bytes: Uint8Array, path: string, ignoreBOM = false): string => {
 };
 
 export const createReader = (io: Io, variables: ReadonlyMap<string, string>): Reader => {
-  const read = async (path: string, exact: boolean): Promise<string> =>
-    substitute(decode(await readBytes(io, path), path, exact), variables);
+  const found = new Set<string>();
+  let isRead = false;
+  const read = async (path: string, exact: boolean): Promise<string> => {
+    isRead = true;
+    return substitute(decode(await readBytes(io, path), path, exact), variables, (name) => void found.add(name));
+  };
   const textOr = async (value: string, exact: boolean): Promise<string> =>
     value.startsWith('@') ? read(value.slice(1), exact) : value;
   return {
     file: (path) => read(path, false),
     text: (value) => textOr(value, false),
     exact: (value) => textOr(value, true),
+    unused: () => (isRead ? [...variables.keys()].filter((name) => !found.has(name)) : []),
   };
 };
 

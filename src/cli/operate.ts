@@ -154,6 +154,7 @@ export const operate = async (invocation: Invocation, spec: Spec, known: Known):
   try {
     const context = createContext(io, { globals, flags: extra, reader, help: helpFor(words) });
     const input = await collect(invocation, { spec, known, names, context });
+    for (const name of reader.unused()) context.warn(`--var ${name}: there is no such name in what was read`);
     const render = await openRenderer(io, globals);
     return await carryOut({ invocation, spec, known, context, render }, input);
   } catch (error) {

@@ -16,6 +16,8 @@ const longestSilenceMs = 2_000;
 export const watchPaste = ({ input, output }: Terminal) => {
   const raw = input as Terminal['input'] & { setRawMode?(on: boolean): void };
   let pasting = false;
+  /** A line ended inside of it, and the question with that line. */
+  let isCut = false;
   let pasted = '';
   let touched = (): void => undefined;
   const onKey = (text: string | undefined, key: Key = {}): void => {
@@ -23,7 +25,11 @@ export const watchPaste = ({ input, output }: Terminal) => {
       pasting = true;
       pasted = '';
     } else if (key.name === 'paste-end') pasting = false;
-    else if (pasting) pasted += key.name === 'return' || key.name === 'enter' ? '\n' : (text ?? '');
+    else if (pasting) {
+      const isEnd = key.name === 'return' || key.name === 'enter';
+      isCut ||= isEnd;
+      pasted += isEnd ? '\n' : (text ?? '');
+    }
     touched();
   };
   input.on('keypress', onKey);
@@ -42,19 +48,21 @@ export const watchPaste = ({ input, output }: Terminal) => {
   return {
     /** What was meant by an answer that is the first line of a paste: all of its lines. */
     async whole(answer: string): Promise<string> {
-      if (!pasting) return answer;
-      raw.setRawMode?.(true);
-      input.resume();
-      await untilEnd();
-      raw.setRawMode?.(false);
-      input.pause();
+      if (!isCut) return answer;
+      if (pasting) {
+        raw.setRawMode?.(true);
+        input.resume();
+        await untilEnd();
+        raw.setRawMode?.(false);
+        input.pause();
+      }
       const [first = ''] = pasted.split('\n', 1);
       const lines = pasted.replace(/\n$/, '').includes('\n') ? pasted : first;
       return answer.slice(0, answer.length - first.length) + lines;
     },
     end(): void {
       input.off('keypress', onKey);
-      output.write('\u001b[?2004l');
+      if (output.writable) output.write('\u001b[?2004l');
     },
   };
 };

@@ -62,6 +62,8 @@ const fromEnvironment = ({ io }: Context, text: string): [string, string] => {
 
 /** Enter alone is more likely a slip than a value. */
 const asked = async ({ prompt }: Context, key: string): Promise<[string, string]> => {
+  if (key.includes('='))
+    throw usage('--value takes the name of a key and asks for its value', 'see also: --set KEY=@FILE');
   const value = await prompt.hidden(`Value of "${key}":`, { lines: true });
   if (value !== '') return [key, value];
   throw usage(`nothing was typed for "${key}"`, `an empty value on purpose: --set ${key}=`);

@@ -15,7 +15,7 @@ export const valuesForm = ({ name, key_names: keys }: { name: string; key_names:
 
 /** Every scalar is a text, whatever it looks like. Says where something is wrong, never what stands there. */
 export const parseValues = async (text: string): Promise<Record<string, string>> => {
-  const { parseDocument } = await import('./yaml.ts');
+  const { parseDocument, visit } = await import('./yaml.ts');
   const document = parseDocument(text, { schema: 'failsafe', prettyErrors: true });
   const [error] = document.errors;
   const [start] = error?.linePos ?? [];
@@ -23,6 +23,13 @@ export const parseValues = async (text: string): Promise<Record<string, string>>
     const where = start === undefined ? '' : ` at line ${start.line}, column ${start.col}`;
     throw new MobiusError('usage', `what was edited is not valid YAML${where}`);
   }
+  visit(document, {
+    Scalar(_, node) {
+      // What was meant as a part of the value would be lost without a word.
+      if (node.comment == null) return;
+      throw new MobiusError('usage', 'a value in what was edited is followed by #: put it between quotes');
+    },
+  });
   const values: unknown = document.toJS() ?? {};
   const isMap = typeof values === 'object' && values !== null && !Array.isArray(values);
   if (!isMap || Object.values(values).some((value) => typeof value !== 'string')) {

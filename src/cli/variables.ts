@@ -20,7 +20,13 @@ export const variableFlags: readonly ExtraFlag[] = [
     name: 'env-file',
     value: 'FILE',
     repeatable: true,
-    description: 'lines of NAME=TEXT, which may hold references; - is stdin',
+    description: 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs',
+  },
+  {
+    name: 'refs',
+    value: 'FILE',
+    repeatable: true,
+    description: 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius',
   },
   { name: 'config', value: 'FILE', description: 'the mobius.json whose "env" is set, trusted by this' },
 ];
@@ -38,7 +44,7 @@ export interface Sources {
 export const sourcesFrom = async ({ io, flags, text, warn }: Context): Promise<Sources> => {
   const { parseDotenv } = await import('../use/dotenv.ts');
   const files = [];
-  for (const path of listOf(flags['env-file'])) {
+  for (const path of [...listOf(flags['env-file']), ...listOf(flags.refs)]) {
     const said = path === '-' ? 'standard input' : `"${path}"`;
     files.push({ said, lines: parseDotenv(await text(`@${path}`), said) });
   }

@@ -288,7 +288,10 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const enabled = await secrets.updateVersion(context, row, {
       clear: { state: 'ENABLED', disabled_at: null, destroy_at: null },
     });
-    await context.changed(said(secret, present({ version, instead_of: current?.clear.version })));
+    const destroyed = await destroySuperfluous(context, secret);
+    const about = { version, instead_of: current?.clear.version };
+    const also = destroyed.length === 0 ? {} : { destroyed_versions: destroyed };
+    await context.changed(said(secret, { ...present(about), ...also }));
     return versionAnswer(enabled);
   },
 

@@ -125,7 +125,7 @@ const ended = (child: ChildProcess, typed: string): Promise<number> =>
 export const runProgram = async (io: Io, program: Program): Promise<number> => {
   const channels = await channelsFor(io, program);
   let child: ChildProcess | undefined;
-  const release = passSignals(io, (name) => void child?.kill(name));
+  const passing = passSignals(io, (name) => void child?.kill(name));
   const filters: Filter[] = [];
   let code: number;
   try {
@@ -138,10 +138,12 @@ export const runProgram = async (io: Io, program: Program): Promise<number> => {
     code = await ended(child, program.typed);
   } finally {
     // From here on there is nobody to hand them to: they end mobius, as they end whoever waits for a reader.
-    release();
+    passing.release();
     await Promise.all(filters.map(({ finish }) => finish()));
   }
   const lost = filters.map(({ failure }) => failure()).find((failure) => failure?.readerGone === false);
   if (lost !== undefined) throw lost;
+  // A shell goes on with its script unless Ctrl-C ends what it waits for in the way that a signal does.
+  if (code === 128 + constants.signals.SIGINT && passing.interrupted()) io.signals.raise('SIGINT');
   return code;
 };

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MobiusError } from '../errors.ts';
+import type { Signals } from '../io.ts';
 
 /** The types of the file systems that live in memory alone, as statfs names them: tmpfs and ramfs. */
 const memoryTypes = [0x01021994, 0x858458f6];
@@ -28,7 +29,7 @@ const memoryFolder = (env: Readonly<Record<string, string | undefined>>): string
 export interface Editing {
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
-  onInterrupt(clean: () => void): () => void;
+  signals: Signals;
 }
 
 /** What a person calls their editor is a line for the shell, such as `code --wait`; the file is its last word. */
@@ -42,6 +43,25 @@ const runEditor = (editor: string, path: string, { env, platform }: Editing): Pr
     child.on('error', fail);
     child.on('close', (code) => done(code ?? 1));
   });
+
+/** Ctrl-C is the editor's own; what ends mobius takes the text with it. */
+const keepTo = ({ take, raise }: Signals, remove: () => void): (() => void) => {
+  const releases: (() => void)[] = [];
+  const forget = (): void => {
+    for (const release of releases) release();
+  };
+  for (const name of ['SIGINT', 'SIGQUIT'] as const) releases.push(take(name, () => undefined));
+  for (const name of ['SIGTERM', 'SIGHUP'] as const) {
+    releases.push(
+      take(name, () => {
+        remove();
+        forget();
+        raise(name);
+      }),
+    );
+  }
+  return forget;
+};
 
 const readBack = (path: string): string => {
   try {
@@ -64,7 +84,7 @@ export const editText = async <T>(
   const editor = editing.env.VISUAL || editing.env.EDITOR || 'vi';
   const folder = mkdtempSync(join(memoryFolder(editing.env), 'mobius-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  const forget = editing.onInterrupt(remove);
+  const forget = keepTo(editing.signals, remove);
   try {
     const path = join(folder, 'values.yaml');
     writeFileSync(path, text, { mode: 0o600, flag: 'wx' });

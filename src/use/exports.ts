@@ -72,7 +72,9 @@ export const readJson: Reader = (text, said) => {
 
 /** `vault kv get -format=json` says what was asked for in an envelope, which no export of paths has. */
 const isEnvelope = (tree: Tree): boolean =>
-  textOf(field(tree, 'request_id')) !== undefined && entriesOf(field(tree, 'data')) !== undefined;
+  textOf(field(tree, 'request_id')) !== undefined &&
+  field(tree, 'lease_duration')?.kind === 'number' &&
+  field(tree, 'data') !== undefined;
 
 const readEnvelope = (tree: Tree, nth: string, said: string, remarks: string[]): FoundSecret[] => {
   const outer = field(tree, 'data');

@@ -42,11 +42,15 @@ const inForeground = (io: Io): boolean => {
 
 /**
  * Hands the signals that reach mobius on to a program, each once, and lets none of them end mobius, until the returned
- * function is called. A signal that somebody sends to mobius alone can't be told from the terminal's own: of those that a
+ * `release` is called. A signal that somebody sends to mobius alone can't be told from the terminal's own: of those that a
  * terminal can give, one is not handed on while mobius is in its foreground.
  */
-export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): (() => void) => {
+export const passSignals = (
+  io: Io,
+  send: (name: NodeJS.Signals) => void,
+): { release(): void; interrupted(): boolean } => {
   const { signals } = io;
+  let interrupted = false;
   const released = new Map<NodeJS.Signals, () => void>();
   const take = (name: NodeJS.Signals): void => {
     released.set(
@@ -57,6 +61,7 @@ export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): (() =
   const taken = (name: NodeJS.Signals): void => {
     if (io.platform === 'win32') return;
     if (!ofTerminals.includes(name) || !inForeground(io)) send(name);
+    else if (name === 'SIGINT') interrupted = true;
     if (name === 'SIGTSTP') stop();
   };
   /** As without us: the system stops us too, or, where no shell could ever wake us again, does not. */
@@ -66,7 +71,10 @@ export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): (() =
     take('SIGTSTP');
   };
   for (const name of io.platform === 'win32' ? onWindows : elsewhere) take(name);
-  return () => {
-    for (const release of released.values()) release();
+  return {
+    release: () => {
+      for (const release of released.values()) release();
+    },
+    interrupted: () => interrupted,
   };
 };
