@@ -36,10 +36,12 @@ export interface Editing {
 const runEditor = (editor: string, path: string, { env, platform }: Editing): Promise<number> =>
   new Promise((done, fail) => {
     const own = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MOBIUS_')));
+    // A shell between would end with the Ctrl-C that the editor makes something else of.
+    const isPlain = /^[\w./+ -]+$/.test(editor);
     const child =
       platform === 'win32'
         ? spawn(`${editor} "${path}"`, { shell: true, stdio: 'inherit', env: own })
-        : spawn('sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: own });
+        : spawn('sh', ['-c', `${isPlain ? 'exec ' : ''}${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: own });
     child.on('error', fail);
     child.on('close', (code) => done(code ?? 1));
   });

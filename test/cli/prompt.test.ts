@@ -15,7 +15,7 @@ const terminal = () => {
     output.once('data', () => setTimeout(() => input.write(keys), 20));
     return asked;
   };
-  return { prompt, answer, drawn: () => drawn.join(''), stdout };
+  return { prompt, input, answer, drawn: () => drawn.join(''), stdout };
 };
 
 describe('a person', () => {
@@ -41,6 +41,33 @@ describe('a person', () => {
     const { prompt, answer, drawn } = terminal();
     expect(await answer(prompt.hidden('passphrase:'), 'hunter2\n')).toBe('hunter2');
     expect(drawn()).not.toMatch(/hunter2/);
+  });
+
+  test.each([
+    ['one\r', 'one'],
+    ['\u001b[200~one\u001b[201~\r', 'one'],
+    ['\u001b[200~one\r\u001b[201~', 'one'],
+    ['\u001b[200~one\rtwo\r\u001b[201~', 'one\ntwo\n'],
+    ['x\u001b[200~one\rtwo\u001b[201~', 'xone\ntwo'],
+  ])('pastes %j', async (keys, expected) => {
+    const { prompt, answer, drawn } = terminal();
+    expect(await answer(prompt.hidden('value:', { lines: true }), keys)).toBe(expected);
+    expect(drawn()).not.toMatch(/one|two/);
+    expect(drawn()).toContain('\u001b[?2004h');
+  });
+
+  test('pastes in several pieces, and nothing is left for the shell', async () => {
+    const { prompt, input, answer } = terminal();
+    const asked = prompt.hidden('value:', { lines: true });
+    setTimeout(() => input.write('two\rthree'), 60);
+    setTimeout(() => input.write('\u001b[201~'), 90);
+    expect(await answer(asked, '\u001b[200~one\r')).toBe('one\ntwo\nthree');
+  });
+
+  test('is told when several lines were pasted for one', async () => {
+    const { prompt, answer } = terminal();
+    const asked = answer(prompt.hidden('passphrase:'), '\u001b[200~one\rtwo\r\u001b[201~');
+    await expect(asked).rejects.toThrow('several lines were pasted where "passphrase:" asks for one');
   });
 
   test('is not shown what a terminal would obey', async () => {
