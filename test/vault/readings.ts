@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Call } from '../../src/operations.ts';
 import { useSecrets } from '../../src/use/resolve.ts';
+import { finishScrub } from '../../src/vault/scrub.ts';
 import { type Client, makeVault, minute, outcome, type TestVault } from '../core/world.ts';
 
 /** All that can be asked about a vault, and what was answered: an answer, or the code of a refusal. */
@@ -60,6 +61,7 @@ export const furnish = async (): Promise<Furnished> => {
   await clients.boss.call('secrets.create', { name: 'openai', values: { api_key: 'fake-1', org: 'o' }, tags });
   for (const api_key of ['fake-2', 'fake-3']) await owner('secrets.update', { secret: 'openai', values: { api_key } });
   await owner('secrets.destroy-version', { secret: 'openai', version: 1 });
+  await finishScrub(vault.vault.file);
   await owner('secrets.create', { name: 'db/prod', values: { password: 'fake' }, expires_at: '2030-01-01T00:00:00Z' });
   await clients.boss.call('secrets.update', {
     secret: 'db/prod',
