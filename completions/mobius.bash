@@ -74,7 +74,7 @@ _mobius_flags() {
     'secrets enable-version') echo '--dry-run' ;;
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
-    'secrets update') echo '--values= --merge --unset= --stage --if-version= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'secrets update') echo '--values= --merge --unset= --stage --if-version= --name= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
     'env') echo '--shell= --env= --secret= --env-file= --refs= --config= --reveal' ;;
     'import') echo '--name= --prefix= --update --dry-run' ;;
     'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;

@@ -240,6 +240,7 @@ function __mobius_flags
                 '--unset=	keys to leave out of the new version; the others keep their value (repeatable, or with commas between; an empty text clears)' \
                 '--stage	write the version without putting it to use: enable-version does that later' \
                 '--if-version=	only if this is the latest version, else nothing is changed' \
+                '--name=	another name; what refers to the old one finds it no more' \
                 '--description=	what it is for; an empty text clears it' \
                 '--tag=	replaces its tags (repeatable; an empty text clears)' \
                 '--expires-at=	when what it holds stops working; mobius only tells (RFC 3339, or a duration from now such as 90d; or never)' \

@@ -241,6 +241,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--unset' = @{ Text = 'keys to leave out of the new version; the others keep their value (repeatable, or with commas between; an empty text clears)'; Values = @() }
       '--stage' = @{ Text = 'write the version without putting it to use: enable-version does that later'; Values = $null }
       '--if-version' = @{ Text = 'only if this is the latest version, else nothing is changed'; Values = @() }
+      '--name' = @{ Text = 'another name; what refers to the old one finds it no more'; Values = @() }
       '--description' = @{ Text = 'what it is for; an empty text clears it'; Values = @() }
       '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
       '--expires-at' = @{ Text = 'when what it holds stops working; mobius only tells (RFC 3339, or a duration from now such as 90d; or never)'; Values = @() }

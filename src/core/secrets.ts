@@ -32,6 +32,13 @@ const refuseOlder = (secret: secrets.SecretRow, wanted: number | undefined): voi
   });
 };
 
+const nameTaken = ({ project }: ProjectContext, name: string): MobiusError =>
+  new MobiusError('already_exists', `a secret named "${name}" already exists in project "${project.plain.handle}"`, {
+    resource: 'secret',
+    field: 'name',
+    name,
+  });
+
 const destroyedForEver = (name: string, version: number): MobiusError =>
   new MobiusError('conflict', `version ${version} of the secret "${name}" is destroyed, which is final`, {
     reason: 'version_destroyed',
@@ -154,20 +161,24 @@ const changeAbout = async (
   secret: secrets.SecretRow,
   input: Input<'secrets.update'>,
 ): Promise<{ secret: secrets.SecretRow; changes?: Record<string, unknown> }> => {
-  const { description, tags, expires_at, max_versions, destroy_after_seconds } = input;
-  const fields = present({ description, tags, expires_at, max_versions, destroy_after_seconds });
+  const { name, description, tags, expires_at, max_versions, destroy_after_seconds } = input;
+  const fields = present({ name, description, tags, expires_at, max_versions, destroy_after_seconds });
   if (Object.keys(fields).length === 0) return { secret };
   const { max_versions: most, destroy_after_seconds: after, ...rest } = secret.plain;
   const keeping = keepingOf({
     max_versions: max_versions ?? most,
     destroy_after_seconds: destroy_after_seconds ?? after,
   });
-  const plain: secrets.SecretRow['plain'] = { ...rest, ...present({ tags, description }), ...keeping };
+  const plain: secrets.SecretRow['plain'] = { ...rest, ...present({ name, tags, description }), ...keeping };
   if (description === '') delete plain.description;
   const clear: Partial<secrets.SecretRow['clear']> = {
     updated_at: context.now,
     updated_by: context.caller.bound?.principal.id ?? null,
   };
+  if (name !== undefined && name !== secret.plain.name) {
+    clear.name_index = secrets.nameIndex(context, context.project.id, name);
+    if ((await secrets.byName(context, context.project.id, name)) !== undefined) throw nameTaken(context, name);
+  }
   if (expires_at !== undefined) clear.expires_at = expires_at === 'never' ? null : Date.parse(expires_at);
   const updated = await secrets.update(context, secret, { clear, plain });
   if (tags !== undefined) await setTags(context, context.project.id, secret.id, tags);
@@ -209,17 +220,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
       },
       present({ name, description: description || undefined, tags, ...keepingOf(input) }),
     );
-    if (row === undefined) {
-      throw new MobiusError(
-        'already_exists',
-        `a secret named "${name}" already exists in project "${project.plain.handle}"`,
-        {
-          resource: 'secret',
-          field: 'name',
-          name,
-        },
-      );
-    }
+    if (row === undefined) throw nameTaken(context, name);
     await setTags(context, project.id, row.id, tags ?? {});
     const { secret, changes } = await writeVersion(context, row, values, { stage: false, current: undefined });
     await context.changed(said(secret, changes));

@@ -768,6 +768,8 @@ export interface SecretsUpdateInput {
   stage?: boolean;
   /** only if this is the latest version, else nothing is changed */
   if_version?: number;
+  /** another name; what refers to the old one finds it no more */
+  name?: string;
   /** what it is for; an empty text clears it */
   description?: string;
   /** replaces its tags */

@@ -83,6 +83,7 @@ export const examples = {
     values: { other: 'three' },
     merge: true,
     if_version: 2,
+    name: fresh('renamed'),
     ...rich,
     expires_at: 'never',
     max_versions: 1,

@@ -359,6 +359,13 @@ export const fields: Readonly<Record<string, Fields>> = {
         description: 'only if this is the latest version, else nothing is changed',
       },
       {
+        name: 'name',
+        kind: 'string',
+        in: 'body',
+        required: false,
+        description: 'another name; what refers to the old one finds it no more',
+      },
+      {
         name: 'description',
         kind: 'string',
         in: 'body',

@@ -2054,8 +2054,8 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate29.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check10 = validate30;
-var schema41 = { "type": "object", "required": ["secret"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "secret": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "values": { "type": "object", "minProperties": 1, "maxProperties": 256, "propertyNames": { "format": "secret-key", "minLength": 1, "maxLength": 256 }, "additionalProperties": { "type": "string", "format": "secret-value" } }, "merge": { "type": "boolean" }, "unset": { "type": "array", "minItems": 1, "maxItems": 256, "uniqueItems": true, "items": { "type": "string", "format": "secret-key", "minLength": 1, "maxLength": 256 } }, "stage": { "type": "boolean" }, "if_version": { "type": "integer", "minimum": 1, "maximum": 9007199254740991 }, "description": { "type": "string", "format": "prose", "maxLength": 1024 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "expires_at": { "type": "string", "format": "time-or-never" }, "max_versions": { "type": "integer", "minimum": 0, "maximum": 1e5 }, "destroy_after_seconds": { "type": "integer", "minimum": 0, "maximum": 31536e5 } }, "additionalProperties": false };
-var formats74 = (text) => timeOrNever(text) === void 0;
+var schema41 = { "type": "object", "required": ["secret"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "secret": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "values": { "type": "object", "minProperties": 1, "maxProperties": 256, "propertyNames": { "format": "secret-key", "minLength": 1, "maxLength": 256 }, "additionalProperties": { "type": "string", "format": "secret-value" } }, "merge": { "type": "boolean" }, "unset": { "type": "array", "minItems": 1, "maxItems": 256, "uniqueItems": true, "items": { "type": "string", "format": "secret-key", "minLength": 1, "maxLength": 256 } }, "stage": { "type": "boolean" }, "if_version": { "type": "integer", "minimum": 1, "maximum": 9007199254740991 }, "name": { "type": "string", "format": "secret-name", "minLength": 1, "maxLength": 128 }, "description": { "type": "string", "format": "prose", "maxLength": 1024 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "expires_at": { "type": "string", "format": "time-or-never" }, "max_versions": { "type": "integer", "minimum": 0, "maximum": 1e5 }, "destroy_after_seconds": { "type": "integer", "minimum": 0, "maximum": 31536e5 } }, "additionalProperties": false };
+var formats76 = (text) => timeOrNever(text) === void 0;
 function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -2412,11 +2412,11 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     }
-    if (data.description !== void 0 && func0.call(data, "description")) {
-      let data9 = data.description;
+    if (data.name !== void 0 && func0.call(data, "name")) {
+      let data9 = data.name;
       if (typeof data9 === "string") {
-        if (codePoints(data9) > 1024) {
-          const err32 = { instancePath: instancePath + "/description", schemaPath: "#/properties/description/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+        if (codePoints(data9) > 128) {
+          const err32 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/maxLength", keyword: "maxLength", params: { limit: 128 } };
           if (vErrors === null) {
             vErrors = [err32];
           } else {
@@ -2424,8 +2424,8 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        if (!formats8(data9)) {
-          const err33 = { instancePath: instancePath + "/description", schemaPath: "#/properties/description/format", keyword: "format", params: { format: "prose" } };
+        if (codePoints(data9) < 1) {
+          const err33 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/minLength", keyword: "minLength", params: { limit: 1 } };
           if (vErrors === null) {
             vErrors = [err33];
           } else {
@@ -2433,75 +2433,73 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
+        if (!formats2(data9)) {
+          const err34 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/format", keyword: "format", params: { format: "secret-name" } };
+          if (vErrors === null) {
+            vErrors = [err34];
+          } else {
+            vErrors.push(err34);
+          }
+          errors++;
+        }
       } else {
-        const err34 = { instancePath: instancePath + "/description", schemaPath: "#/properties/description/type", keyword: "type", params: { type: "string" } };
+        const err35 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
         if (vErrors === null) {
-          vErrors = [err34];
+          vErrors = [err35];
         } else {
-          vErrors.push(err34);
+          vErrors.push(err35);
+        }
+        errors++;
+      }
+    }
+    if (data.description !== void 0 && func0.call(data, "description")) {
+      let data10 = data.description;
+      if (typeof data10 === "string") {
+        if (codePoints(data10) > 1024) {
+          const err36 = { instancePath: instancePath + "/description", schemaPath: "#/properties/description/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+          if (vErrors === null) {
+            vErrors = [err36];
+          } else {
+            vErrors.push(err36);
+          }
+          errors++;
+        }
+        if (!formats8(data10)) {
+          const err37 = { instancePath: instancePath + "/description", schemaPath: "#/properties/description/format", keyword: "format", params: { format: "prose" } };
+          if (vErrors === null) {
+            vErrors = [err37];
+          } else {
+            vErrors.push(err37);
+          }
+          errors++;
+        }
+      } else {
+        const err38 = { instancePath: instancePath + "/description", schemaPath: "#/properties/description/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err38];
+        } else {
+          vErrors.push(err38);
         }
         errors++;
       }
     }
     if (data.tags !== void 0 && func0.call(data, "tags")) {
-      let data10 = data.tags;
-      if (data10 && typeof data10 == "object" && !Array.isArray(data10)) {
-        if (Object.keys(data10).length > 8) {
-          const err35 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/maxProperties", keyword: "maxProperties", params: { limit: 8 } };
+      let data11 = data.tags;
+      if (data11 && typeof data11 == "object" && !Array.isArray(data11)) {
+        if (Object.keys(data11).length > 8) {
+          const err39 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/maxProperties", keyword: "maxProperties", params: { limit: 8 } };
           if (vErrors === null) {
-            vErrors = [err35];
+            vErrors = [err39];
           } else {
-            vErrors.push(err35);
+            vErrors.push(err39);
           }
           errors++;
         }
-        for (const key3 of Object.keys(data10)) {
-          const _errs26 = errors;
+        for (const key3 of Object.keys(data11)) {
+          const _errs28 = errors;
           if (typeof key3 === "string") {
             if (codePoints(key3) > 128) {
-              const err36 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames/maxLength", keyword: "maxLength", params: { limit: 128 }, propertyName: key3 };
-              if (vErrors === null) {
-                vErrors = [err36];
-              } else {
-                vErrors.push(err36);
-              }
-              errors++;
-            }
-            if (codePoints(key3) < 1) {
-              const err37 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames/minLength", keyword: "minLength", params: { limit: 1 }, propertyName: key3 };
-              if (vErrors === null) {
-                vErrors = [err37];
-              } else {
-                vErrors.push(err37);
-              }
-              errors++;
-            }
-            if (!formats10(key3)) {
-              const err38 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames/format", keyword: "format", params: { format: "tag-key" }, propertyName: key3 };
-              if (vErrors === null) {
-                vErrors = [err38];
-              } else {
-                vErrors.push(err38);
-              }
-              errors++;
-            }
-          }
-          var valid6 = _errs26 === errors;
-          if (!valid6) {
-            const err39 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
-            if (vErrors === null) {
-              vErrors = [err39];
-            } else {
-              vErrors.push(err39);
-            }
-            errors++;
-          }
-        }
-        for (const key4 of Object.keys(data10)) {
-          let data11 = data10[key4];
-          if (typeof data11 === "string") {
-            if (codePoints(data11) > 256) {
-              const err40 = { instancePath: instancePath + "/tags/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tags/additionalProperties/maxLength", keyword: "maxLength", params: { limit: 256 } };
+              const err40 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames/maxLength", keyword: "maxLength", params: { limit: 128 }, propertyName: key3 };
               if (vErrors === null) {
                 vErrors = [err40];
               } else {
@@ -2509,8 +2507,8 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (!formats12(data11)) {
-              const err41 = { instancePath: instancePath + "/tags/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tags/additionalProperties/format", keyword: "format", params: { format: "tag-value" } };
+            if (codePoints(key3) < 1) {
+              const err41 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames/minLength", keyword: "minLength", params: { limit: 1 }, propertyName: key3 };
               if (vErrors === null) {
                 vErrors = [err41];
               } else {
@@ -2518,71 +2516,73 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-          } else {
-            const err42 = { instancePath: instancePath + "/tags/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tags/additionalProperties/type", keyword: "type", params: { type: "string" } };
+            if (!formats10(key3)) {
+              const err42 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames/format", keyword: "format", params: { format: "tag-key" }, propertyName: key3 };
+              if (vErrors === null) {
+                vErrors = [err42];
+              } else {
+                vErrors.push(err42);
+              }
+              errors++;
+            }
+          }
+          var valid6 = _errs28 === errors;
+          if (!valid6) {
+            const err43 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
             if (vErrors === null) {
-              vErrors = [err42];
+              vErrors = [err43];
             } else {
-              vErrors.push(err42);
+              vErrors.push(err43);
+            }
+            errors++;
+          }
+        }
+        for (const key4 of Object.keys(data11)) {
+          let data12 = data11[key4];
+          if (typeof data12 === "string") {
+            if (codePoints(data12) > 256) {
+              const err44 = { instancePath: instancePath + "/tags/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tags/additionalProperties/maxLength", keyword: "maxLength", params: { limit: 256 } };
+              if (vErrors === null) {
+                vErrors = [err44];
+              } else {
+                vErrors.push(err44);
+              }
+              errors++;
+            }
+            if (!formats12(data12)) {
+              const err45 = { instancePath: instancePath + "/tags/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tags/additionalProperties/format", keyword: "format", params: { format: "tag-value" } };
+              if (vErrors === null) {
+                vErrors = [err45];
+              } else {
+                vErrors.push(err45);
+              }
+              errors++;
+            }
+          } else {
+            const err46 = { instancePath: instancePath + "/tags/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/tags/additionalProperties/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err46];
+            } else {
+              vErrors.push(err46);
             }
             errors++;
           }
         }
       } else {
-        const err43 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/type", keyword: "type", params: { type: "object" } };
+        const err47 = { instancePath: instancePath + "/tags", schemaPath: "#/properties/tags/type", keyword: "type", params: { type: "object" } };
         if (vErrors === null) {
-          vErrors = [err43];
+          vErrors = [err47];
         } else {
-          vErrors.push(err43);
+          vErrors.push(err47);
         }
         errors++;
       }
     }
     if (data.expires_at !== void 0 && func0.call(data, "expires_at")) {
-      let data12 = data.expires_at;
-      if (typeof data12 === "string") {
-        if (!formats74(data12)) {
-          const err44 = { instancePath: instancePath + "/expires_at", schemaPath: "#/properties/expires_at/format", keyword: "format", params: { format: "time-or-never" } };
-          if (vErrors === null) {
-            vErrors = [err44];
-          } else {
-            vErrors.push(err44);
-          }
-          errors++;
-        }
-      } else {
-        const err45 = { instancePath: instancePath + "/expires_at", schemaPath: "#/properties/expires_at/type", keyword: "type", params: { type: "string" } };
-        if (vErrors === null) {
-          vErrors = [err45];
-        } else {
-          vErrors.push(err45);
-        }
-        errors++;
-      }
-    }
-    if (data.max_versions !== void 0 && func0.call(data, "max_versions")) {
-      let data13 = data.max_versions;
-      if (!(typeof data13 == "number" && (!(data13 % 1) && !isNaN(data13)) && isFinite(data13))) {
-        const err46 = { instancePath: instancePath + "/max_versions", schemaPath: "#/properties/max_versions/type", keyword: "type", params: { type: "integer" } };
-        if (vErrors === null) {
-          vErrors = [err46];
-        } else {
-          vErrors.push(err46);
-        }
-        errors++;
-      }
-      if (typeof data13 == "number" && isFinite(data13)) {
-        if (data13 > 1e5 || isNaN(data13)) {
-          const err47 = { instancePath: instancePath + "/max_versions", schemaPath: "#/properties/max_versions/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e5 } };
-          if (vErrors === null) {
-            vErrors = [err47];
-          } else {
-            vErrors.push(err47);
-          }
-          errors++;
-        }
-        if (data13 < 0 || isNaN(data13)) {
-          const err48 = { instancePath: instancePath + "/max_versions", schemaPath: "#/properties/max_versions/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+      let data13 = data.expires_at;
+      if (typeof data13 === "string") {
+        if (!formats76(data13)) {
+          const err48 = { instancePath: instancePath + "/expires_at", schemaPath: "#/properties/expires_at/format", keyword: "format", params: { format: "time-or-never" } };
           if (vErrors === null) {
             vErrors = [err48];
           } else {
@@ -2590,12 +2590,8 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-      }
-    }
-    if (data.destroy_after_seconds !== void 0 && func0.call(data, "destroy_after_seconds")) {
-      let data14 = data.destroy_after_seconds;
-      if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14))) {
-        const err49 = { instancePath: instancePath + "/destroy_after_seconds", schemaPath: "#/properties/destroy_after_seconds/type", keyword: "type", params: { type: "integer" } };
+      } else {
+        const err49 = { instancePath: instancePath + "/expires_at", schemaPath: "#/properties/expires_at/type", keyword: "type", params: { type: "string" } };
         if (vErrors === null) {
           vErrors = [err49];
         } else {
@@ -2603,18 +2599,21 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
         }
         errors++;
       }
-      if (typeof data14 == "number" && isFinite(data14)) {
-        if (data14 > 31536e5 || isNaN(data14)) {
-          const err50 = { instancePath: instancePath + "/destroy_after_seconds", schemaPath: "#/properties/destroy_after_seconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 31536e5 } };
-          if (vErrors === null) {
-            vErrors = [err50];
-          } else {
-            vErrors.push(err50);
-          }
-          errors++;
+    }
+    if (data.max_versions !== void 0 && func0.call(data, "max_versions")) {
+      let data14 = data.max_versions;
+      if (!(typeof data14 == "number" && (!(data14 % 1) && !isNaN(data14)) && isFinite(data14))) {
+        const err50 = { instancePath: instancePath + "/max_versions", schemaPath: "#/properties/max_versions/type", keyword: "type", params: { type: "integer" } };
+        if (vErrors === null) {
+          vErrors = [err50];
+        } else {
+          vErrors.push(err50);
         }
-        if (data14 < 0 || isNaN(data14)) {
-          const err51 = { instancePath: instancePath + "/destroy_after_seconds", schemaPath: "#/properties/destroy_after_seconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+        errors++;
+      }
+      if (typeof data14 == "number" && isFinite(data14)) {
+        if (data14 > 1e5 || isNaN(data14)) {
+          const err51 = { instancePath: instancePath + "/max_versions", schemaPath: "#/properties/max_versions/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e5 } };
           if (vErrors === null) {
             vErrors = [err51];
           } else {
@@ -2622,14 +2621,55 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
+        if (data14 < 0 || isNaN(data14)) {
+          const err52 = { instancePath: instancePath + "/max_versions", schemaPath: "#/properties/max_versions/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+          if (vErrors === null) {
+            vErrors = [err52];
+          } else {
+            vErrors.push(err52);
+          }
+          errors++;
+        }
+      }
+    }
+    if (data.destroy_after_seconds !== void 0 && func0.call(data, "destroy_after_seconds")) {
+      let data15 = data.destroy_after_seconds;
+      if (!(typeof data15 == "number" && (!(data15 % 1) && !isNaN(data15)) && isFinite(data15))) {
+        const err53 = { instancePath: instancePath + "/destroy_after_seconds", schemaPath: "#/properties/destroy_after_seconds/type", keyword: "type", params: { type: "integer" } };
+        if (vErrors === null) {
+          vErrors = [err53];
+        } else {
+          vErrors.push(err53);
+        }
+        errors++;
+      }
+      if (typeof data15 == "number" && isFinite(data15)) {
+        if (data15 > 31536e5 || isNaN(data15)) {
+          const err54 = { instancePath: instancePath + "/destroy_after_seconds", schemaPath: "#/properties/destroy_after_seconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 31536e5 } };
+          if (vErrors === null) {
+            vErrors = [err54];
+          } else {
+            vErrors.push(err54);
+          }
+          errors++;
+        }
+        if (data15 < 0 || isNaN(data15)) {
+          const err55 = { instancePath: instancePath + "/destroy_after_seconds", schemaPath: "#/properties/destroy_after_seconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+          if (vErrors === null) {
+            vErrors = [err55];
+          } else {
+            vErrors.push(err55);
+          }
+          errors++;
+        }
       }
     }
   } else {
-    const err52 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err56 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err52];
+      vErrors = [err56];
     } else {
-      vErrors.push(err52);
+      vErrors.push(err56);
     }
     errors++;
   }
@@ -2638,7 +2678,7 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate30.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check11 = validate31;
-var formats80 = (text) => boxKey(text) === void 0;
+var formats82 = (text) => boxKey(text) === void 0;
 function validate31(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -2836,7 +2876,7 @@ function validate31(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        if (!formats80(data3)) {
+        if (!formats82(data3)) {
           const err17 = { instancePath: instancePath + "/recipient", schemaPath: "#/properties/recipient/format", keyword: "format", params: { format: "box-key" } };
           if (vErrors === null) {
             vErrors = [err17];
@@ -2879,7 +2919,7 @@ var validators = {
   "list": { check: check7, ...{ "fields": ["project", "match", "expires_before", "tag", "limit", "cursor"], "secret": [] } },
   "list-versions": { check: check8, ...{ "fields": ["project", "secret"], "secret": [] } },
   "rollback": { check: check9, ...{ "fields": ["project", "secret", "version", "if_version"], "secret": [] } },
-  "update": { check: check10, ...{ "fields": ["project", "secret", "values", "merge", "unset", "stage", "if_version", "description", "tags", "expires_at", "max_versions", "destroy_after_seconds"], "secret": ["values"] } },
+  "update": { check: check10, ...{ "fields": ["project", "secret", "values", "merge", "unset", "stage", "if_version", "name", "description", "tags", "expires_at", "max_versions", "destroy_after_seconds"], "secret": ["values"] } },
   "use": { check: check11, ...{ "fields": ["project", "references", "recipient"], "secret": [] } }
 };
 export {
