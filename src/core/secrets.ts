@@ -19,6 +19,7 @@ import {
   type Written,
   writeVersion,
 } from './secret-book.ts';
+import { pageOf } from './secret-pages.ts';
 import { useReferences } from './secret-use.ts';
 
 const refuseOlder = (secret: secrets.SecretRow, wanted: number | undefined): void => {
@@ -57,51 +58,6 @@ const noneEnabled = (name: string): MobiusError =>
     reason: 'none_enabled',
     name,
   });
-
-/**
- * A pattern of names as a function; `*` is any text, `?` one character. Only the last star is ever gone back to, so it
- * takes the length of the name times that of the pattern, whatever stands in them.
- */
-const matcher = (pattern: string): ((name: string) => boolean) => {
-  const wanted = [...pattern];
-  return (name) => {
-    const text = [...name];
-    let [at, seen] = [0, 0];
-    let star: { at: number; seen: number } | undefined;
-    while (seen < text.length) {
-      if (wanted[at] === '*') star = { at: at++, seen };
-      else if (wanted[at] === '?' || wanted[at] === text[seen]) {
-        at++;
-        seen++;
-      } else if (star !== undefined) {
-        star.seen += 1;
-        [at, seen] = [star.at + 1, star.seen];
-      } else return false;
-    }
-    while (wanted[at] === '*') at++;
-    return at === wanted.length;
-  };
-};
-
-/** Rows that a pattern may leave out are read in stretches, so that a page is full whatever it matches. */
-const stretch = 200;
-
-const page = async (
-  context: ProjectContext,
-  filter: secrets.Filter,
-  matches: (name: string) => boolean,
-): Promise<secrets.SecretRow[]> => {
-  const found: secrets.SecretRow[] = [];
-  let { after } = filter;
-  for (;;) {
-    const rows = await secrets.list(context, context.project.id, { ...filter, after, limit: stretch });
-    found.push(...rows.filter(({ plain }) => matches(plain.name)));
-    const last = rows.at(-1);
-    if (found.length >= filter.limit || last === undefined || rows.length < stretch)
-      return found.slice(0, filter.limit);
-    after = last.id;
-  }
-};
 
 /** Zero is how an update says that there is no limit any more. */
 const keepingOf = (wish: {
@@ -231,14 +187,13 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
 
   'secrets.list': async (context, input) => {
     const limit = input.limit ?? 50;
-    const matches = input.match === undefined ? () => true : matcher(input.match);
     const filter = {
       tags: input.tag ?? [],
       after: afterCursor(input.cursor),
       limit: limit + 1,
       ...present({ expiresBefore: input.expires_before === undefined ? undefined : Date.parse(input.expires_before) }),
     };
-    const rows = await page(context, filter, matches);
+    const rows = await pageOf(context, filter, input.match);
     const items: Secret[] = [];
     for (const row of rows.slice(0, limit)) items.push(await secretAnswer(context, row));
     const { next_cursor: cursor } = cursorAt(rows, limit);
