@@ -76,6 +76,15 @@ const planned = async (call: Call, project: string, secret: Named, update: boole
   return { ...about, action: update ? 'updated' : 'exists' };
 };
 
+/** Of many secrets, the one that could not be written is named. */
+const refusedAs =
+  ({ name }: Named) =>
+  (error: unknown): never => {
+    if (!(error instanceof MobiusError) || error.message.includes(`"${name}"`)) throw error;
+    const { code, message, details, hint } = error;
+    throw new MobiusError(code, `the secret "${name}": ${message}`, details, hint);
+  };
+
 const importAll = async (context: LocalContext, secrets: readonly Named[]): Promise<Line[]> => {
   const { io, globals, flags, warn } = context;
   const target = await openTarget(io, globals);
@@ -86,7 +95,7 @@ const importAll = async (context: LocalContext, secrets: readonly Named[]): Prom
   const one = flags['dry-run'] === true ? planned : write;
   try {
     for (const secret of secrets) {
-      lines.push(await one(call, projectOf(globals), secret, flags.update === true));
+      lines.push(await one(call, projectOf(globals), secret, flags.update === true).catch(refusedAs(secret)));
       step(lines.length, secrets.length);
     }
   } catch (error) {
