@@ -1,6 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import { parseDotenv } from './dotenv.ts';
-import { readJsonText, readJsonTexts, readYamlText, type Tree } from './tree.ts';
+import { readJsonText, readJsonTexts, type Tree } from './tree.ts';
+import { readYamlText } from './yaml-tree.ts';
 
 export interface FoundSecret {
   /** Absent where the file doesn't say it. */

@@ -1,4 +1,3 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
 import { MobiusError } from '../errors.ts';
 
 /** What a JSON or YAML text holds; numbers as they were written, since 1.0 and long ones would not survive a number. */
@@ -10,15 +9,25 @@ export type Tree =
   | { kind: 'map'; entries: [key: string, value: Tree][] };
 
 /** A file made to be deep would use up the stack. */
-const deepest = 100;
+export const deepest = 100;
 
 const token =
-  /[ \t\r\n]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-]))|(true|false|null)(?!\w))/y;
+  /[ \t\r\n]*(?:([{}[\],:"])|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-]))|(true|false|null)(?!\w))/y;
 
-const lineAt = (text: string, at: number): number => text.slice(0, at).split('\n').length;
+/** Where the text that begins at a quote ends: behind the next quote with an even number of backslashes before it. */
+const endOfString = (all: string, start: number): number => {
+  for (let at = all.indexOf('"', start + 1); at !== -1; at = all.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (all[at - 1 - slashes] === '\\') slashes++;
+    if (slashes % 2 === 0) return at + 1;
+  }
+  return -1;
+};
+
+export const lineAt = (text: string, at: number): number => text.slice(0, at).split('\n').length;
 
 /** Takes the keys of one object in turn: of two equal ones most readers would keep the last and say nothing. */
-const eachOnce = (where: () => string): ((key: string) => void) => {
+export const eachOnce = (where: () => string): ((key: string) => void) => {
   const seen = new Set<string>();
   return (key) => {
     if (seen.has(key)) throw new MobiusError('usage', `${where()} has "${key}" for the second time in one object`);
@@ -36,10 +45,20 @@ export const readJsonTexts = (text: string, said: string): Tree[] => {
     token.lastIndex = at;
     const found = token.exec(all);
     if (found === null) throw wrong();
+    const began = at;
     at = token.lastIndex;
-    const [, mark, string, number, word] = found;
-    if (mark !== undefined) return { mark };
-    return string === undefined ? { plain: number ?? word ?? '' } : { string: JSON.parse(string) as string };
+    const [, mark, number, word] = found;
+    if (mark !== '"') return mark === undefined ? { plain: number ?? word ?? '' } : { mark };
+    const end = endOfString(all, at - 1);
+    try {
+      if (end === -1) throw wrong();
+      const string = JSON.parse(all.slice(at - 1, end)) as string;
+      at = end;
+      return { string };
+    } catch {
+      at = began;
+      throw wrong();
+    }
   };
   const rest = (close: string, one: () => void): void => {
     const before = at;
@@ -86,36 +105,4 @@ export const readJsonText = (text: string, said: string): Tree => {
   if (tree === undefined) throw new MobiusError('usage', `${said} is empty`);
   if (second !== undefined) throw new MobiusError('usage', `${said} holds more than one JSON text`);
   return tree;
-};
-
-/** Aliases and tags are refused: a file that uses them was written by hand, and may grow without end. */
-export const readYamlText = (text: string, said: string): Tree => {
-  const document = parseDocument(text, { prettyErrors: true, stringKeys: true, uniqueKeys: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const [start] = error.linePos ?? [];
-    throw new MobiusError('usage', `${said} is not valid YAML${start === undefined ? '' : ` at line ${start.line}`}`);
-  }
-  const convert = (node: Node | null, depth: number): Tree => {
-    const where = (): string => `line ${lineAt(text, node?.range?.[0] ?? 0)} of ${said}`;
-    if (depth > deepest) throw new MobiusError('usage', `${where()} is nested too deep`);
-    if (node === null) return { kind: 'null' };
-    if (isAlias(node)) throw new MobiusError('usage', `${where()} has a YAML alias`);
-    if (node.tag !== undefined) throw new MobiusError('usage', `${where()} has a YAML tag`);
-    if (isSeq<Node>(node)) return { kind: 'list', items: node.items.map((item) => convert(item, depth + 1)) };
-    if (isMap<Node, Node | null>(node)) {
-      const entries: [string, Tree][] = [];
-      const once = eachOnce(where);
-      for (const { key, value } of node.items) {
-        const name = isScalar(key) ? String(key.value) : '';
-        once(name);
-        entries.push([name, convert(value, depth + 1)]);
-      }
-      return { kind: 'map', entries };
-    }
-    if (!isScalar(node) || node.value === null) return { kind: 'null' };
-    if (typeof node.value === 'string') return { kind: 'text', text: node.value };
-    return { kind: typeof node.value === 'boolean' ? 'boolean' : 'number', text: node.source ?? String(node.value) };
-  };
-  return convert(document.contents, 0);
 };
