@@ -21,7 +21,8 @@ export interface LeftOut {
   why: string;
 }
 
-const shortest = 8;
+const shortest = 6;
+const shortestNumber = 8;
 
 /** What people put beside secrets and everywhere else. */
 const words = new Set([
@@ -31,6 +32,7 @@ const words = new Set([
 
 const reasonToLeaveOut = (text: string): string | undefined => {
   if (Buffer.byteLength(text) < shortest) return `shorter than ${shortest} bytes`;
+  if (text.length < shortestNumber && /^\d+$/.test(text)) return `a number of fewer than ${shortestNumber} digits`;
   if (words.has(text.toLowerCase())) return 'an ordinary word';
   return /^(.)\1*$/su.test(text) ? 'one character repeated' : undefined;
 };
