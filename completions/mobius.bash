@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets env import inject scan trust vault run automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets run env import inject scan trust vault automations catalog completion whoami can help' ;;
     auth) echo 'whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -75,6 +75,7 @@ _mobius_flags() {
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
     'secrets update') echo '--values= --merge --unset= --stage --if-version= --name= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'run') echo '--env= --secret= --env-file= --refs= --config= --pristine --no-mask' ;;
     'env') echo '--shell= --env= --secret= --env-file= --refs= --config= --reveal' ;;
     'import') echo '--name= --prefix= --update --dry-run' ;;
     'inject') echo '--in= -i= --out= -o= --mode= --force --reveal' ;;
@@ -85,7 +86,6 @@ _mobius_flags() {
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
-    'run') echo '--env= --secret= --env-file= --refs= --config= --pristine --no-mask' ;;
   esac
 }
 
@@ -100,10 +100,10 @@ _mobius_values() {
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
     *' --dotenv') echo '/' ;;
-    *' --shell') echo 'sh fish powershell dotenv docker github' ;;
     *' --env-file') echo '/' ;;
     *' --refs') echo '/' ;;
     *' --config') echo '/' ;;
+    *' --shell') echo 'sh fish powershell dotenv docker github' ;;
     *' --in') echo '/' ;;
     *' -i') echo '/' ;;
     *' -o') echo '/' ;;

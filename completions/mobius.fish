@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'run	run a program that gets secrets as its variables' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -152,8 +152,8 @@ function __mobius_flags
         case 'roles update'
             printf '%s\n' \
                 '--description=	what it is for' \
-                '--permissions=	replaces what it allows (repeatable, or with commas between; an empty text clears)' \
-                '--permission=	replaces what it allows (repeatable, or with commas between; an empty text clears)' \
+                '--permissions=	replaces what it allows (repeatable, or with commas between)' \
+                '--permission=	replaces what it allows (repeatable, or with commas between)' \
                 '--tag=	replaces its tags (repeatable; an empty text clears)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
@@ -237,7 +237,7 @@ function __mobius_flags
             printf '%s\n' \
                 '--values=	all values of the new version by key: each a text of up to 1 MiB (JSON text, @FILE or @-)' \
                 '--merge	keys that are not named keep the value they have' \
-                '--unset=	keys to leave out of the new version; the others keep their value (repeatable, or with commas between; an empty text clears)' \
+                '--unset=	keys to leave out of the new version; the others keep their value (repeatable, or with commas between)' \
                 '--stage	write the version without putting it to use: enable-version does that later' \
                 '--if-version=	only if this is the latest version, else nothing is changed' \
                 '--name=	another name; what refers to the old one finds it no more' \
@@ -254,6 +254,15 @@ function __mobius_flags
                 '--exact	keep the line end of a single line from stdin' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'run'
+            printf '%s\n' \
+                '--env=	set a variable; NAME alone passes on the one that is set here' \
+                '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
+                '--env-file=	lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs' \
+                '--refs=	the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius' \
+                '--config=	the mobius.json whose "env" is set, trusted by this' \
+                '--pristine	inherit nothing' \
+                '--no-mask	leave its output as it is'
         case 'env'
             printf '%s\n' \
                 '--shell=	whose words; sh when absent' \
@@ -302,15 +311,6 @@ function __mobius_flags
         case 'vault restore'
             printf '%s\n' \
                 '--replace	replace the vault that is there, and keep it beside the new one'
-        case 'run'
-            printf '%s\n' \
-                '--env=	set a variable; NAME alone passes on the one that is set here' \
-                '--secret=	a variable for each key of this secret: the prefix, and the key in upper case' \
-                '--env-file=	lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs' \
-                '--refs=	the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius' \
-                '--config=	the mobius.json whose "env" is set, trusted by this' \
-                '--pristine	inherit nothing' \
-                '--no-mask	leave its output as it is'
     end
 end
 
@@ -355,14 +355,14 @@ function __mobius_values
             printf '%s\n' service user agent system
         case '* --dotenv'
             printf '%s\n' /
-        case '* --shell'
-            printf '%s\n' sh fish powershell dotenv docker github
         case '* --env-file'
             printf '%s\n' /
         case '* --refs'
             printf '%s\n' /
         case '* --config'
             printf '%s\n' /
+        case '* --shell'
+            printf '%s\n' sh fish powershell dotenv docker github
         case '* --in'
             printf '%s\n' /
         case '* -i'

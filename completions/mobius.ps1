@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'run' = 'run a program that gets secrets as its variables'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -145,8 +145,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'roles update' = [ordered]@{
       '--description' = @{ Text = 'what it is for'; Values = @() }
-      '--permissions' = @{ Text = 'replaces what it allows (repeatable, or with commas between; an empty text clears)'; Values = @() }
-      '--permission' = @{ Text = 'replaces what it allows (repeatable, or with commas between; an empty text clears)'; Values = @() }
+      '--permissions' = @{ Text = 'replaces what it allows (repeatable, or with commas between)'; Values = @() }
+      '--permission' = @{ Text = 'replaces what it allows (repeatable, or with commas between)'; Values = @() }
       '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
@@ -238,7 +238,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'secrets update' = [ordered]@{
       '--values' = @{ Text = 'all values of the new version by key: each a text of up to 1 MiB (JSON text, @FILE or @-)'; Values = @() }
       '--merge' = @{ Text = 'keys that are not named keep the value they have'; Values = $null }
-      '--unset' = @{ Text = 'keys to leave out of the new version; the others keep their value (repeatable, or with commas between; an empty text clears)'; Values = @() }
+      '--unset' = @{ Text = 'keys to leave out of the new version; the others keep their value (repeatable, or with commas between)'; Values = @() }
       '--stage' = @{ Text = 'write the version without putting it to use: enable-version does that later'; Values = $null }
       '--if-version' = @{ Text = 'only if this is the latest version, else nothing is changed'; Values = @() }
       '--name' = @{ Text = 'another name; what refers to the old one finds it no more'; Values = @() }
@@ -256,6 +256,15 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'run' = [ordered]@{
+      '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
+      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = '/' }
+      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = '/' }
+      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
+      '--pristine' = @{ Text = 'inherit nothing'; Values = $null }
+      '--no-mask' = @{ Text = 'leave its output as it is'; Values = $null }
     }
     'env' = [ordered]@{
       '--shell' = @{ Text = 'whose words; sh when absent'; Values = @('sh', 'fish', 'powershell', 'dotenv', 'docker', 'github') }
@@ -308,15 +317,6 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'vault restore' = [ordered]@{
       '--replace' = @{ Text = 'replace the vault that is there, and keep it beside the new one'; Values = $null }
-    }
-    'run' = [ordered]@{
-      '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
-      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
-      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = '/' }
-      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = '/' }
-      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
-      '--pristine' = @{ Text = 'inherit nothing'; Values = $null }
-      '--no-mask' = @{ Text = 'leave its output as it is'; Values = $null }
     }
   }
 

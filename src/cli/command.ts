@@ -11,6 +11,8 @@ export interface Field {
   kind: 'string' | 'integer' | 'duration' | 'boolean' | 'strings' | 'tags' | 'json' | 'time';
   /** A time may also be the word "never". */
   never?: boolean;
+  /** A list that can't be an empty one. */
+  filled?: boolean;
   in: 'path' | 'query' | 'body';
   required: boolean;
   description: string;

@@ -48,10 +48,11 @@ const wordOf = (field: Field): string => {
   return field.kind === 'string' && telling.includes(last) ? last.toUpperCase() : words[field.kind];
 };
 
-const describe = ({ kind, never, description }: Field, { method }: Operation): string => {
+const describe = ({ kind, never, filled, description }: Field, { method }: Operation): string => {
   const remark = never === true ? `${remarks[kind]}; or never` : remarks[kind];
   if (remark === undefined) return description;
-  const clears = method === 'PATCH' && (kind === 'strings' || kind === 'tags') ? '; an empty text clears' : '';
+  const isCleared = method === 'PATCH' && (kind === 'strings' || kind === 'tags') && filled !== true;
+  const clears = isCleared ? '; an empty text clears' : '';
   return `${description} (${remark}${clears})`;
 };
 

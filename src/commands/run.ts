@@ -15,7 +15,7 @@ export default localCommand({
   summary: 'run a program that gets secrets as its variables',
   about:
     'The program inherits the variables of this shell, but none whose name starts with MOBIUS_, and gets those named ' +
-    'here; of several for one name the last wins: mobius.json, --env-file, --secret, --env. Wherever a variable holds ' +
+    'here; of several for one name the last wins: mobius.json, --env-file and --refs, --secret, --env. Wherever a variable holds ' +
     `a reference such as \${secret:prod-db.password}, it gets the value. In what it writes to anything but a terminal, ` +
     'values of four characters and more are replaced by ***. It gets the signals that mobius gets. The exit code is its own, 128 and the number of ' +
     'the signal that ended it, 127 where there is no such command and 126 where it can not be executed.',

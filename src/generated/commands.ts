@@ -135,6 +135,9 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/secrets/update.ts'),
     },
   },
+  run: {
+    '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
+  },
   env: {
     '': {
       summary: 'write variables with their values, in the words of a shell or another program',
@@ -189,9 +192,6 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       summary: 'show the local vault: where it is, what opens it, how much it holds',
       load: () => import('../commands/vault/status.ts'),
     },
-  },
-  run: {
-    '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
   },
   automations: {
     list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },

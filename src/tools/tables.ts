@@ -65,6 +65,7 @@ const inputFields = ({ name: operation, method, path, input }: Described, models
     const known = choices(schema, models);
     if (known !== undefined) field.enum = known;
     if (schema.format === timeOrNever) field.never = true;
+    if (Number(schema.minItems ?? 0) > 0) field.filled = true;
     if (schema['x-secret'] === true) field.secret = true;
     return field;
   });

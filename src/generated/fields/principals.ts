@@ -21,6 +21,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         in: 'body',
         required: false,
         description: 'roles by name or id; they decide what every key of it can do',
+        filled: true,
       },
       {
         name: 'tags',

@@ -18,6 +18,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         in: 'body',
         required: true,
         description: 'what it allows; wildcards such as mobius.secrets.* are understood',
+        filled: true,
       },
       { name: 'description', kind: 'string', in: 'body', required: false, description: 'what it is for' },
       {
@@ -153,7 +154,14 @@ export const fields: Readonly<Record<string, Fields>> = {
       { name: 'project', kind: 'string', in: 'path', required: false, description: 'the project it is about' },
       { name: 'id', kind: 'string', in: 'path', required: true, description: "the role's name or id" },
       { name: 'description', kind: 'string', in: 'body', required: false, description: 'what it is for' },
-      { name: 'permissions', kind: 'strings', in: 'body', required: false, description: 'replaces what it allows' },
+      {
+        name: 'permissions',
+        kind: 'strings',
+        in: 'body',
+        required: false,
+        description: 'replaces what it allows',
+        filled: true,
+      },
       { name: 'tags', kind: 'tags', in: 'body', required: false, description: 'replaces its tags' },
     ],
     output: {

@@ -343,6 +343,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         in: 'body',
         required: false,
         description: 'keys to leave out of the new version; the others keep their value',
+        filled: true,
       },
       {
         name: 'stage',
@@ -428,6 +429,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         in: 'body',
         required: true,
         description: 'which values: name.key, name@3.key where version 3 must be the one in use, name.* for all keys',
+        filled: true,
       },
       {
         name: 'recipient',
