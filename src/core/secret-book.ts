@@ -38,6 +38,27 @@ export const findVersion = async (
   });
 };
 
+/** All versions, the newest first. History that somebody took a part of must not look like the whole. */
+export const wholeHistory = async (store: Store, secret: secrets.SecretRow): Promise<secrets.VersionRow[]> => {
+  const rows = await secrets.versionsOf(store, secret.id);
+  if (rows.length === secret.clear.version) return rows;
+  const message = `the secret "${secret.plain.name}" has ${secret.clear.version} versions, but not all of them are there`;
+  throw new MobiusError('damaged', message, { table: 'secret_versions', id: secret.id });
+};
+
+/** The version in use. That there is none is believed only where the whole history says so too. */
+export const versionInUse = async (
+  store: Store,
+  secret: secrets.SecretRow,
+): Promise<secrets.VersionRow | undefined> => {
+  const found = await secrets.enabledVersion(store, secret.id);
+  if (found !== undefined) return found;
+  const hidden = (await wholeHistory(store, secret)).find(({ clear }) => clear.state === 'ENABLED');
+  if (hidden === undefined) return undefined;
+  const message = `the version in use of the secret "${secret.plain.name}" isn't found by its index`;
+  throw new MobiusError('damaged', message, { table: 'secret_versions', id: hidden.id });
+};
+
 const timeOf = (time: number | null): string | undefined => (time === null ? undefined : iso(time));
 
 /** Without a version in use, the latest tells which keys there are. */

@@ -2,7 +2,7 @@ import { invalidField, MobiusError } from '../errors.ts';
 import * as secrets from '../store/secrets.ts';
 import type { ProjectContext } from './context.ts';
 import { uuidText } from './ids.ts';
-import { type Values, valuesOf } from './secret-book.ts';
+import { type Values, valuesOf, versionInUse } from './secret-book.ts';
 
 /** What stands in a sealed answer for one value. */
 interface Used {
@@ -66,7 +66,7 @@ const opener = (context: ProjectContext) => {
   return async (name: string): Promise<Opened | undefined> => {
     if (opened.has(name)) return opened.get(name);
     const secret = await secrets.byName(context, context.project.id, name);
-    const enabled = secret && (await secrets.enabledVersion(context, secret.id));
+    const enabled = secret && (await versionInUse(context, secret));
     const told = secret && (enabled ?? (await secrets.versionByNumber(context, secret.id, secret.clear.version)));
     const found =
       secret === undefined

@@ -17,6 +17,7 @@ import {
   valuesOf,
   versionAnswer,
   type Written,
+  wholeHistory,
   writeVersion,
 } from './secret-book.ts';
 import { pageOf } from './secret-pages.ts';
@@ -226,13 +227,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
 
   'secrets.list-versions': async (context, { secret: reference }) => {
     const secret = await findSecret(context, reference);
-    const rows = await secrets.versionsOf(context, secret.id);
-    // History that somebody took a part of must not look like the whole.
-    if (rows.length !== secret.clear.version) {
-      const message = `the secret "${secret.plain.name}" has ${secret.clear.version} versions, but not all of them are there`;
-      throw new MobiusError('damaged', message, { table: 'secret_versions', id: secret.id });
-    }
-    return { items: rows.map(versionAnswer) };
+    return { items: (await wholeHistory(context, secret)).map(versionAnswer) };
   },
 
   'secrets.get-version': async (context, { secret: reference, version }) => {
