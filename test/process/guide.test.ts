@@ -112,7 +112,21 @@ const typedIn = (chapter: string): string[] => {
 const withoutTerminal = (line: string): string =>
   line
     .replace(/^(mobius vault keyslots add passphrase) .*/, '$1 --new-passphrase-file ./passphrase.txt')
-    .replace(/^(mobius vault rekey) .*/, '$1 --passphrase-file ./passphrase.txt');
+    .replace(/^(mobius vault rekey) .*/, '$1 --passphrase-file ./passphrase.txt')
+    // Here lie the files that the values came from.
+    .replace(/^(mobius scan) .*/, '$1 refs.env');
+
+/** What the lines of the README take from the folder that they are typed in. */
+const around: Readonly<Record<string, string>> = {
+  'passphrase.txt': 'correct horse battery staple\n',
+  'key.txt': 'sk-plainly-fake-1',
+  'new-key.txt': 'sk-plainly-fake-2',
+  'refs.env': 'KEY=${secret:openai.api_key}\n',
+  'config.tpl.yaml': 'key: ${secret:openai.api_key}\n',
+  'app.js': '',
+  'migrate.sh': '#!/bin/sh\n',
+  'serve.sh': '#!/bin/sh\n',
+};
 
 describe('the README', () => {
   let machine: Machine;
@@ -126,11 +140,14 @@ describe('the README', () => {
     expect(lines.length).toBeGreaterThan(8);
     expect(await machine.mobius(['vault', 'init'])).toMatchObject({ code: 0 });
     mkdirSync(join(machine.work, 'readme'));
-    writeFileSync(join(machine.work, 'readme', 'passphrase.txt'), 'correct horse battery staple\n');
+    for (const [name, text] of Object.entries(around)) {
+      writeFileSync(join(machine.work, 'readme', name), text, { mode: 0o755 });
+    }
     // After each line its exit code is told, and the next one finds the same shell.
     const script = lines.map((line) => `${line}\necho "$? ${line.replace(/["$`\\]/g, '\\$&')}" >&3`).join('\n');
     const { stderr } = await machine.bash(`exec 3> codes\nset -o pipefail\n${script}`, {
       cwd: join(machine.work, 'readme'),
+      env: { DB_USER: 'shop-user' },
     });
     const codes = readFileSync(join(machine.work, 'readme', 'codes'), 'utf8')
       .trimEnd()
