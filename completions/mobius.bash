@@ -51,7 +51,7 @@ _mobius_flags() {
     'projects list') echo '--include-archived' ;;
     'projects restore') echo '--dry-run' ;;
     'projects update') echo '--name= --description= --file= -f= --dry-run' ;;
-    'principals create') echo '--name= --description= --owner-id= --metadata= --role-ids= --role= --tag= --with-key --key-name= --expires-at= --file= -f= --out= --dry-run' ;;
+    'principals create') echo '--name= --description= --owner-id= --metadata= --role-ids= --role= --tag= --user-id= --with-key --key-name= --expires-at= --file= -f= --out= --dry-run' ;;
     'principals delete') echo '--dry-run' ;;
     'principals list') echo '--kind= --include-disabled --tag= --limit=' ;;
     'principals update') echo '--description= --state= --owner-id= --metadata= --role-ids= --role= --tag= --file= -f= --dry-run' ;;
@@ -62,10 +62,10 @@ _mobius_flags() {
     'roles list') echo '--tag= --limit= --cursor=' ;;
     'roles list-assignments') echo '--principal-id= --role-id=' ;;
     'roles update') echo '--description= --permissions= --permission= --tag= --file= -f= --dry-run' ;;
-    'api-keys create') echo '--name= --principal-id= --expires-at= --tag= --prefix= --allow-unassigned-principal --file= -f= --out= --dry-run' ;;
+    'api-keys create') echo '--name= --principal-id= --expires-at= --tag= --prefix= --allow-unassigned-principal --rate-limit= --allow-ips= --file= -f= --out= --dry-run' ;;
     'api-keys list') echo '--principal-id= --state= --tag= --limit= --cursor=' ;;
     'api-keys revoke') echo '--dry-run' ;;
-    'api-keys update') echo '--tag= --state= --file= -f= --dry-run' ;;
+    'api-keys update') echo '--tag= --state= --rate-limit= --allow-ips= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
     'secrets create') echo '--name= --values= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
     'secrets delete') echo '--yes -y --dry-run' ;;

@@ -92,6 +92,7 @@ function __mobius_flags
                 '--role-ids=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between)' \
                 '--role=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between)' \
                 '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
+                '--user-id=	the user, by e-mail address or id, who acts as it' \
                 '--with-key	make its first key in the same step' \
                 '--key-name=	the first key\'s name; the principal\'s when absent' \
                 '--expires-at=	when the first key stops working by itself' \
@@ -165,6 +166,8 @@ function __mobius_flags
                 '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--prefix=	the first characters of the key, for keys of a product of your own' \
                 '--allow-unassigned-principal	even if the principal has no role yet' \
+                '--rate-limit=	how often it may be used, such as 100/60s; none for no limit' \
+                '--allow-ips=	the only networks that it may be used from; empty for no limit (repeatable, or with commas between)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--out=	write the one-time value to this file (mode 0600); an existing file is replaced whole' \
                 '--dry-run	print the body that would be sent, and send nothing'
@@ -182,6 +185,8 @@ function __mobius_flags
             printf '%s\n' \
                 '--tag=	replaces its tags (repeatable; an empty text clears)' \
                 '--state=	a disabled key is refused until it is active again' \
+                '--rate-limit=	how often it may be used, such as 100/60s; none for no limit' \
+                '--allow-ips=	the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'api-keys verify'

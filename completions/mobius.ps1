@@ -81,6 +81,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--role-ids' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
       '--role' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
+      '--user-id' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @() }
       '--with-key' = @{ Text = 'make its first key in the same step'; Values = $null }
       '--key-name' = @{ Text = 'the first key''s name; the principal''s when absent'; Values = @() }
       '--expires-at' = @{ Text = 'when the first key stops working by itself'; Values = @() }
@@ -159,6 +160,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--prefix' = @{ Text = 'the first characters of the key, for keys of a product of your own'; Values = @() }
       '--allow-unassigned-principal' = @{ Text = 'even if the principal has no role yet'; Values = $null }
+      '--rate-limit' = @{ Text = 'how often it may be used, such as 100/60s; none for no limit'; Values = @() }
+      '--allow-ips' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between)'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
@@ -177,6 +180,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'api-keys update' = [ordered]@{
       '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
       '--state' = @{ Text = 'a disabled key is refused until it is active again'; Values = @('active', 'disabled') }
+      '--rate-limit' = @{ Text = 'how often it may be used, such as 100/60s; none for no limit'; Values = @() }
+      '--allow-ips' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }

@@ -160,6 +160,29 @@ export const ip: Format = (text) =>
     ? undefined
     : 'must be an IP address such as 203.0.113.7 or 2001:db8::7';
 
+/** An address or a network, whose part beyond the prefix says nothing: `10.1.2.3/8` is 10.0.0.0/8. */
+export const cidr: Format = (text) => {
+  const [address = '', bits, ...more] = text.split('/');
+  const most = address.includes(':') ? 128 : 32;
+  const fits = bits === undefined || (/^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= most);
+  return more.length === 0 && fits && ip(address) === undefined
+    ? undefined
+    : 'must be an address or network such as 203.0.113.0/24 or 2001:db8::/32';
+};
+
+export const rateLimit: Format = (text) => {
+  const problem = 'must be a number of uses in some seconds, such as 100/60s, or none';
+  if (text === 'none') return undefined;
+  const [, uses = '', seconds = ''] = /^([1-9]\d{0,6})\/([1-9]\d{0,4})s$/.exec(text) ?? [];
+  return uses !== '' && Number(seconds) <= 86_400 ? undefined : problem;
+};
+
+/** What a person signs in with, not what a mail server would make of it. */
+export const email: Format = (text) => {
+  if (text.length > 254) return 'must be at most 254 characters';
+  return /^[^\s@\p{C}]{1,64}@[^\s@\p{C}]+$/u.test(text) ? undefined : 'must be an e-mail address such as ada@example.test';
+};
+
 /** By the name that a schema gives them. */
 export const formats: Readonly<Record<string, Format>> = {
   line,
@@ -181,4 +204,7 @@ export const formats: Readonly<Record<string, Format>> = {
   'time-or-never': timeOrNever,
   uuid,
   ip,
+  cidr,
+  'rate-limit': rateLimit,
+  email,
 };

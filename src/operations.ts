@@ -29,6 +29,17 @@ export interface Operation {
   access: 'read' | 'write';
   /** Absent: any accepted credential will do. */
   permission?: string;
-  /** `vault`: it stands above the projects, so only the owner may, whatever a project's roles say. */
-  scope: 'project' | 'vault' | 'caller';
+  /**
+   * `vault`: it stands above the projects, so only the owner and an administrator may, whatever a project's roles say;
+   * `public`: without any credential.
+   */
+  scope: 'project' | 'vault' | 'caller' | 'public';
+  /** Only a person who is logged in may, and the owner; an API key not. */
+  interactive?: true;
+  /** RFC 8628 wants a form in place of JSON, and errors that are flat. */
+  wire?: 'oauth';
+  /** Its answer holds a value that is shown this once. */
+  oneTime?: true;
+  /** Properties of the input that a header carries, as `if_version: 'If-Match'`. */
+  headers?: Readonly<Record<string, string>>;
 }

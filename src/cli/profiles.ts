@@ -77,7 +77,7 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
   const actor =
     globals.apiKey === undefined || globals.asOwner
       ? ({ kind: 'owner' } as const)
-      : ({ kind: 'api-key', key: globals.apiKey } as const);
+      : ({ kind: 'bearer', text: globals.apiKey } as const);
   const { vault, call, close: end } = await openLocal(worldOf(io), placeOf(io, globals), actor);
   const close = async (): Promise<void> => {
     if (!(await end()).scrubPending) return;

@@ -1,5 +1,10 @@
+import { MobiusError } from '../errors.ts';
 import type { NameOf } from '../operations.ts';
 import { type Handlers, iso, present } from './context.ts';
+
+const later = async (): Promise<never> => {
+  throw new MobiusError('unsupported', 'not here yet');
+};
 
 export const handlers: Handlers<NameOf<'auth'>> = {
   'auth.whoami': async ({ caller }) => {
@@ -19,4 +24,13 @@ export const handlers: Handlers<NameOf<'auth'>> = {
       expires_at: key.clear.expires_at === null ? undefined : iso(key.clear.expires_at),
     });
   },
+  'auth.login': later,
+  'auth.refresh': later,
+  'auth.logout': later,
+  'auth.device-code': later,
+  'auth.device-token': later,
+  'auth.show-device': later,
+  'auth.decide-device': later,
+  'auth.list-credentials': later,
+  'auth.revoke-credential': later,
 };

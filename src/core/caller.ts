@@ -7,8 +7,17 @@ import { holds, presets } from './catalogue.ts';
 import { parseKey } from './key-format.ts';
 import { type Role, rolesCarrying, rolesOf } from './role-book.ts';
 
-/** Who a Call acts for. A credential is looked up in every call's own transaction, so a revocation holds at once. */
-export type Actor = { kind: 'owner' } | { kind: 'api-key'; key: string };
+/** Where a request came from; a command on this machine and a private socket have none. */
+export interface Origin {
+  ip: string;
+  userAgent?: string;
+}
+
+/**
+ * Who a Call acts for: the owner of the vault, whoever shows a credential (an API key, a session, a CLI credential), or
+ * nobody yet. A credential is looked up in every call's own transaction, so a revocation holds at once.
+ */
+export type Actor = ({ kind: 'owner' } | { kind: 'nobody' } | { kind: 'bearer'; text: string }) & { from?: Origin };
 
 /** What a credential is bound to. */
 export interface Bound {
@@ -68,7 +77,8 @@ export type Identified = { caller: Caller; fault?: undefined } | { fault: KeyFau
 
 export const identify = async (store: Store, actor: Actor, now: number): Promise<Identified> => {
   if (actor.kind === 'owner') return { caller: owner };
-  const examined = await examine(store, actor.key, now);
+  if (actor.kind === 'nobody') return { fault: 'malformed' };
+  const examined = await examine(store, actor.text, now);
   if (examined.fault !== undefined) return examined;
   const { bound } = examined;
   return { caller: { name: bound.principal.plain.name, permissions: permissionsOf(bound.roles), bound } };

@@ -10,4 +10,5 @@ export const fieldsOf: Readonly<Record<Noun, () => Promise<{ fields: Readonly<Re
   projects: () => import('./fields/projects.ts'),
   roles: () => import('./fields/roles.ts'),
   secrets: () => import('./fields/secrets.ts'),
+  users: () => import('./fields/users.ts'),
 };

@@ -27,6 +27,10 @@ export interface ApiKey {
   project_id: string;
   /** when it stops working by itself */
   expires_at?: string;
+  /** how often it may be used, such as 100/60s */
+  rate_limit?: string;
+  /** the only networks that it may be used from */
+  allow_ips?: string[];
   /** when it was last accepted; absent until the first use */
   last_used_at?: string;
   /** when it was revoked */
@@ -47,6 +51,78 @@ export type ApiKeyCreated = ApiKey & {
   /** the raw key, shown this once */
   key: string;
 };
+
+export interface CliCredential {
+  /** cred_… */
+  id: string;
+  /** whether it works */
+  status: 'active' | 'expired' | 'revoked';
+  /** what asked for it */
+  label: string;
+  /** made by device login, or by e-mail and password */
+  kind: 'cli' | 'session';
+  /** the only project that it works in */
+  project?: string;
+  /** it is the one that asks */
+  current?: boolean;
+  /** program, version, system */
+  client?: string;
+  /** where it was asked for from */
+  ip_address?: string;
+  /** when it was last used */
+  last_used_at?: string;
+  /** when it ends if nobody uses it */
+  expires_at?: string;
+  /** when it was made */
+  created_at: string;
+}
+
+export interface DeviceCode {
+  /** what the program asks with */
+  device_code: string;
+  /** what the person compares */
+  user_code: string;
+  /** the page to open */
+  verification_uri: string;
+  /** the same with the code in it */
+  verification_uri_complete: string;
+  /** seconds until it is too late */
+  expires_in: number;
+  /** seconds between two questions */
+  interval: number;
+}
+
+export interface DeviceRequest {
+  /** what the person compares */
+  user_code: string;
+  /** what asks */
+  label: string;
+  /** program, version, system */
+  client?: string;
+  /** the handle of the project it asks for; absent: all that the person may */
+  project?: string;
+  /** where it asks from */
+  ip_address?: string;
+  /** what was decided */
+  state: 'pending' | 'approved' | 'refused';
+  /** when it asked */
+  created_at: string;
+  /** until when it can be decided */
+  expires_at: string;
+}
+
+export interface DeviceToken {
+  /** the CLI credential, shown this once */
+  access_token: string;
+  /** how it is sent */
+  token_type: 'Bearer';
+  /** cred_… */
+  credential_id: string;
+  /** the only project that it works in */
+  project_id?: string;
+  /** that project's handle */
+  project_handle?: string;
+}
 
 /** a JSON object of your own */
 export interface Metadata {
@@ -117,6 +193,8 @@ export interface Principal {
   description?: string;
   /** the principal that answers for it */
   owner_id?: string;
+  /** the user who acts as it */
+  user_id?: string;
   /** the project it belongs to */
   project_id?: string;
   /** the roles assigned to it */
@@ -263,12 +341,44 @@ export interface SecretVersion {
   destroyed_at?: string;
 }
 
+export interface Session {
+  /** a JWT that acts as the person */
+  access_token: string;
+  /** how it is sent */
+  token_type: 'Bearer';
+  /** seconds until the access token ends */
+  expires_in: number;
+  /** exchanged once for the next pair */
+  refresh_token: string;
+  /** cred_…, the session that both belong to */
+  credential_id: string;
+}
+
 /** only what carries this tag, as K:V or K:*; all of them when given more than once */
 export type TagFilter = string[];
 
 /** up to 8 keys with a value each; keys of the form mobius:* are reserved */
 export interface Tags {
   [k: string]: string;
+}
+
+export interface User {
+  /** usr_… */
+  id: string;
+  /** what the person signs in with */
+  email: string;
+  /** what the person is called */
+  name?: string;
+  /** a disabled one can't sign in, and what they hold is refused */
+  state: 'active' | 'disabled';
+  /** may do everything, in every project */
+  administrator: boolean;
+  /** when they last signed in */
+  last_login_at?: string;
+  /** when it was made */
+  created_at: string;
+  /** when it was last changed */
+  updated_at: string;
 }
 
 export interface Verification {
@@ -303,9 +413,19 @@ export interface Verification {
 
 export interface WhoAmI {
   /** how the caller is known */
-  kind: 'owner' | 'api-key';
+  kind: 'owner' | 'api-key' | 'user';
   /** the caller's name */
   name: string;
+  /** the address that the person signs in with */
+  email?: string;
+  /** the person */
+  user_id?: string;
+  /** may do everything, in every project */
+  administrator?: boolean;
+  /** the session or CLI credential it acts with */
+  credential_id?: string;
+  /** handles of the projects that the person has a part in */
+  projects?: string[];
   /** the principal that acts */
   principal_id?: string;
   /** the key it acts with */
@@ -337,6 +457,10 @@ export interface ApiKeysCreateInput {
   prefix?: string;
   /** even if the principal has no role yet */
   allow_unassigned_principal?: boolean;
+  /** how often it may be used, such as 100/60s; none for no limit */
+  rate_limit?: string;
+  /** the only networks that it may be used from; empty for no limit */
+  allow_ips?: string[];
 }
 
 export interface ApiKeysGetInput {
@@ -386,6 +510,10 @@ export interface ApiKeysUpdateInput {
   tags?: Tags;
   /** a disabled key is refused until it is active again */
   state?: 'active' | 'disabled';
+  /** how often it may be used, such as 100/60s; none for no limit */
+  rate_limit?: string;
+  /** the only networks that it may be used from; empty for no limit */
+  allow_ips?: string[];
 }
 
 export interface ApiKeysVerifyInput {
@@ -397,6 +525,77 @@ export interface ApiKeysVerifyInput {
   permission?: string;
   /** the address it is used from */
   ip?: string;
+}
+
+export interface AuthDecideDeviceInput {
+  /** as the program shows it */
+  user_code: string;
+  /** whether it may */
+  approve: boolean;
+}
+
+export interface AuthDeviceCodeInput {
+  /** what asks, as its owner would know it */
+  mobius_label?: string;
+  /** the only project that it is for */
+  mobius_requested_project_handle?: string;
+  /** the program */
+  mobius_client?: string;
+  /** its version */
+  mobius_client_version?: string;
+  /** its system */
+  mobius_client_os?: string;
+  /** its processor */
+  mobius_client_arch?: string;
+  /** as other device clients name themselves */
+  client_id?: string;
+  /** not used */
+  scope?: string;
+}
+
+export interface AuthDeviceTokenInput {
+  /** always this one */
+  grant_type: 'urn:ietf:params:oauth:grant-type:device_code';
+  /** as it was given */
+  device_code: string;
+  /** as other device clients name themselves */
+  client_id?: string;
+}
+
+export interface AuthListCredentialsInput {
+  /** also those that ended */
+  include_ended?: boolean;
+}
+
+export interface AuthListCredentialsOutput {
+  /** the newest last */
+  items: CliCredential[];
+}
+
+export interface AuthLoginInput {
+  /** the e-mail address that the person signs in with */
+  email: string;
+  /** the person's password */
+  password: string;
+  /** what signs in, for the list of sessions */
+  label?: string;
+}
+
+export interface AuthLogoutInput {}
+
+export interface AuthRefreshInput {
+  /** the latest one of the session */
+  refresh_token: string;
+}
+
+export interface AuthRevokeCredentialInput {
+  /** cred_… */
+  id: string;
+}
+
+export interface AuthShowDeviceInput {
+  /** as the program shows it */
+  user_code: string;
 }
 
 export interface AuthWhoamiInput {}
@@ -446,6 +645,8 @@ export interface PrincipalsCreateInput {
     /** when the key stops working by itself */
     expires_at?: string;
   };
+  /** the user, by e-mail address or id, who acts as it */
+  user_id?: string;
 }
 
 export interface PrincipalsDeleteInput {
@@ -798,6 +999,56 @@ export interface SecretsUseOutput {
   sealed: string;
 }
 
+export interface UsersCreateInput {
+  /** the e-mail address that the person signs in with */
+  email: string;
+  /** what the person signs in with at first */
+  password: string;
+  /** what the person is called */
+  name?: string;
+  /** may do everything, in every project */
+  administrator?: boolean;
+  /** the roles in the project, by name or id */
+  role_ids?: string[];
+  /** the project that the roles are in */
+  project?: string;
+}
+
+export interface UsersDisableInput {
+  /** the person's e-mail address or id */
+  id: string;
+}
+
+export interface UsersEnableInput {
+  /** the person's e-mail address or id */
+  id: string;
+}
+
+export interface UsersListInput {
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface UsersListOutput {
+  /** what was found */
+  items: User[];
+  /** whether there is a further page */
+  has_more: boolean;
+  /** give it as cursor to get that page */
+  next_cursor?: string;
+}
+
+export interface UsersSetPasswordInput {
+  /** the person's e-mail address or id */
+  id: string;
+  /** the new one */
+  password: string;
+  /** the one until now, where it is one's own */
+  current_password?: string;
+}
+
 export interface Operations {
   'api-keys.create': { input: ApiKeysCreateInput; output: ApiKeyCreated };
   'api-keys.get': { input: ApiKeysGetInput; output: ApiKey };
@@ -805,6 +1056,15 @@ export interface Operations {
   'api-keys.revoke': { input: ApiKeysRevokeInput; output: void };
   'api-keys.update': { input: ApiKeysUpdateInput; output: ApiKey };
   'api-keys.verify': { input: ApiKeysVerifyInput; output: Verification };
+  'auth.decide-device': { input: AuthDecideDeviceInput; output: DeviceRequest };
+  'auth.device-code': { input: AuthDeviceCodeInput; output: DeviceCode };
+  'auth.device-token': { input: AuthDeviceTokenInput; output: DeviceToken };
+  'auth.list-credentials': { input: AuthListCredentialsInput; output: AuthListCredentialsOutput };
+  'auth.login': { input: AuthLoginInput; output: Session };
+  'auth.logout': { input: AuthLogoutInput; output: void };
+  'auth.refresh': { input: AuthRefreshInput; output: Session };
+  'auth.revoke-credential': { input: AuthRevokeCredentialInput; output: void };
+  'auth.show-device': { input: AuthShowDeviceInput; output: DeviceRequest };
   'auth.whoami': { input: AuthWhoamiInput; output: WhoAmI };
   'permissions.check': { input: PermissionsCheckInput; output: PermissionCheck };
   'permissions.list': { input: PermissionsListInput; output: PermissionsListOutput };
@@ -840,4 +1100,9 @@ export interface Operations {
   'secrets.rollback': { input: SecretsRollbackInput; output: SecretUpdated };
   'secrets.update': { input: SecretsUpdateInput; output: SecretUpdated };
   'secrets.use': { input: SecretsUseInput; output: SecretsUseOutput };
+  'users.create': { input: UsersCreateInput; output: User };
+  'users.disable': { input: UsersDisableInput; output: User };
+  'users.enable': { input: UsersEnableInput; output: User };
+  'users.list': { input: UsersListInput; output: UsersListOutput };
+  'users.set-password': { input: UsersSetPasswordInput; output: void };
 }

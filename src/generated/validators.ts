@@ -28,4 +28,5 @@ export const validatorsOf: Readonly<Record<Noun, () => Promise<{ validators: Rea
   projects: () => import('./validators/projects.js'),
   roles: () => import('./validators/roles.js'),
   secrets: () => import('./validators/secrets.js'),
+  users: () => import('./validators/users.js'),
 };

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { formats } from '../formats.ts';
 import type { Operation } from '../operations.ts';
-import { innerOf, type Models, mapInner, propertiesOf, type Schema } from './schema.ts';
+import { holdsSecret, inline, innerOf, type Models, mapInner, propertiesOf, type Schema } from './schema.ts';
 
 /** One file of `schemas/<noun>/`, with what the generator adds to it. */
 export interface Described extends Operation {
@@ -30,6 +30,8 @@ interface OperationFile {
   access: 'read' | 'write';
   permission?: string;
   scope?: Operation['scope'];
+  interactive?: true;
+  wire?: 'oauth';
   input: Schema;
   output?: Schema;
 }
@@ -94,6 +96,14 @@ const withProject = (input: Schema, path: string): Schema =>
       }
     : input;
 
+const headersOf = (properties: Readonly<Record<string, Schema>>): Record<string, string> | undefined => {
+  const carried = Object.entries(properties).flatMap(([name, property]) => {
+    const header = property['x-header'];
+    return typeof header === 'string' ? [[name, header] as const] : [];
+  });
+  return carried.length === 0 ? undefined : Object.fromEntries(carried);
+};
+
 const describe = (file: string, source: OperationFile, modelsFolder: string, models: Models): Described => {
   const noun = basename(dirname(file));
   const verb = basename(file, '.json');
@@ -120,7 +130,13 @@ const describe = (file: string, source: OperationFile, modelsFolder: string, mod
   const described: Described = { name, noun, verb, summary, method, path, status, access, scope, input };
   if (source.description !== undefined) described.description = source.description;
   if (source.permission !== undefined) described.permission = source.permission;
-  if (source.output !== undefined) described.output = withModelNames(source.output, file, modelsFolder);
+  if (source.interactive !== undefined) described.interactive = source.interactive;
+  if (source.wire !== undefined) described.wire = source.wire;
+  const headers = headersOf(properties);
+  if (headers !== undefined) described.headers = headers;
+  if (source.output === undefined) return described;
+  described.output = withModelNames(source.output, file, modelsFolder);
+  if (holdsSecret(inline(described.output, models))) described.oneTime = true;
   return described;
 };
 

@@ -47,6 +47,9 @@ export const innerOf = (schema: Schema): Schema[] => {
   return found;
 };
 
+export const holdsSecret = (schema: Schema): boolean =>
+  schema['x-secret'] === true || innerOf(schema).some(holdsSecret);
+
 const annotations = ['description', 'default', 'title'];
 
 /** What a reference stands for. Beside `$ref` only annotations may stand: they win over the model's own. */

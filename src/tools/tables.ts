@@ -7,10 +7,10 @@ import { type Models, propertiesOf, resolve, type Schema } from './schema.ts';
 /** `src/generated/operations.ts`: what the server, the door and the command line ask of an operation. */
 export const operationsFile = ({ operations }: Schemas): string => {
   const table = Object.fromEntries(
-    operations.map(({ name, summary, method, path, status, access, permission, scope }) => {
-      const row = { summary, method, path, status, access, permission, scope };
-      return [name, row satisfies Omit<Operation, 'permission'> & { permission: string | undefined }];
-    }),
+    operations.map(({ name, noun: _noun, verb: _verb, description: _, input: _input, output: _output, ...row }) => [
+      name,
+      row satisfies Operation,
+    ]),
   );
   return (
     "import type { Name, Operation } from '../operations.ts';\n\n" +

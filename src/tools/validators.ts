@@ -5,7 +5,7 @@ import standalone from 'ajv/dist/standalone/index.js';
 import { build } from 'esbuild';
 import * as formatsModule from '../formats.ts';
 import type { Schemas } from './read.ts';
-import { bare, closed, inline, innerOf, type Schema } from './schema.ts';
+import { bare, closed, holdsSecret, inline, type Schema } from './schema.ts';
 
 const { formats } = formatsModule;
 
@@ -24,8 +24,6 @@ const namesIn = (schema: Schema, before = ''): string[] =>
     ...namesIn(inner, `${before}${name}.`),
     ...(inner.items === undefined ? [] : namesIn(inner.items, `${before}${name}.*.`)),
   ]);
-
-const holdsSecret = (schema: Schema): boolean => schema['x-secret'] === true || innerOf(schema).some(holdsSecret);
 
 const exportNameOf = (format: string): string => {
   const name = Object.entries(formatsModule).find(([, exported]) => exported === formats[format])?.[0];

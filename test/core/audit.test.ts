@@ -173,7 +173,7 @@ describe('refusals', () => {
     const two = await vault.client('two', ['Admin']);
     const before = storedEntries(vault).length;
     const [first, second, stranger] = await Promise.all(
-      [one.key, two.key, formatKey('mbx_', new Uint8Array(32))].map((key) => vault.open({ kind: 'api-key', key })),
+      [one.key, two.key, formatKey('mbx_', new Uint8Array(32))].map((key) => vault.open({ kind: 'bearer', text: key })),
     );
     const repeat = async (times: number, call: () => Promise<unknown>, code: string): Promise<void> => {
       for (let i = 0; i < times; i++) expect((await refusal(call())).code).toBe(code);

@@ -238,7 +238,7 @@ describe('a change holds from the next call on', () => {
       ['elsewhere', elsewhere.call],
     ] as const) {
       const client = await vault.client(`${name} ${where}`, ['Owner']);
-      const own = await vault.open({ kind: 'api-key', key: client.key });
+      const own = await vault.open({ kind: 'bearer', text: client.key });
       await own.call('principals.list', {});
       await off(call, client);
       for (const as of [own.call, client.call])

@@ -14,7 +14,7 @@ const used = async ({ keyId }: Client): Promise<number | undefined> => {
   return last_used_at === undefined ? undefined : Date.parse(last_used_at);
 };
 const client = (roles = ['Viewer']): Promise<Client> => vault.client(`client ${++names}`, roles);
-const handle = ({ key }: Client): Promise<Local> => vault.open({ kind: 'api-key', key });
+const handle = ({ key }: Client): Promise<Local> => vault.open({ kind: 'bearer', text: key });
 const use = async (one: Client): Promise<void> => {
   const local = await handle(one);
   await local.call('auth.whoami', {});

@@ -143,7 +143,7 @@ export const makeVault = async (): Promise<TestVault> => {
   const core = makeCore({ db: vault.db, sealer: vault.sealer, randomBytes, sha256, ...world });
   const handles: Local[] = [];
 
-  const as = (key: string): Call => checked(core.as({ kind: 'api-key', key }));
+  const as = (key: string): Call => checked(core.as({ kind: 'bearer', text: key }));
   const ownerCall = checked(core.as(owner));
 
   const edit: TestVault['edit'] = (work) => {

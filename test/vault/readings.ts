@@ -73,7 +73,7 @@ export const furnish = async (): Promise<Furnished> => {
   await clients.boss.call('secrets.update', { secret: 'db/prod', values: { password: 'fake-now' } });
 
   // Not the checked calls of the vault: this asks some thousand times.
-  const as = (key: string): Call => vault.core.as({ kind: 'api-key', key });
+  const as = (key: string): Call => vault.core.as({ kind: 'bearer', text: key });
   const ask = vault.core.as({ kind: 'owner' });
   const weak = as(clients.weak.key);
   const asked: [string, () => Promise<unknown>][] = [

@@ -2,6 +2,195 @@
 import type { Fields } from '../../cli/command.ts';
 
 export const fields: Readonly<Record<string, Fields>> = {
+  'auth.decide-device': {
+    input: [
+      { name: 'user_code', kind: 'string', in: 'body', required: true, description: 'as the program shows it' },
+      { name: 'approve', kind: 'boolean', in: 'body', required: true, description: 'whether it may' },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'user_code', kind: 'string' },
+        { name: 'label', kind: 'string' },
+        { name: 'client', kind: 'string' },
+        { name: 'project', kind: 'string' },
+        { name: 'ip_address', kind: 'string' },
+        { name: 'state', kind: 'string' },
+        { name: 'created_at', kind: 'time' },
+        { name: 'expires_at', kind: 'time' },
+      ],
+    },
+  },
+  'auth.device-code': {
+    input: [
+      {
+        name: 'mobius_label',
+        kind: 'string',
+        in: 'body',
+        required: false,
+        description: 'what asks, as its owner would know it',
+      },
+      {
+        name: 'mobius_requested_project_handle',
+        kind: 'string',
+        in: 'body',
+        required: false,
+        description: 'the only project that it is for',
+      },
+      { name: 'mobius_client', kind: 'string', in: 'body', required: false, description: 'the program' },
+      { name: 'mobius_client_version', kind: 'string', in: 'body', required: false, description: 'its version' },
+      { name: 'mobius_client_os', kind: 'string', in: 'body', required: false, description: 'its system' },
+      { name: 'mobius_client_arch', kind: 'string', in: 'body', required: false, description: 'its processor' },
+      {
+        name: 'client_id',
+        kind: 'string',
+        in: 'body',
+        required: false,
+        description: 'as other device clients name themselves',
+      },
+      { name: 'scope', kind: 'string', in: 'body', required: false, description: 'not used' },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'device_code', kind: 'string' },
+        { name: 'user_code', kind: 'string' },
+        { name: 'verification_uri', kind: 'string' },
+        { name: 'verification_uri_complete', kind: 'string' },
+        { name: 'expires_in', kind: 'integer' },
+        { name: 'interval', kind: 'integer' },
+      ],
+    },
+  },
+  'auth.device-token': {
+    input: [
+      {
+        name: 'grant_type',
+        kind: 'string',
+        in: 'body',
+        required: true,
+        description: 'always this one',
+        enum: ['urn:ietf:params:oauth:grant-type:device_code'],
+      },
+      { name: 'device_code', kind: 'string', in: 'body', required: true, description: 'as it was given', secret: true },
+      {
+        name: 'client_id',
+        kind: 'string',
+        in: 'body',
+        required: false,
+        description: 'as other device clients name themselves',
+      },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'access_token', kind: 'string' },
+        { name: 'token_type', kind: 'string' },
+        { name: 'credential_id', kind: 'string' },
+        { name: 'project_id', kind: 'string' },
+        { name: 'project_handle', kind: 'string' },
+      ],
+    },
+  },
+  'auth.list-credentials': {
+    input: [
+      { name: 'include_ended', kind: 'boolean', in: 'query', required: false, description: 'also those that ended' },
+    ],
+    output: {
+      list: true,
+      shown: [
+        { name: 'id', kind: 'string' },
+        { name: 'status', kind: 'string' },
+        { name: 'label', kind: 'string' },
+        { name: 'kind', kind: 'string' },
+        { name: 'project', kind: 'string' },
+        { name: 'current', kind: 'boolean' },
+        { name: 'client', kind: 'string' },
+        { name: 'ip_address', kind: 'string' },
+        { name: 'last_used_at', kind: 'time' },
+        { name: 'expires_at', kind: 'time' },
+        { name: 'created_at', kind: 'time' },
+      ],
+    },
+  },
+  'auth.login': {
+    input: [
+      {
+        name: 'email',
+        kind: 'string',
+        in: 'body',
+        required: true,
+        description: 'the e-mail address that the person signs in with',
+      },
+      {
+        name: 'password',
+        kind: 'string',
+        in: 'body',
+        required: true,
+        description: "the person's password",
+        secret: true,
+      },
+      {
+        name: 'label',
+        kind: 'string',
+        in: 'body',
+        required: false,
+        description: 'what signs in, for the list of sessions',
+      },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'access_token', kind: 'string' },
+        { name: 'token_type', kind: 'string' },
+        { name: 'expires_in', kind: 'integer' },
+        { name: 'refresh_token', kind: 'string' },
+        { name: 'credential_id', kind: 'string' },
+      ],
+    },
+  },
+  'auth.logout': { input: [] },
+  'auth.refresh': {
+    input: [
+      {
+        name: 'refresh_token',
+        kind: 'string',
+        in: 'body',
+        required: true,
+        description: 'the latest one of the session',
+        secret: true,
+      },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'access_token', kind: 'string' },
+        { name: 'token_type', kind: 'string' },
+        { name: 'expires_in', kind: 'integer' },
+        { name: 'refresh_token', kind: 'string' },
+        { name: 'credential_id', kind: 'string' },
+      ],
+    },
+  },
+  'auth.revoke-credential': {
+    input: [{ name: 'id', kind: 'string', in: 'path', required: true, description: 'cred_…' }],
+  },
+  'auth.show-device': {
+    input: [{ name: 'user_code', kind: 'string', in: 'body', required: true, description: 'as the program shows it' }],
+    output: {
+      list: false,
+      shown: [
+        { name: 'user_code', kind: 'string' },
+        { name: 'label', kind: 'string' },
+        { name: 'client', kind: 'string' },
+        { name: 'project', kind: 'string' },
+        { name: 'ip_address', kind: 'string' },
+        { name: 'state', kind: 'string' },
+        { name: 'created_at', kind: 'time' },
+        { name: 'expires_at', kind: 'time' },
+      ],
+    },
+  },
   'auth.whoami': {
     input: [],
     output: {
@@ -9,6 +198,11 @@ export const fields: Readonly<Record<string, Fields>> = {
       shown: [
         { name: 'kind', kind: 'string' },
         { name: 'name', kind: 'string' },
+        { name: 'email', kind: 'string' },
+        { name: 'user_id', kind: 'string' },
+        { name: 'administrator', kind: 'boolean' },
+        { name: 'credential_id', kind: 'string' },
+        { name: 'projects', kind: 'strings' },
         { name: 'principal_id', kind: 'string' },
         { name: 'key_id', kind: 'string' },
         { name: 'key_name', kind: 'string' },

@@ -55,8 +55,21 @@ var isIpv6 = (text) => {
   return hex.every((group) => /^[0-9a-f]{1,4}$/i.test(group)) && (halves.length === 2 ? count < 8 : halves.length === 1 && count === 8);
 };
 var ip = (text) => text.length <= 45 && (ipv4.test(text) || isIpv6(text)) ? void 0 : "must be an IP address such as 203.0.113.7 or 2001:db8::7";
+var cidr = (text) => {
+  const [address = "", bits, ...more] = text.split("/");
+  const most = address.includes(":") ? 128 : 32;
+  const fits = bits === void 0 || /^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= most;
+  return more.length === 0 && fits && ip(address) === void 0 ? void 0 : "must be an address or network such as 203.0.113.0/24 or 2001:db8::/32";
+};
+var rateLimit = (text) => {
+  const problem = "must be a number of uses in some seconds, such as 100/60s, or none";
+  if (text === "none") return void 0;
+  const [, uses = "", seconds = ""] = /^([1-9]\d{0,6})\/([1-9]\d{0,4})s$/.exec(text) ?? [];
+  return uses !== "" && Number(seconds) <= 86400 ? void 0 : problem;
+};
 
 var check0 = validate20;
+var schema31 = { "type": "object", "required": ["name", "principal_id"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "name": { "type": "string", "format": "name", "minLength": 1, "maxLength": 128 }, "principal_id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "expires_at": { "type": "string", "format": "date-time" }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "prefix": { "type": "string", "format": "key-prefix", "maxLength": 11, "default": "mbx_" }, "allow_unassigned_principal": { "type": "boolean", "default": false }, "rate_limit": { "type": "string", "format": "rate-limit" }, "allow_ips": { "type": "array", "items": { "type": "string", "format": "cidr" }, "maxItems": 64, "uniqueItems": true } }, "additionalProperties": false };
 var func0 = Object.prototype.hasOwnProperty;
 var formats0 = (text) => handle(text) === void 0;
 var formats2 = (text) => name(text) === void 0;
@@ -65,6 +78,8 @@ var formats6 = (text) => dateTime(text) === void 0;
 var formats8 = (text) => tagKey(text) === void 0;
 var formats10 = (text) => tagValue(text) === void 0;
 var formats12 = (text) => keyPrefix(text) === void 0;
+var formats14 = (text) => rateLimit(text) === void 0;
+var formats16 = (text) => cidr(text) === void 0;
 function validate20(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -104,7 +119,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       errors++;
     }
     for (const key0 of Object.keys(data)) {
-      if (!(key0 === "project" || key0 === "name" || key0 === "principal_id" || key0 === "expires_at" || key0 === "tags" || key0 === "prefix" || key0 === "allow_unassigned_principal")) {
+      if (!func0.call(schema31.properties, key0)) {
         const err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err2];
@@ -387,12 +402,102 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       }
       errors++;
     }
+    if (data.rate_limit !== void 0 && func0.call(data, "rate_limit")) {
+      let data8 = data.rate_limit;
+      if (typeof data8 === "string") {
+        if (!formats14(data8)) {
+          const err30 = { instancePath: instancePath + "/rate_limit", schemaPath: "#/properties/rate_limit/format", keyword: "format", params: { format: "rate-limit" } };
+          if (vErrors === null) {
+            vErrors = [err30];
+          } else {
+            vErrors.push(err30);
+          }
+          errors++;
+        }
+      } else {
+        const err31 = { instancePath: instancePath + "/rate_limit", schemaPath: "#/properties/rate_limit/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err31];
+        } else {
+          vErrors.push(err31);
+        }
+        errors++;
+      }
+    }
+    if (data.allow_ips !== void 0 && func0.call(data, "allow_ips")) {
+      let data9 = data.allow_ips;
+      if (Array.isArray(data9)) {
+        if (data9.length > 64) {
+          const err32 = { instancePath: instancePath + "/allow_ips", schemaPath: "#/properties/allow_ips/maxItems", keyword: "maxItems", params: { limit: 64 } };
+          if (vErrors === null) {
+            vErrors = [err32];
+          } else {
+            vErrors.push(err32);
+          }
+          errors++;
+        }
+        const len0 = data9.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data10 = data9[i0];
+          if (typeof data10 === "string") {
+            if (!formats16(data10)) {
+              const err33 = { instancePath: instancePath + "/allow_ips/" + i0, schemaPath: "#/properties/allow_ips/items/format", keyword: "format", params: { format: "cidr" } };
+              if (vErrors === null) {
+                vErrors = [err33];
+              } else {
+                vErrors.push(err33);
+              }
+              errors++;
+            }
+          } else {
+            const err34 = { instancePath: instancePath + "/allow_ips/" + i0, schemaPath: "#/properties/allow_ips/items/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err34];
+            } else {
+              vErrors.push(err34);
+            }
+            errors++;
+          }
+        }
+        let i1 = data9.length;
+        let j0;
+        if (i1 > 1) {
+          const indices0 = {};
+          for (; i1--; ) {
+            let item0 = data9[i1];
+            if (typeof item0 !== "string") {
+              continue;
+            }
+            if (typeof indices0[item0] == "number") {
+              j0 = indices0[item0];
+              const err35 = { instancePath: instancePath + "/allow_ips", schemaPath: "#/properties/allow_ips/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+              if (vErrors === null) {
+                vErrors = [err35];
+              } else {
+                vErrors.push(err35);
+              }
+              errors++;
+              break;
+            }
+            indices0[item0] = i1;
+          }
+        }
+      } else {
+        const err36 = { instancePath: instancePath + "/allow_ips", schemaPath: "#/properties/allow_ips/type", keyword: "type", params: { type: "array" } };
+        if (vErrors === null) {
+          vErrors = [err36];
+        } else {
+          vErrors.push(err36);
+        }
+        errors++;
+      }
+    }
   } else {
-    const err30 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err37 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err30];
+      vErrors = [err37];
     } else {
-      vErrors.push(err30);
+      vErrors.push(err37);
     }
     errors++;
   }
@@ -528,7 +633,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
 validate21.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check2 = validate22;
 var schema33 = { "type": "object", "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "principal_id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "state": { "type": "string", "enum": ["active", "disabled", "expired", "retiring", "revoked"] }, "tag": { "type": "array", "maxItems": 8, "uniqueItems": true, "items": { "type": "string", "format": "tag-filter", "maxLength": 385 } }, "limit": { "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }, "cursor": { "type": "string", "minLength": 1, "maxLength": 512 } }, "additionalProperties": false };
-var formats22 = (text) => tagFilter(text) === void 0;
+var formats26 = (text) => tagFilter(text) === void 0;
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -681,7 +786,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (!formats22(data4)) {
+            if (!formats26(data4)) {
               const err13 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/format", keyword: "format", params: { format: "tag-filter" } };
               if (vErrors === null) {
                 vErrors = [err13];
@@ -934,7 +1039,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate23.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check4 = validate24;
-var schema35 = { "type": "object", "required": ["id"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "state": { "type": "string", "enum": ["active", "disabled"] } }, "additionalProperties": false };
+var schema35 = { "type": "object", "required": ["id"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "state": { "type": "string", "enum": ["active", "disabled"] }, "rate_limit": { "type": "string", "format": "rate-limit" }, "allow_ips": { "type": "array", "items": { "type": "string", "format": "cidr" }, "maxItems": 64, "uniqueItems": true } }, "additionalProperties": false };
 function validate24(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -959,7 +1064,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
       errors++;
     }
     for (const key0 of Object.keys(data)) {
-      if (!(key0 === "project" || key0 === "id" || key0 === "tags" || key0 === "state")) {
+      if (!(key0 === "project" || key0 === "id" || key0 === "tags" || key0 === "state" || key0 === "rate_limit" || key0 === "allow_ips")) {
         const err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err1];
@@ -1163,12 +1268,102 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
+    if (data.rate_limit !== void 0 && func0.call(data, "rate_limit")) {
+      let data5 = data.rate_limit;
+      if (typeof data5 === "string") {
+        if (!formats14(data5)) {
+          const err21 = { instancePath: instancePath + "/rate_limit", schemaPath: "#/properties/rate_limit/format", keyword: "format", params: { format: "rate-limit" } };
+          if (vErrors === null) {
+            vErrors = [err21];
+          } else {
+            vErrors.push(err21);
+          }
+          errors++;
+        }
+      } else {
+        const err22 = { instancePath: instancePath + "/rate_limit", schemaPath: "#/properties/rate_limit/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err22];
+        } else {
+          vErrors.push(err22);
+        }
+        errors++;
+      }
+    }
+    if (data.allow_ips !== void 0 && func0.call(data, "allow_ips")) {
+      let data6 = data.allow_ips;
+      if (Array.isArray(data6)) {
+        if (data6.length > 64) {
+          const err23 = { instancePath: instancePath + "/allow_ips", schemaPath: "#/properties/allow_ips/maxItems", keyword: "maxItems", params: { limit: 64 } };
+          if (vErrors === null) {
+            vErrors = [err23];
+          } else {
+            vErrors.push(err23);
+          }
+          errors++;
+        }
+        const len0 = data6.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data7 = data6[i0];
+          if (typeof data7 === "string") {
+            if (!formats16(data7)) {
+              const err24 = { instancePath: instancePath + "/allow_ips/" + i0, schemaPath: "#/properties/allow_ips/items/format", keyword: "format", params: { format: "cidr" } };
+              if (vErrors === null) {
+                vErrors = [err24];
+              } else {
+                vErrors.push(err24);
+              }
+              errors++;
+            }
+          } else {
+            const err25 = { instancePath: instancePath + "/allow_ips/" + i0, schemaPath: "#/properties/allow_ips/items/type", keyword: "type", params: { type: "string" } };
+            if (vErrors === null) {
+              vErrors = [err25];
+            } else {
+              vErrors.push(err25);
+            }
+            errors++;
+          }
+        }
+        let i1 = data6.length;
+        let j0;
+        if (i1 > 1) {
+          const indices0 = {};
+          for (; i1--; ) {
+            let item0 = data6[i1];
+            if (typeof item0 !== "string") {
+              continue;
+            }
+            if (typeof indices0[item0] == "number") {
+              j0 = indices0[item0];
+              const err26 = { instancePath: instancePath + "/allow_ips", schemaPath: "#/properties/allow_ips/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+              if (vErrors === null) {
+                vErrors = [err26];
+              } else {
+                vErrors.push(err26);
+              }
+              errors++;
+              break;
+            }
+            indices0[item0] = i1;
+          }
+        }
+      } else {
+        const err27 = { instancePath: instancePath + "/allow_ips", schemaPath: "#/properties/allow_ips/type", keyword: "type", params: { type: "array" } };
+        if (vErrors === null) {
+          vErrors = [err27];
+        } else {
+          vErrors.push(err27);
+        }
+        errors++;
+      }
+    }
   } else {
-    const err21 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err28 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err21];
+      vErrors = [err28];
     } else {
-      vErrors.push(err21);
+      vErrors.push(err28);
     }
     errors++;
   }
@@ -1177,8 +1372,8 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check5 = validate25;
-var formats38 = (text) => permission(text) === void 0;
-var formats40 = (text) => ip(text) === void 0;
+var formats46 = (text) => permission(text) === void 0;
+var formats48 = (text) => ip(text) === void 0;
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -1294,7 +1489,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        if (!formats38(data2)) {
+        if (!formats46(data2)) {
           const err10 = { instancePath: instancePath + "/permission", schemaPath: "#/properties/permission/format", keyword: "format", params: { format: "permission" } };
           if (vErrors === null) {
             vErrors = [err10];
@@ -1316,7 +1511,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
     if (data.ip !== void 0 && func0.call(data, "ip")) {
       let data3 = data.ip;
       if (typeof data3 === "string") {
-        if (!formats40(data3)) {
+        if (!formats48(data3)) {
           const err12 = { instancePath: instancePath + "/ip", schemaPath: "#/properties/ip/format", keyword: "format", params: { format: "ip" } };
           if (vErrors === null) {
             vErrors = [err12];
@@ -1349,11 +1544,11 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate25.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var validators = {
-  "create": { check: check0, ...{ "fields": ["project", "name", "principal_id", "expires_at", "tags", "prefix", "allow_unassigned_principal"], "secret": [] } },
+  "create": { check: check0, ...{ "fields": ["project", "name", "principal_id", "expires_at", "tags", "prefix", "allow_unassigned_principal", "rate_limit", "allow_ips"], "secret": [] } },
   "get": { check: check1, ...{ "fields": ["project", "id"], "secret": [] } },
   "list": { check: check2, ...{ "fields": ["project", "principal_id", "state", "tag", "limit", "cursor"], "secret": [] } },
   "revoke": { check: check3, ...{ "fields": ["project", "id"], "secret": [] } },
-  "update": { check: check4, ...{ "fields": ["project", "id", "tags", "state"], "secret": [] } },
+  "update": { check: check4, ...{ "fields": ["project", "id", "tags", "state", "rate_limit", "allow_ips"], "secret": [] } },
   "verify": { check: check5, ...{ "fields": ["project", "key", "permission", "ip"], "secret": ["key"] } }
 };
 export {

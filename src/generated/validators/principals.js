@@ -45,6 +45,7 @@ var dateTime = (text) => {
 };
 
 var check0 = validate20;
+var schema31 = { "type": "object", "required": ["name"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "name": { "type": "string", "format": "name", "minLength": 1, "maxLength": 128 }, "description": { "type": "string", "format": "prose", "maxLength": 1024 }, "owner_id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "metadata": { "type": "object", "maxProperties": 64, "additionalProperties": true }, "role_ids": { "type": "array", "items": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "uniqueItems": true, "maxItems": 64, "minItems": 1 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "with_key": { "type": "object", "properties": { "name": { "type": "string", "format": "name", "minLength": 1, "maxLength": 128 }, "expires_at": { "type": "string", "format": "date-time" } }, "additionalProperties": false }, "user_id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 } }, "additionalProperties": false };
 var func0 = Object.prototype.hasOwnProperty;
 var formats0 = (text) => handle(text) === void 0;
 var formats2 = (text) => name(text) === void 0;
@@ -77,7 +78,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       errors++;
     }
     for (const key0 of Object.keys(data)) {
-      if (!(key0 === "project" || key0 === "name" || key0 === "description" || key0 === "owner_id" || key0 === "metadata" || key0 === "role_ids" || key0 === "tags" || key0 === "with_key")) {
+      if (!func0.call(schema31.properties, key0)) {
         const err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err1];
@@ -534,12 +535,52 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
+    if (data.user_id !== void 0 && func0.call(data, "user_id")) {
+      let data12 = data.user_id;
+      if (typeof data12 === "string") {
+        if (codePoints(data12) > 128) {
+          const err44 = { instancePath: instancePath + "/user_id", schemaPath: "#/properties/user_id/maxLength", keyword: "maxLength", params: { limit: 128 } };
+          if (vErrors === null) {
+            vErrors = [err44];
+          } else {
+            vErrors.push(err44);
+          }
+          errors++;
+        }
+        if (codePoints(data12) < 1) {
+          const err45 = { instancePath: instancePath + "/user_id", schemaPath: "#/properties/user_id/minLength", keyword: "minLength", params: { limit: 1 } };
+          if (vErrors === null) {
+            vErrors = [err45];
+          } else {
+            vErrors.push(err45);
+          }
+          errors++;
+        }
+        if (!formats6(data12)) {
+          const err46 = { instancePath: instancePath + "/user_id", schemaPath: "#/properties/user_id/format", keyword: "format", params: { format: "reference" } };
+          if (vErrors === null) {
+            vErrors = [err46];
+          } else {
+            vErrors.push(err46);
+          }
+          errors++;
+        }
+      } else {
+        const err47 = { instancePath: instancePath + "/user_id", schemaPath: "#/properties/user_id/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err47];
+        } else {
+          vErrors.push(err47);
+        }
+        errors++;
+      }
+    }
   } else {
-    const err44 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err48 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err44];
+      vErrors = [err48];
     } else {
-      vErrors.push(err44);
+      vErrors.push(err48);
     }
     errors++;
   }
@@ -801,7 +842,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
 validate22.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check3 = validate23;
 var schema34 = { "type": "object", "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "kind": { "type": "string", "enum": ["service", "user", "agent", "system"] }, "include_disabled": { "type": "boolean", "default": false }, "tag": { "type": "array", "maxItems": 8, "uniqueItems": true, "items": { "type": "string", "format": "tag-filter", "maxLength": 385 } }, "limit": { "type": "integer", "minimum": 1, "maximum": 200 } }, "additionalProperties": false };
-var formats28 = (text) => tagFilter(text) === void 0;
+var formats30 = (text) => tagFilter(text) === void 0;
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -923,7 +964,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            if (!formats28(data4)) {
+            if (!formats30(data4)) {
               const err10 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/format", keyword: "format", params: { format: "tag-filter" } };
               if (vErrors === null) {
                 vErrors = [err10];
@@ -1443,7 +1484,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var validators = {
-  "create": { check: check0, ...{ "fields": ["project", "name", "description", "owner_id", "metadata", "role_ids", "tags", "with_key", "with_key.name", "with_key.expires_at"], "secret": [] } },
+  "create": { check: check0, ...{ "fields": ["project", "name", "description", "owner_id", "metadata", "role_ids", "tags", "with_key", "with_key.name", "with_key.expires_at", "user_id"], "secret": [] } },
   "delete": { check: check1, ...{ "fields": ["project", "id"], "secret": [] } },
   "get": { check: check2, ...{ "fields": ["project", "id"], "secret": [] } },
   "list": { check: check3, ...{ "fields": ["project", "kind", "include_disabled", "tag", "limit"], "secret": [] } },
