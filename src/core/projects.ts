@@ -113,7 +113,7 @@ export const handlers: Handlers<NameOf<'projects'>> = {
     if (project.clear.archived_at === null) {
       throw new MobiusError('project_not_archived', `the project "${handle}" is not archived`, { name: handle });
     }
-    await projects.removeWithContents(context, project.id);
+    await projects.removeWithContents(context, project.id, context.now);
     await context.changed({ type: 'project', id: project.id, name: handle });
   },
 };
