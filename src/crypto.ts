@@ -1,4 +1,13 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomFillSync, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomFillSync,
+  sign,
+  verify,
+} from 'node:crypto';
 import { createRequire } from 'node:module';
 import { isUint8Array } from 'node:util/types';
 import type * as Wrappers from 'libsodium-wrappers';
@@ -353,7 +362,6 @@ export const signEd25519 = (privateKey: string, message: Uint8Array): Uint8Array
 };
 
 export const verifyEd25519 = (publicKey: string, message: Uint8Array, signature: Uint8Array): boolean => {
-  const read = (): KeyObject =>
-    createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+  const read = (): KeyObject => createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
   return verify(null, message, readKey(publicKey, read), signature);
 };

@@ -124,8 +124,7 @@ export const makePasswords = (sodium?: string): Passwords => {
     async matches(password, known) {
       const salt = known === undefined ? nobodys.salt : new Uint8Array(Buffer.from(known.salt, 'base64'));
       const expected = known === undefined ? nobodys.hash : new Uint8Array(Buffer.from(known.hash, 'base64'));
-      const used =
-        known === undefined ? cost : { operations: known.operations, memoryBytes: known.memory_bytes };
+      const used = known === undefined ? cost : { operations: known.operations, memoryBytes: known.memory_bytes };
       const hash = await derive(password.normalize('NFKC'), salt, used);
       return sameBytes(hash, expected) && known !== undefined;
     },

@@ -1,5 +1,5 @@
-import type { Store } from '../store/table.ts';
 import * as signing from '../store/signing-keys.ts';
+import type { Store } from '../store/table.ts';
 import { idPrefixes, isId } from './ids.ts';
 
 /** Ed25519, as the core is given it. */
@@ -15,7 +15,10 @@ const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 const encode = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
 
 const decode = (text: string): Uint8Array | undefined => {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
@@ -55,12 +58,7 @@ export const signingKey = async (
   return signing.insert(store, newId(idPrefixes.signingKey), { created_at: now }, plain);
 };
 
-export const signJwt = (
-  signatures: Signatures,
-  key: signing.SigningKeyRow,
-  type: string,
-  claims: Claims,
-): string => {
+export const signJwt = (signatures: Signatures, key: signing.SigningKeyRow, type: string, claims: Claims): string => {
   const message = `${part({ alg: 'EdDSA', typ: type, kid: key.id })}.${part(claims)}`;
   return `${message}.${encode(signatures.sign(key.plain.private_key, utf8.encode(message)))}`;
 };

@@ -40,7 +40,8 @@ export const countAttempt = async (store: Store, target: Target, now: number): P
 };
 
 /** The attempt was right: whoever signed in has nothing to wait for. */
-export const forgetAttempts = (store: Store, target: Target): Promise<void> => attempts.clear(store, idOf(store, target));
+export const forgetAttempts = (store: Store, target: Target): Promise<void> =>
+  attempts.clear(store, idOf(store, target));
 
 /** The attempt was right, but says nothing of those before it: one's own code is no licence to guess others'. */
 export const uncountAttempt = async (store: Store, target: Target, now: number): Promise<void> => {

@@ -3,7 +3,6 @@ import type { Name, Operation } from '../operations.ts';
 import * as answers from '../store/answers.ts';
 import type { Store } from '../store/table.ts';
 import type { Actor } from './caller.ts';
-import { canonicalJson } from './canonical-json.ts';
 
 const dayMs = 86_400_000;
 const oneTimeMs = 10 * 60_000;
@@ -28,8 +27,16 @@ const textsOf = ({ actor, idempotencyKey }: Repeatable): string[] => [
 
 const idOf = (store: Store, request: Repeatable): Uint8Array => store.sealer.index('answer', ...textsOf(request));
 
+/** One spelling, whatever order its sender gave the fields in. */
+const spelled = (input: object): string =>
+  JSON.stringify(input, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+
 const requestOf = (store: Store, { name, input }: Repeatable): Uint8Array =>
-  store.sealer.index('answer.request', name, canonicalJson(input));
+  store.sealer.index('answer.request', name, spelled(input));
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at]);
 

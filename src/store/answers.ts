@@ -10,10 +10,9 @@ export type AnswerRow = {
 };
 
 export const find = (store: Store, id: Uint8Array): Promise<AnswerRow | undefined> =>
-  store.db.get<AnswerRow>(
-    'select request, resource_id, replay_until, expires_at, sealed from answers where id = $1',
-    [id],
-  );
+  store.db.get<AnswerRow>('select request, resource_id, replay_until, expires_at, sealed from answers where id = $1', [
+    id,
+  ]);
 
 /** False where there is one under this id. */
 export const insert = async (store: Store, id: Uint8Array, row: AnswerRow): Promise<boolean> =>

@@ -31,15 +31,7 @@ export const list = (store: Store, withArchived: boolean): Promise<ProjectRow[]>
   projectTable.select(store, `${withArchived ? '' : 'where t.archived_at is null'} order by t.id`, []);
 
 /** Tables with a column for the project, what refers to others first. */
-const contents = [
-  'sessions',
-  'secret_versions',
-  'secrets',
-  'api_keys',
-  'role_assignments',
-  'roles',
-  'principals',
-];
+const contents = ['sessions', 'secret_versions', 'secrets', 'api_keys', 'role_assignments', 'roles', 'principals'];
 
 /** The project and every row that belongs to it; its audit rows stay. */
 export const removeWithContents = async (store: Store, id: string, now: number): Promise<void> => {

@@ -25,8 +25,7 @@ export const { insert, update } = userTable;
 /** Nobody remembers how they wrote their address at first. */
 const folded = (email: string): string => email.normalize('NFKC').toLowerCase();
 
-export const emailIndex = (store: Store, email: string): Uint8Array =>
-  store.sealer.index('user.email', folded(email));
+export const emailIndex = (store: Store, email: string): Uint8Array => store.sealer.index('user.email', folded(email));
 
 export const userTruths: Truths = {
   links: [],
