@@ -152,15 +152,17 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
       url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
       bodyLimit: open ? largestUnasked : largestBody,
       config: { named: name, operation: name },
-      async onRequest(request) {
+      async onRequest(request, reply) {
         const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
-        const actor = who(request);
+        const hasBody = coding !== undefined || Number(length ?? 0) > 0;
         const large = coding !== undefined || Number(length ?? 0) > largestUnasked;
-        if (large || actor.kind === 'nobody') await credentialFirst(name, actor);
-        if (withoutBody.includes(request.method) && (coding !== undefined || Number(length ?? 0) > 0)) {
-          await credentialFirst(name, actor);
-          throw bodyRefused(request.method);
-        }
+        const isOdd = hasBody && withoutBody.includes(request.method);
+        const actor = who(request);
+        // A body that nobody reads would have to arrive before the next request could.
+        if (large || isOdd) reply.header('Connection', 'close');
+        if (large || isOdd || actor.kind === 'nobody') await credentialFirst(name, actor);
+        if (isOdd) throw bodyRefused(request.method);
+        if (large && !draining) reply.removeHeader('Connection');
       },
       async handler(request, reply) {
         const actor = who(request);
