@@ -69,13 +69,17 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });
-  /** How many answers each connection waits for. Garbage behind a request must not look like that one's answer. */
+  /** How many answers each connection waits for. */
   const busy = new WeakMap<object, number>();
-  const count = (socket: object, by: number): void => void busy.set(socket, (busy.get(socket) ?? 0) + by);
+  const broken = new WeakSet<object>();
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    count(socket, 1);
-    response.once('close', () => count(socket, -1));
+    busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const left = (busy.get(socket) ?? 1) - 1;
+      busy.set(socket, left);
+      if (left === 0 && broken.has(socket)) socket.destroySoon();
+    });
     handle(request, response);
   };
   server.maxConnections = mostConnections;
@@ -83,8 +87,13 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
   // An expectation that we don't know is no reason to refuse what else is asked.
   server.on('checkExpectation', answer);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable || (busy.get(socket) ?? 0) > 0) {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
+      return;
+    }
+    // Garbage behind a request: an answer to it now would look like that one's. What is owed comes, then the end.
+    if (broken.has(socket) || (busy.get(socket) ?? 0) > 0) {
+      broken.add(socket);
       return;
     }
     socket.write(rawRefusal(statusOfFault[error.code ?? ''] ?? 400, newRequestId()));
