@@ -4,7 +4,8 @@ import { createHttpWorld } from './world.ts';
 
 test('whatever comes, the server answers, and never that it failed', async () => {
   const world = await createHttpWorld({ log: 'error' });
-  const { sent, statuses, faults } = await fuzz(world, { count: 3000, seed: 7, limitMs: 120_000 });
+  const { key } = await world.vault.client('fuzzed', ['owner']);
+  const { sent, statuses, faults } = await fuzz({ port: world.port, key }, { count: 3000, seed: 7, limitMs: 120_000 });
   expect(faults).toEqual([]);
   expect(sent).toBe(3000);
   // It is more than a wall that was hit: what was made up is done, refused and not found.
