@@ -45,25 +45,34 @@ export interface Local {
    * Does what could wait until the answer was out, then lets go of the file. `scrubPending`: what was removed still lies
    * in the log, because somebody is reading it.
    */
-  close(): Promise<{ scrubPending: boolean }>;
+  close(which?: 'all' | 'rest'): Promise<{ scrubPending: boolean }>;
 }
 
-export const openLocal = async (world: World, place: Place, actor: Actor): Promise<Local> => {
+/** A vault that many callers share, as a server has it. */
+export interface Served extends Pick<Local, 'vault' | 'close'> {
+  core: Core;
+}
+
+export const openServed = async (world: World, place: Place, publicUrl?: () => string): Promise<Served> => {
   const vault = await openVault(world, place);
-  const core = coreOver(world, vault);
+  const core = coreOver(world, vault, publicUrl);
   return {
     vault,
-    call: core.as(actor),
-    record: core.record,
-    async close() {
+    core,
+    async close(which = 'all') {
       try {
-        await core.settle();
+        await core.settle(which);
         return { scrubPending: !(await finishScrub(vault.file)) };
       } finally {
         await vault.db.close();
       }
     },
   };
+};
+
+export const openLocal = async (world: World, place: Place, actor: Actor): Promise<Local> => {
+  const { vault, core, close } = await openServed(world, place);
+  return { vault, call: core.as(actor), record: core.record, close };
 };
 
 /** A new vault with the project that commands use when they name none. */

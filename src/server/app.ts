@@ -1,0 +1,148 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { idPrefixes, typeId } from '../core/ids.ts';
+import { MobiusError } from '../errors.ts';
+import { operations } from '../generated/operations.ts';
+import type { Io } from '../io.ts';
+import type { Name, Operation } from '../operations.ts';
+import { actorOf, addressOf } from './actor.ts';
+import { openAllowed } from './allowed.ts';
+import { refusalOf } from './answer.ts';
+import { addBeside, type BesidePorts, jsonType } from './beside.ts';
+import { addHeaders, type HeaderOptions } from './headers.ts';
+import type { Log } from './log.ts';
+import { addRoutes, largestUnasked, type RoutePorts } from './routes.ts';
+
+export interface AppPorts extends Pick<RoutePorts, 'core'>, Omit<BesidePorts, 'isDraining'> {
+  io: Pick<Io, 'newUuid'>;
+  log: Log;
+}
+
+export interface AppOptions extends HeaderOptions {
+  /** One proxy stands before us, and what it says of the caller's address holds. */
+  behindProxy: boolean;
+  /** Whoever can reach it is the owner: a socket that only they can open. */
+  ownerWithoutCredential: boolean;
+}
+
+export interface App {
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** From now on it says that it is not ready, and asks to close each connection after its answer. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+/** What is known of a request beside Fastify, which some requests never reach. */
+interface Told {
+  id: string;
+  operation: string;
+  route: string;
+  ip: string;
+  wire?: Operation['wire'];
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the log and the metrics call it. */
+    named?: string;
+    operation?: Name;
+  }
+}
+
+/** When the answer is out, or nobody waits for it any more: counts it, and writes its line. */
+const tellAtEnd = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  told: Told,
+  { log, metrics }: Pick<AppPorts, 'log' | 'metrics'>,
+): void => {
+  const began = performance.now();
+  metrics.began();
+  response.once('close', () => {
+    const took = performance.now() - began;
+    const { id, operation, route, ip } = told;
+    const { method = '' } = request;
+    // As proxies have it for a caller that went away.
+    const status = response.headersSent ? response.statusCode : 499;
+    metrics.ended({ operation, method, status, seconds: took / 1000 });
+    const duration_ms = Math.round(took * 1000) / 1000;
+    log.info({ request_id: id, operation, method, route, status, duration_ms, ip }, 'answered');
+  });
+};
+
+export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App> => {
+  const { core, io, log } = ports;
+  const requests = new WeakMap<IncomingMessage, Told>();
+  const allowed = openAllowed();
+  let draining = false;
+
+  const toldOf = ({ raw }: FastifyRequest): Told => {
+    const told = requests.get(raw);
+    if (told === undefined) throw new MobiusError('internal', 'a request came past the door');
+    return told;
+  };
+
+  const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
+    const { id, wire } = toldOf(request);
+    const { status, headers, body, ours } = refusalOf(error, wire);
+    if (ours) log.error({ request_id: id, stack: error instanceof Error ? error.stack : String(error) }, 'failed');
+    return reply.code(status).headers(headers).type(jsonType).send(JSON.stringify(body));
+  };
+
+  const app: FastifyInstance = fastify({
+    logger: false,
+    bodyLimit: largestUnasked,
+    ...(options.behindProxy ? { trustProxy: (_, hop) => hop < 1 } : {}),
+    // Read by ourselves: what can't be decoded is refused, what is repeated too.
+    routerOptions: { maxParamLength: 2048, querystringParser: () => ({}) },
+    frameworkErrors: (error, request, reply) => void refuse(request as FastifyRequest, reply as FastifyReply, error),
+  });
+  app.setErrorHandler((error, request, reply) => refuse(request, reply, error));
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, bytes, done) => done(null, bytes));
+  app.addHook('onRoute', (route) => allowed.note(route));
+  app.addHook('onRequest', async (request) => {
+    const { named = 'unknown', operation } = request.routeOptions.config;
+    const { url: route = 'unknown' } = request.routeOptions;
+    const wire = operation === undefined ? undefined : operations[operation].wire;
+    const ip = addressOf(request.ip, request.socket.remoteAddress);
+    Object.assign(toldOf(request), { ip, operation: named, route, ...(wire === undefined ? {} : { wire }) });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const { url: target = '' } = request.raw;
+    const methods = allowed.at(target);
+    if (methods.length === 0 && target !== '*') {
+      return refuse(request, reply, new MobiusError('not_found', 'no such path'));
+    }
+    if (methods.length > 0) reply.header('Allow', methods.join(', '));
+    if (request.method === 'OPTIONS') return reply.code(204).send();
+    const method = request.method.slice(0, 32);
+    return refuse(request, reply, new MobiusError('method_not_allowed', `this path does not take ${method}`));
+  });
+
+  await addRoutes(app, {
+    core,
+    actorOf: (request) => actorOf(request.raw, toldOf(request).ip, options.ownerWithoutCredential),
+  });
+  addBeside(app, { ...ports, isDraining: () => draining });
+  await app.ready();
+
+  return {
+    handle(request, response) {
+      const id = typeId(idPrefixes.request, io.newUuid());
+      const ip = addressOf(request.socket.remoteAddress, undefined);
+      const told: Told = { id, operation: 'unknown', route: 'unknown', ip };
+      requests.set(request, told);
+      addHeaders(request, response, id, options);
+      if (draining) response.setHeader('Connection', 'close');
+      tellAtEnd(request, response, told, ports);
+      app.routing(request, response);
+    },
+    drain() {
+      draining = true;
+    },
+    close: async () => {
+      await app.close();
+    },
+  };
+};
