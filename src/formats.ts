@@ -180,7 +180,9 @@ export const rateLimit: Format = (text) => {
 /** What a person signs in with, not what a mail server would make of it. */
 export const email: Format = (text) => {
   if (text.length > 254) return 'must be at most 254 characters';
-  return /^[^\s@\p{C}]{1,64}@[^\s@\p{C}]+$/u.test(text) ? undefined : 'must be an e-mail address such as ada@example.test';
+  return /^[^\s@\p{C}]{1,64}@[^\s@\p{C}]+$/u.test(text)
+    ? undefined
+    : 'must be an e-mail address such as ada@example.test';
 };
 
 /** By the name that a schema gives them. */

@@ -26,7 +26,11 @@ const noRoute: Words = ({ url, proxy }) => unavailable('route', `no way leads fr
 const refusedConnection: Words = ({ url, proxy }) =>
   proxy === undefined
     ? unavailable('refused', `nothing listens at "${url}"`, checkAddress)
-    : unavailable('refused', `no proxy listens at "${proxy}"`, 'the variables HTTPS_PROXY, HTTP_PROXY or ALL_PROXY name it');
+    : unavailable(
+        'refused',
+        `no proxy listens at "${proxy}"`,
+        'the variables HTTPS_PROXY, HTTP_PROXY or ALL_PROXY name it',
+      );
 
 const noSuchHost: Words = ({ host, proxy }) =>
   proxy === undefined
@@ -54,7 +58,11 @@ const noTls: Words = ({ url }) =>
   unavailable('protocol', `"${url}" doesn't speak TLS`, 'if it speaks plain HTTP, its address begins with http://');
 
 const late: Words = ({ url }) =>
-  unavailable('timeout', `"${url}" did not take the connection in time`, 'is the address right? see: mobius auth status');
+  unavailable(
+    'timeout',
+    `"${url}" did not take the connection in time`,
+    'is the address right? see: mobius auth status',
+  );
 
 const words: Readonly<Record<string, Words>> = {
   ECONNREFUSED: refusedConnection,

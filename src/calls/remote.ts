@@ -34,7 +34,9 @@ const queryOf = (values: Values): string => {
 };
 
 const formOf = (values: Values): string =>
-  new URLSearchParams(Object.entries(values).map(([name, value]) => [name, queryText(value)])).toString();
+  new URLSearchParams(
+    Object.entries(values).map(([name, value]): [string, string] => [name, queryText(value)]),
+  ).toString();
 
 /** The request that an operation is, as its schema says: path, headers, and the rest as query or body. */
 export const requestOf = (name: Name, operation: Operation, input: Values): Request => {
@@ -93,7 +95,9 @@ export const openRemote = (server: Server, pace: Pace): { call: Call; url: strin
     const key = keyFor(operation, options);
     const headers = {
       ...request.headers,
-      ...(server.token === undefined || operation.scope === 'public' ? {} : { Authorization: `Bearer ${server.token}` }),
+      ...(server.token === undefined || operation.scope === 'public'
+        ? {}
+        : { Authorization: `Bearer ${server.token}` }),
       ...(key === undefined ? {} : { 'Idempotency-Key': key }),
     };
     const { signal } = options;
