@@ -79,7 +79,7 @@ export const tlsServer = async (
 ): Promise<number> => listen(createTlsServer({ cert, key }, listener));
 
 /** A certificate that is its own authority, for these names. */
-export const certificate = (names: string, days = '2'): { cert: string; key: string; path: string } => {
+export const certificate = (names: string): { cert: string; key: string; path: string } => {
   const folder = mkdtempSync(join(tmpdir(), 'mobius-tls-'));
   folders.push(folder);
   const [key, path] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -89,7 +89,7 @@ export const certificate = (names: string, days = '2'): { cert: string; key: str
     '-x509',
     ...options,
     '-days',
-    days,
+    '2',
     '-addext',
     `subjectAltName=${names}`,
     '-keyout',
