@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets run env import inject scan trust vault automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles permissions api-keys secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -88,6 +88,7 @@ _mobius_flags() {
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
+    'serve') echo '--listen= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --stop-timeout= --log=' ;;
   esac
 }
 
@@ -111,6 +112,10 @@ _mobius_values() {
     *' -o') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
     *' --to') echo '/' ;;
+    *' --unix') echo '/' ;;
+    *' --tls-cert') echo '/' ;;
+    *' --tls-key') echo '/' ;;
+    *' --log') echo 'error warn info debug' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
     *' --passphrase-file') echo '/' ;;

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -324,6 +324,17 @@ function __mobius_flags
         case 'vault restore'
             printf '%s\n' \
                 '--replace	replace the vault that is there, and keep it beside the new one'
+        case 'serve'
+            printf '%s\n' \
+                '--listen=	where to listen; port 0 takes any free one' \
+                '--unix=	a socket that only its owner can open' \
+                '--tls-cert=	the certificate and its chain, in PEM' \
+                '--tls-key=	the key of the certificate, in PEM' \
+                '--public-url=	how callers reach it, for links that it hands out' \
+                '--behind-proxy	one proxy stands before it and tells the caller\'s address' \
+                '--cors-origin=	let pages of this origin call it' \
+                '--stop-timeout=	how long a stop waits for answers; 10 when absent' \
+                '--log=	what is logged; info when absent'
     end
 end
 
@@ -386,6 +397,14 @@ function __mobius_values
             printf '%s\n' /
         case '* --to'
             printf '%s\n' /
+        case '* --unix'
+            printf '%s\n' /
+        case '* --tls-cert'
+            printf '%s\n' /
+        case '* --tls-key'
+            printf '%s\n' /
+        case '* --log'
+            printf '%s\n' error warn info debug
         case '* --vault'
             printf '%s\n' /
         case '* --key-file'

@@ -52,6 +52,7 @@ export const kinds = {
         : undefined,
   },
   bad_request: { exit: 2, http: 400 },
+  method_not_allowed: { exit: 1, http: 405 },
   unauthorized: {
     exit: 4,
     http: 401,
@@ -132,6 +133,11 @@ export class MobiusError extends Error {
 
   get kind(): Kind {
     return kinds[this.code];
+  }
+
+  /** The hint that was given with it, which nobody can derive. */
+  get ownHint(): string | undefined {
+    return this.#hint;
   }
 
   get hint(): string | undefined {

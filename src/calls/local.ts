@@ -31,13 +31,17 @@ export interface Local {
   close(): Promise<{ scrubPending: boolean }>;
 }
 
-export const openLocal = async (world: World, place: Place, actor: Actor): Promise<Local> => {
+/** A vault that many callers share, as a server has it. */
+export interface Served extends Pick<Local, 'vault' | 'close'> {
+  core: Core;
+}
+
+export const openServed = async (world: World, place: Place): Promise<Served> => {
   const vault = await openVault(world, place);
   const core = coreOver(world, vault.db, vault.sealer);
   return {
     vault,
-    call: core.as(actor),
-    record: core.record,
+    core,
     async close() {
       try {
         await core.settle();
@@ -47,6 +51,11 @@ export const openLocal = async (world: World, place: Place, actor: Actor): Promi
       }
     },
   };
+};
+
+export const openLocal = async (world: World, place: Place, actor: Actor): Promise<Local> => {
+  const { vault, core, close } = await openServed(world, place);
+  return { vault, call: core.as(actor), record: core.record, close };
 };
 
 /** A new vault with the project that commands use when they name none. */

@@ -22,6 +22,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   scan: { summary: 'find values and API keys that leaked into files', group: 'vault' },
   trust: { summary: 'let a project say which variables it wants', group: 'vault' },
   vault: { summary: 'the sealed file on this machine', group: 'vault' },
+  serve: { summary: 'serve the local vault over HTTP', group: 'vault' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
   catalog: { summary: 'not built yet', group: 'more' },
   completion: { summary: 'print the completion script of a shell', group: 'more' },

@@ -12,6 +12,7 @@ export const idPrefixes = {
   vault: 'vlt',
   keyslot: 'slot',
   rekey: 'rky',
+  request: 'req',
 } as const;
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';

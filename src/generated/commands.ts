@@ -216,6 +216,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/vault/status.ts'),
     },
   },
+  serve: { '': { summary: 'serve the local vault over HTTP', load: () => import('../commands/serve.ts') } },
   automations: {
     list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },
   },

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { FlagValues, LocalContext } from '../cli/command.ts';
+import { localCommand } from '../cli/command.ts';
+import { placeOf, worldOf } from '../cli/profiles.ts';
+import { MobiusError } from '../errors.ts';
+import type { ServeOptions } from '../server/serve.ts';
+
+const levels = ['error', 'warn', 'info', 'debug'] as const;
+
+const textOf = (flags: FlagValues, name: string): string | undefined => {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+const fileOf = (cwd: string, flag: string, path: string): Uint8Array => {
+  try {
+    return readFileSync(resolve(cwd, path));
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new MobiusError('usage', `--${flag} "${path}" can't be read (${code})`);
+  }
+};
+
+const tlsOf = ({ io, flags }: LocalContext): Pick<ServeOptions, 'tls'> => {
+  const [cert, key] = [textOf(flags, 'tls-cert'), textOf(flags, 'tls-key')];
+  if (cert === undefined && key === undefined) return {};
+  if (cert === undefined || key === undefined)
+    throw new MobiusError('usage', '--tls-cert and --tls-key need each other');
+  return { tls: { cert: fileOf(io.cwd, 'tls-cert', cert), key: fileOf(io.cwd, 'tls-key', key) } };
+};
+
+const isOrigin = (text: string): boolean =>
+  URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text);
+
+const originsOf = (flags: FlagValues): string[] => {
+  const origins = [flags['cors-origin'] ?? []].flat().filter((one) => typeof one === 'string');
+  const wrong = origins.find((one) => !isOrigin(one));
+  if (wrong === undefined) return origins;
+  throw new MobiusError(
+    'usage',
+    `--cors-origin must be an origin, not "${wrong}"`,
+    {},
+    'such as: https://console.example.com',
+  );
+};
+
+const publicUrlOf = (flags: FlagValues): Pick<ServeOptions, 'publicUrl'> => {
+  const text = textOf(flags, 'public-url');
+  if (text === undefined) return {};
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain =
+    url !== undefined && /^https?:$/.test(url.protocol) && `${url.search}${url.hash}${url.username}` === '';
+  if (isPlain) return { publicUrl: text.replace(/\/+$/, '') };
+  throw new MobiusError(
+    'usage',
+    `--public-url must be an http or https URL, not "${text}"`,
+    {},
+    'such as: https://mobius.example.com',
+  );
+};
+
+const secondsOf = (flags: FlagValues): number => {
+  const text = textOf(flags, 'stop-timeout') ?? '10';
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new MobiusError('usage', `--stop-timeout must be whole seconds, not "${text}"`);
+};
+
+const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
+  const { io, flags } = context;
+  const { parseAddress } = await import('../server/address.ts');
+  const unix = textOf(flags, 'unix');
+  const listen = textOf(flags, 'listen') ?? (unix === undefined ? '127.0.0.1:7373' : undefined);
+  const log = levels.find((level) => level === flags.log);
+  return {
+    ...(listen === undefined ? {} : { listen: parseAddress(listen) }),
+    ...(unix === undefined ? {} : { unix: io.platform === 'win32' ? unix : resolve(io.cwd, unix) }),
+    ...tlsOf(context),
+    behindProxy: flags['behind-proxy'] === true,
+    ...publicUrlOf(flags),
+    corsOrigins: originsOf(flags),
+    stopTimeoutSeconds: secondsOf(flags),
+    ...(log === undefined ? {} : { log }),
+  };
+};
+
+/** Resolves at the first signal. The second one does what it always does, and ends the process at once. */
+const stopAsked = ({ io }: LocalContext): Promise<void> =>
+  new Promise((asked) => {
+    const takings = (['SIGTERM', 'SIGINT'] as const).map((name) =>
+      io.signals.take(name, () => {
+        for (const letGo of takings) letGo();
+        asked();
+      }),
+    );
+  });
+
+export default localCommand({
+  summary: 'serve the local vault over HTTP',
+  about:
+    'Answers the same operations as the command line, to whoever shows a key. It listens on 127.0.0.1:7373, or where ' +
+    '--listen and --unix say; an address that other machines can reach needs TLS, or a proxy that ends it. /healthz ' +
+    'and /readyz tell how it is, /metrics is for Prometheus, /openapi.json describes the operations. The log goes to ' +
+    'stderr, a line of JSON for each request, with neither queries nor bodies nor credentials. SIGTERM and SIGINT let ' +
+    'what is being answered end; a second signal does not wait.',
+  extra: [
+    { name: 'listen', value: 'HOST:PORT', description: 'where to listen; port 0 takes any free one' },
+    { name: 'unix', value: 'PATH', description: 'a socket that only its owner can open' },
+    { name: 'tls-cert', value: 'FILE', description: 'the certificate and its chain, in PEM' },
+    { name: 'tls-key', value: 'FILE', description: 'the key of the certificate, in PEM' },
+    { name: 'public-url', value: 'URL', description: 'how callers reach it, for links that it hands out' },
+    { name: 'behind-proxy', description: "one proxy stands before it and tells the caller's address" },
+    { name: 'cors-origin', value: 'ORIGIN', repeatable: true, description: 'let pages of this origin call it' },
+    { name: 'stop-timeout', value: 'SECONDS', description: 'how long a stop waits for answers; 10 when absent' },
+    { name: 'log', value: 'LEVEL', choices: levels, description: 'what is logged; info when absent' },
+  ],
+  examples: [
+    'mobius serve',
+    'mobius serve --listen 0.0.0.0:7373 --tls-cert cert.pem --tls-key key.pem',
+    'mobius serve --unix /run/mobius/mobius.sock --log warn',
+  ],
+  async run(context) {
+    const { io, globals, say } = context;
+    const options = await optionsOf(context);
+    const { startServer } = await import('../server/serve.ts');
+    const served = await startServer(io, { world: worldOf(io), place: placeOf(io, globals) }, options);
+    const stop = stopAsked(context);
+    for (const url of served.urls) say(`listening on ${url}`);
+    await stop;
+    await served.stop();
+    return 0;
+  },
+});

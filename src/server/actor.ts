@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { Actor, Origin } from '../core/caller.ts';
+
+/** As one address is always spelled, whichever way it came; whoever comes through a socket file is on this machine. */
+export const addressOf = (ip: string | undefined, peer: string | undefined): string => {
+  const told = [ip, peer].find((one) => one !== undefined && isIP(one) !== 0) ?? '127.0.0.1';
+  return told.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+};
+
+/** Node keeps the first of two such headers, a proxy before us may have looked at the second. */
+const authorizations = ({ rawHeaders }: IncomingMessage): string[] =>
+  rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization');
+
+/**
+ * Who a request acts for. What is no single bearer credential becomes one that can't have been issued, so that one
+ * place, the core, decides what it may do.
+ */
+export const actorOf = (request: IncomingMessage, ip: string, ownerWithoutCredential: boolean): Actor => {
+  const agent = request.headers['user-agent'];
+  const from: Origin = { ip, ...(agent === undefined ? {} : { userAgent: agent.slice(0, 256) }) };
+  const given = authorizations(request);
+  if (given.length === 0) return ownerWithoutCredential ? { kind: 'owner' } : { kind: 'nobody', from };
+  const [, text = ''] = (given.length === 1 && /^bearer +(\S+) *$/i.exec(given[0] ?? '')) || [];
+  return { kind: 'bearer', text, from };
+};

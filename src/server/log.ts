@@ -1,0 +1,29 @@
+import { type Logger, pino } from 'pino';
+import type { Io } from '../io.ts';
+
+export type Log = Pick<Logger, 'error' | 'warn' | 'info' | 'debug'>;
+export const levels = ['error', 'warn', 'info', 'debug'] as const;
+export type Level = (typeof levels)[number];
+
+/** Nothing that is logged should hold one; a system's words about a failure might. */
+const withoutCredentials = (text: string): string =>
+  text.replace(/\b([a-z][a-z0-9_]{0,9}_)[0-9A-Za-z]{43,49}\b/g, '$1…').replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, 'eyJ…');
+
+/** A line of JSON for each thing that happened, on stderr. That nobody can read it is no reason to stop serving. */
+export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, level: Level): Log =>
+  pino(
+    {
+      level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    {
+      write: (text) => {
+        try {
+          stderr.write(withoutCredentials(text));
+        } catch {}
+      },
+    },
+  );

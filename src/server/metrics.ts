@@ -1,0 +1,41 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  began(): void;
+  /** No label may hold what a caller chose: neither an id nor a path, nor a method that nobody knows. */
+  ended(request: { operation: string; method: string; status: number; seconds: number }): void;
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+export const openMetrics = (): Metrics => {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const requests = new Counter({
+    name: 'mobius_http_requests_total',
+    help: 'requests that were answered, by operation',
+    labelNames: ['operation', 'method', 'status'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'mobius_http_request_duration_seconds',
+    help: 'how long an answer took, by operation',
+    labelNames: ['operation'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers,
+  });
+  const inFlight = new Gauge({ name: 'mobius_http_in_flight', help: 'requests that are being answered', registers });
+  return {
+    began: () => inFlight.inc(),
+    ended({ operation, method, status, seconds }) {
+      inFlight.dec();
+      requests.inc({ operation, method: methods.has(method) ? method : 'other', status });
+      durations.observe({ operation }, seconds);
+    },
+    contentType: register.contentType,
+    text: () => register.metrics(),
+  };
+};

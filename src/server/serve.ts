@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { openServed } from '../calls/local.ts';
+import { idPrefixes, typeId } from '../core/ids.ts';
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Place, World } from '../vault/open.ts';
+import { type Address, isLoopback, spelled } from './address.ts';
+import { type App, makeApp } from './app.ts';
+import { endAll, type Listener, type Listening, listenOn, listenOnSocket, type Tls } from './listen.ts';
+import { type Level, type Log, openLog } from './log.ts';
+import { openMetrics } from './metrics.ts';
+
+export interface ServeOptions {
+  listen?: Address;
+  /** The path of a socket that only its owner can open. */
+  unix?: string;
+  tls?: Tls;
+  behindProxy?: boolean;
+  /** How callers reach it, for links that it hands out. */
+  publicUrl?: string;
+  corsOrigins?: readonly string[];
+  /** How long a stop waits for what is being answered. */
+  stopTimeoutSeconds?: number;
+  log?: Level;
+  /** On a private socket alone: whoever shows no credential acts as the owner. */
+  ownerWithoutCredential?: boolean;
+}
+
+export interface Serving {
+  /** Where it listens; with the port that the system chose where none was named. */
+  url: string;
+  urls: readonly string[];
+  /** Drains, flushes and closes. The second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/** Beside `src` and `dist` alike, whose files stand two folders deep. */
+const openapi = (): string => readFileSync(new URL('../../schemas/openapi.json', import.meta.url), 'utf8');
+
+/** A credential that everybody on the way can read is everybody's. */
+export const refuseInTheClear = ({ listen, tls, behindProxy, unix, ownerWithoutCredential }: ServeOptions): void => {
+  if (listen === undefined && unix === undefined) throw new MobiusError('usage', 'there is nothing to listen on');
+  if (ownerWithoutCredential === true && listen !== undefined) {
+    throw new MobiusError('internal', 'the owner is served on a private socket only');
+  }
+  if (listen === undefined || isLoopback(listen) || tls !== undefined || behindProxy === true) return;
+  throw new MobiusError(
+    'usage',
+    `--listen "${spelled(listen)}" can be reached from other machines, and nothing would be encrypted`,
+    { field: 'listen' },
+    'add --tls-cert and --tls-key; or --behind-proxy where a proxy before it ends TLS',
+  );
+};
+
+/** Does once a second what the core left for later, one at a time. */
+const settleEverySecond = (settle: () => Promise<void>, log: Log): { end(): Promise<void> } => {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    running ??= settle()
+      .catch((error: Error) => log.error({ reason: error.message }, 'what was left for later could not be written'))
+      .finally(() => {
+        running = undefined;
+      });
+  }, 1000);
+  return {
+    async end() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+};
+
+const listenAll = async (io: Io, options: ServeOptions, listening: Listening): Promise<Listener[]> => {
+  const listeners: Listener[] = [];
+  try {
+    if (options.listen !== undefined) listeners.push(await listenOn(options.listen, options.tls, listening));
+    if (options.unix !== undefined) listeners.push(await listenOnSocket(options.unix, io.platform, listening));
+  } catch (error) {
+    await endAll(listeners, 0);
+    throw error;
+  }
+  return listeners;
+};
+
+/** Opens the vault and serves it until it is stopped. */
+export const startServer = async (
+  io: Io,
+  { world, place }: { world: World; place: Place },
+  options: ServeOptions,
+): Promise<Serving> => {
+  refuseInTheClear(options);
+  const log = openLog(io, options.log ?? 'info');
+  const { vault, core, close } = await openServed(world, place);
+  let app: App;
+  let listeners: Listener[];
+  try {
+    app = await makeApp(
+      {
+        core,
+        io,
+        log,
+        metrics: openMetrics(),
+        openapi: openapi(),
+        ready: async () => void (await vault.db.get('select id from vault')),
+      },
+      {
+        behindProxy: options.behindProxy ?? false,
+        corsOrigins: options.corsOrigins ?? [],
+        tls: options.tls !== undefined,
+        ownerWithoutCredential: options.ownerWithoutCredential ?? false,
+      },
+    );
+    const newRequestId = (): string => typeId(idPrefixes.request, io.newUuid());
+    listeners = await listenAll(io, options, { handle: app.handle, newRequestId });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const settling = settleEverySecond(core.settle, log);
+  const urls = listeners.map(({ url }) => url);
+  for (const url of urls) log.info({ url, vault: vault.id, opened_by: vault.unlocked.source }, 'listening');
+
+  const end = async (): Promise<void> => {
+    app.drain();
+    await endAll(listeners, (options.stopTimeoutSeconds ?? 10) * 1000);
+    await app.close();
+    await settling.end();
+    await close();
+    log.info('stopped');
+  };
+  let ending: Promise<void> | undefined;
+  return {
+    url: urls[0] ?? '',
+    urls,
+    stop() {
+      ending ??= end();
+      return ending;
+    },
+  };
+};
