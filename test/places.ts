@@ -35,7 +35,7 @@ const server: Place = {
     const profile = ['[team]', `api_url = "${checked.url}"`, `token = "${served.token}"`];
     writeFileSync(path, `${['default = "team"', '', ...profile].join('\n')}\n`, { mode: 0o600 });
     return {
-      env: { MOBIUS_CREDENTIALS_FILE: path },
+      env: { MOBIUS_CREDENTIALS_FILE: path, SERVER_URL: checked.url, SERVER_TOKEN: served.token },
       async close() {
         try {
           await checked.close();

@@ -9,6 +9,7 @@ import { uuidOf } from './ids.ts';
 export type Order = { id: number } & (
   | { kind: 'start'; home: string; cwd: string; env: Record<string, string>; now: number }
   | { kind: 'clock'; now: number }
+  | { kind: 'settle' }
   | { kind: 'stop' }
 );
 
@@ -30,7 +31,8 @@ const silent: Sink = {
 };
 
 const ioOf = ({ home, cwd, env }: Extract<Order, { kind: 'start' }>, now: () => number): Io => {
-  let ids = 0;
+  // The vault was made by another process, whose ids count too.
+  let ids = 1_000_000;
   return {
     argv: [],
     env,
@@ -72,6 +74,7 @@ const obey = async (order: Order): Promise<object> => {
   if (order.kind === 'start') return start(order);
   const served = running.get(order.id);
   if (order.kind === 'clock') served?.setClock(order.now);
+  else if (order.kind === 'settle') await served?.serving.settle();
   else {
     running.delete(order.id);
     await served?.serving.stop();

@@ -48,9 +48,10 @@ export interface Served {
 }
 
 /** Serves the vault of this world, whose clock is the server's too. */
-export const serve = async ({ home, cwd, env, now, onTick }: World): Promise<Served> => {
+export const serve = async ({ home, cwd, env, now, onTick, afterEach }: World): Promise<Served> => {
   const id = ++count;
   const { url = '', token = '' } = await order({ kind: 'start', id, home, cwd, env, now: now() });
   onTick(async (moved) => void (await order({ kind: 'clock', id, now: moved })));
+  afterEach(async () => void (await order({ kind: 'settle', id })));
   return { url, token, stop: async () => void (await order({ kind: 'stop', id })) };
 };

@@ -18,6 +18,8 @@ export interface World {
   /** Moves the clock, and waits for whoever keeps one of their own. */
   tick(ms: number): Promise<void>;
   onTick(moved: (now: number) => Promise<void>): void;
+  /** What is to be over before the next command: a local one has done it when it ends, a server takes its time. */
+  afterEach(work: () => Promise<void>): void;
   run(run: Run, line: { argv: readonly string[] } & Partial<Given>): Promise<Ran>;
   remove(): void;
 }
@@ -43,6 +45,7 @@ export const createWorld = (): World => {
   let now = start;
   let ids = 0;
   const clocks: ((now: number) => Promise<void>)[] = [];
+  const waiting: (() => Promise<void>)[] = [];
 
   const sink = (parts: string[], isTTY: boolean): Sink => ({
     isTTY,
@@ -63,6 +66,7 @@ export const createWorld = (): World => {
       for (const moved of clocks) await moved(now);
     },
     onTick: (moved) => void clocks.push(moved),
+    afterEach: (work) => void waiting.push(work),
     async run(run, { argv, env = world.env, stdin = new Uint8Array(), terminal = false }) {
       const [out, err]: [string[], string[]] = [[], []];
       const ended: Promise<unknown>[] = [];
@@ -98,6 +102,7 @@ export const createWorld = (): World => {
         spawn: start,
       });
       await Promise.all(ended);
+      for (const work of waiting) await work();
       return { stdout: out.join(''), stderr: err.join(''), code };
     },
     remove: () => rmSync(root, { recursive: true, force: true }),
