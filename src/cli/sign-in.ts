@@ -5,6 +5,7 @@ import { version } from '../version.ts';
 import type { LocalContext } from './command.ts';
 import type { Profile } from './credentials.ts';
 import { awaitDecision, openBrowser } from './device.ts';
+import { tell } from './report.ts';
 import { sessionFields } from './sessions.ts';
 
 const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
@@ -62,7 +63,7 @@ export const inBrowser = async (context: LocalContext, call: Call): Promise<Sign
     mobius_client_version: version,
     mobius_client_os: io.platform,
   });
-  io.stderr.write(`open ${code.verification_uri} and confirm the code ${code.user_code}\n`);
+  tell(io, `open ${code.verification_uri} and confirm the code ${code.user_code}`);
   if (flags['no-browser'] !== true && openBrowser(io, code.verification_uri_complete))
     note('opened it in your browser');
   const {
