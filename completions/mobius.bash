@@ -3,11 +3,12 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles permissions api-keys secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles users permissions api-keys secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
+    users) echo 'create disable enable list set-password' ;;
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
@@ -30,6 +31,7 @@ _mobius_alias() {
     project) echo 'projects' ;;
     principal) echo 'principals' ;;
     role) echo 'roles' ;;
+    user) echo 'users' ;;
     permission) echo 'permissions' ;;
     api-key) echo 'api-keys' ;;
     secret) echo 'secrets' ;;
@@ -53,7 +55,7 @@ _mobius_flags() {
     'projects list') echo '--include-archived' ;;
     'projects restore') echo '--dry-run' ;;
     'projects update') echo '--name= --description= --file= -f= --dry-run' ;;
-    'principals create') echo '--name= --description= --owner-id= --metadata= --role-ids= --role= --tag= --user-id= --with-key --key-name= --expires-at= --file= -f= --out= --dry-run' ;;
+    'principals create') echo '--name= --description= --owner-id= --metadata= --role-ids= --role= --tag= --user-id= --user= --with-key --key-name= --expires-at= --file= -f= --out= --dry-run' ;;
     'principals delete') echo '--dry-run' ;;
     'principals list') echo '--kind= --include-disabled --tag= --limit=' ;;
     'principals update') echo '--description= --state= --owner-id= --metadata= --role-ids= --role= --tag= --file= -f= --dry-run' ;;
@@ -64,10 +66,15 @@ _mobius_flags() {
     'roles list') echo '--tag= --limit= --cursor=' ;;
     'roles list-assignments') echo '--principal-id= --role-id=' ;;
     'roles update') echo '--description= --permissions= --permission= --tag= --file= -f= --dry-run' ;;
-    'api-keys create') echo '--name= --principal-id= --expires-at= --tag= --prefix= --allow-unassigned-principal --rate-limit= --allow-ips= --file= -f= --out= --dry-run' ;;
+    'users create') echo '--password= --name= --administrator --role= --file= -f= --dry-run' ;;
+    'users disable') echo '--dry-run' ;;
+    'users enable') echo '--dry-run' ;;
+    'users list') echo '--limit= --cursor=' ;;
+    'users set-password') echo '--password= --current-password= --file= -f= --dry-run' ;;
+    'api-keys create') echo '--name= --principal-id= --expires-at= --tag= --prefix= --allow-unassigned-principal --rate-limit= --allow-ip= --file= -f= --out= --dry-run' ;;
     'api-keys list') echo '--principal-id= --state= --tag= --limit= --cursor=' ;;
     'api-keys revoke') echo '--dry-run' ;;
-    'api-keys update') echo '--tag= --state= --rate-limit= --allow-ips= --file= -f= --dry-run' ;;
+    'api-keys update') echo '--tag= --state= --rate-limit= --allow-ip= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
     'secrets create') echo '--name= --values= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
     'secrets delete') echo '--yes -y --dry-run' ;;

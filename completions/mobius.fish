@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -13,6 +13,8 @@ function __mobius_words
             printf '%s\n' 'create	create a principal: an API client with a name and roles' 'delete	delete a principal that has no usable keys' 'get	show one principal' 'list	list principals' 'update	change a principal, or disable it and all its keys at once'
         case roles
             printf '%s\n' 'create	create a role of your own' 'create-assignment	give a role to a principal' 'delete	delete a role that nobody has' 'delete-assignment	take a role away from a principal' 'get	show one role' 'list	list roles, the system\'s first' 'list-assignments	list who has which role' 'update	change a role of your own'
+        case users
+            printf '%s\n' 'create	make a user: a person who can sign in' 'disable	keep a user from signing in, and refuse all that they hold' 'enable	let a disabled user sign in again' 'list	list the users' 'set-password	change a password; every other session of the user ends'
         case permissions
             printf '%s\n' 'check	tell whether a principal holds a permission, and which roles carry it' 'list	list every permission, the presets and the action groups'
         case api-keys
@@ -36,6 +38,8 @@ function __mobius_alias
             echo 'principals'
         case role
             echo 'roles'
+        case user
+            echo 'users'
         case permission
             echo 'permissions'
         case api-key
@@ -101,6 +105,7 @@ function __mobius_flags
                 '--role=	roles by name or id; they decide what every key of it can do (repeatable, or with commas between)' \
                 '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--user-id=	the user, by e-mail address or id, who acts as it' \
+                '--user=	the user, by e-mail address or id, who acts as it' \
                 '--with-key	make its first key in the same step' \
                 '--key-name=	the first key\'s name; the principal\'s when absent' \
                 '--expires-at=	when the first key stops working by itself' \
@@ -166,6 +171,30 @@ function __mobius_flags
                 '--tag=	replaces its tags (repeatable; an empty text clears)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'users create'
+            printf '%s\n' \
+                '--password=	what the person signs in with at first' \
+                '--name=	what the person is called' \
+                '--administrator	may do everything, in every project' \
+                '--role=	the roles in the project, by name or id (repeatable, or with commas between)' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'users disable'
+            printf '%s\n' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'users enable'
+            printf '%s\n' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'users list'
+            printf '%s\n' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor'
+        case 'users set-password'
+            printf '%s\n' \
+                '--password=	the new one' \
+                '--current-password=	the one until now, where it is one\'s own' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
         case 'api-keys create'
             printf '%s\n' \
                 '--name=	unique in the project' \
@@ -175,7 +204,7 @@ function __mobius_flags
                 '--prefix=	the first characters of the key, for keys of a product of your own' \
                 '--allow-unassigned-principal	even if the principal has no role yet' \
                 '--rate-limit=	how often it may be used, such as 100/60s; none for no limit' \
-                '--allow-ips=	the only networks that it may be used from; empty for no limit (repeatable, or with commas between)' \
+                '--allow-ip=	the only networks that it may be used from; empty for no limit (repeatable, or with commas between)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--out=	write the one-time value to this file (mode 0600); an existing file is replaced whole' \
                 '--dry-run	print the body that would be sent, and send nothing'
@@ -194,7 +223,7 @@ function __mobius_flags
                 '--tag=	replaces its tags (repeatable; an empty text clears)' \
                 '--state=	a disabled key is refused until it is active again' \
                 '--rate-limit=	how often it may be used, such as 100/60s; none for no limit' \
-                '--allow-ips=	the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)' \
+                '--allow-ip=	the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'api-keys verify'

@@ -5,11 +5,12 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'serve' = 'serve the local vault over HTTP'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'serve' = 'serve the local vault over HTTP'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'list' = 'list the saved profiles, or the credentials that a server knows you by'; 'login' = 'sign in to a server, and save the credential'; 'logout' = 'end the saved session or CLI credential, here and on its server'; 'remove' = 'forget a profile and its credential'; 'revoke' = 'end a session or CLI credential of yours, such as that of a lost machine'; 'status' = 'show which server or vault is used, with which credential, and whether it is accepted'; 'token' = 'print the credential that is shown to the server, for other programs'; 'use' = 'work with a profile wherever none is named'; 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
+    'users' = [ordered]@{ 'create' = 'make a user: a person who can sign in'; 'disable' = 'keep a user from signing in, and refuse all that they hold'; 'enable' = 'let a disabled user sign in again'; 'list' = 'list the users'; 'set-password' = 'change a password; every other session of the user ends' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
     'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
     'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
@@ -17,7 +18,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
-  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'secret' = 'secrets'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'secret' = 'secrets'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
   $lines = @('run')
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
@@ -90,6 +91,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--role' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--user-id' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @() }
+      '--user' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @() }
       '--with-key' = @{ Text = 'make its first key in the same step'; Values = $null }
       '--key-name' = @{ Text = 'the first key''s name; the principal''s when absent'; Values = @() }
       '--expires-at' = @{ Text = 'when the first key stops working by itself'; Values = @() }
@@ -161,6 +163,32 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
+    'users create' = [ordered]@{
+      '--password' = @{ Text = 'what the person signs in with at first'; Values = @() }
+      '--name' = @{ Text = 'what the person is called'; Values = @() }
+      '--administrator' = @{ Text = 'may do everything, in every project'; Values = $null }
+      '--role' = @{ Text = 'the roles in the project, by name or id (repeatable, or with commas between)'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'users disable' = [ordered]@{
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'users enable' = [ordered]@{
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'users list' = [ordered]@{
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+    }
+    'users set-password' = [ordered]@{
+      '--password' = @{ Text = 'the new one'; Values = @() }
+      '--current-password' = @{ Text = 'the one until now, where it is one''s own'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
     'api-keys create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project'; Values = @() }
       '--principal-id' = @{ Text = 'who the key acts as, by name or id'; Values = @() }
@@ -169,7 +197,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--prefix' = @{ Text = 'the first characters of the key, for keys of a product of your own'; Values = @() }
       '--allow-unassigned-principal' = @{ Text = 'even if the principal has no role yet'; Values = $null }
       '--rate-limit' = @{ Text = 'how often it may be used, such as 100/60s; none for no limit'; Values = @() }
-      '--allow-ips' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between)'; Values = @() }
+      '--allow-ip' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between)'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
@@ -189,7 +217,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
       '--state' = @{ Text = 'a disabled key is refused until it is active again'; Values = @('active', 'disabled') }
       '--rate-limit' = @{ Text = 'how often it may be used, such as 100/60s; none for no limit'; Values = @() }
-      '--allow-ips' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)'; Values = @() }
+      '--allow-ip' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }

@@ -1,4 +1,13 @@
-import { createHash, randomFillSync } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomFillSync,
+  sign,
+  verify,
+} from 'node:crypto';
 import { createRequire } from 'node:module';
 import { isUint8Array } from 'node:util/types';
 import type * as Wrappers from 'libsodium-wrappers';
@@ -319,3 +328,40 @@ export const randomBytes = (length: number): Uint8Array => randomFillSync(new Ui
 
 export const sha256 = (message: Uint8Array): Uint8Array =>
   new Uint8Array(createHash('sha256').update(message).digest());
+
+/** Ed25519: the public half as JWK has it (base64url), the private one as PKCS 8 in base64. */
+export interface SigningKey {
+  publicKey: string;
+  privateKey: string;
+}
+
+export const newSigningKey = (): SigningKey => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  return {
+    publicKey: String(publicKey.export({ format: 'jwk' }).x),
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+  };
+};
+
+/** Reading a key costs more than using it, and there are few. */
+const readKeys = new Map<string, KeyObject>();
+
+const readKey = (text: string, read: () => KeyObject): KeyObject => {
+  const known = readKeys.get(text);
+  if (known !== undefined) return known;
+  if (readKeys.size >= 32) readKeys.clear();
+  const key = read();
+  readKeys.set(text, key);
+  return key;
+};
+
+export const signEd25519 = (privateKey: string, message: Uint8Array): Uint8Array => {
+  const read = (): KeyObject =>
+    createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
+  return new Uint8Array(sign(null, message, readKey(privateKey, read)));
+};
+
+export const verifyEd25519 = (publicKey: string, message: Uint8Array, signature: Uint8Array): boolean => {
+  const read = (): KeyObject => createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+  return verify(null, message, readKey(publicKey, read), signature);
+};

@@ -56,9 +56,11 @@ export const kinds = {
   unauthorized: {
     exit: 4,
     http: 401,
-    hint: () =>
-      'attach a valid key of the project (--api-key, MOBIUS_API_KEY): this one may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
-      'one who may verify keys can tell which: mobius api-keys verify',
+    hint: (d) =>
+      d.credential === 'login'
+        ? 'log in again: mobius auth login'
+        : 'attach a valid key of the project (--api-key, MOBIUS_API_KEY): this one may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
+          'one who may verify keys can tell which: mobius api-keys verify',
   },
   permission_denied: {
     exit: 4,

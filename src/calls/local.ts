@@ -1,10 +1,9 @@
 import type { Actor } from '../core/caller.ts';
 import { type Core, makeCore } from '../core/core.ts';
 import { systemRoles } from '../core/role-book.ts';
-import { randomBytes, sha256 } from '../crypto.ts';
+import { newSigningKey, randomBytes, sha256, signEd25519, verifyEd25519 } from '../crypto.ts';
 import type { Call } from '../operations.ts';
-import type { Db } from '../store/db.ts';
-import type { Sealer } from '../store/sealer.ts';
+import { makePasswords } from '../passwords.ts';
 import type { Bookkeeping } from '../vault/check.ts';
 import {
   type Created,
@@ -17,8 +16,26 @@ import {
 } from '../vault/open.ts';
 import { finishScrub } from '../vault/scrub.ts';
 
-const coreOver = (world: World, db: Db, sealer: Sealer): Core =>
-  makeCore({ db, sealer, randomBytes, sha256, now: world.now, newUuid: world.newUuid });
+const signatures = { newKey: newSigningKey, sign: signEd25519, verify: verifyEd25519 };
+
+/** The core over an open vault; `publicUrl` where people reach it through a server. */
+export const coreOver = (
+  world: World,
+  { id, db, sealer }: Pick<Vault, 'id' | 'db' | 'sealer'>,
+  publicUrl?: () => string,
+): Core =>
+  makeCore({
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    db,
+    sealer,
+    issuer: id,
+    randomBytes,
+    sha256,
+    signatures,
+    passwords: makePasswords(world.sodium),
+    now: world.now,
+    newUuid: world.newUuid,
+  });
 
 export interface Local {
   vault: Vault;
@@ -38,7 +55,7 @@ export interface Served extends Pick<Local, 'vault' | 'close'> {
 
 export const openServed = async (world: World, place: Place): Promise<Served> => {
   const vault = await openVault(world, place);
-  const core = coreOver(world, vault.db, vault.sealer);
+  const core = coreOver(world, vault);
   return {
     vault,
     core,
@@ -61,7 +78,7 @@ export const openLocal = async (world: World, place: Place, actor: Actor): Promi
 /** A new vault with the project that commands use when they name none. */
 export const createLocal = (world: World, place: Place, first: FirstSlot = { kind: 'key-file' }): Promise<Created> =>
   createVault(world, place, first, async (db, sealer, id) => {
-    const core = coreOver(world, db, sealer);
+    const core = coreOver(world, { id, db, sealer });
     await db.tx('write', (tx) => core.record(tx, 'vault.init', { type: 'vault', id }));
     await core.as({ kind: 'owner' })('projects.create', { name: 'Default', handle: 'default' });
   });
@@ -70,5 +87,5 @@ export const createLocal = (world: World, place: Place, first: FirstSlot = { kin
 export const bookkeepingOf = (world: World): Bookkeeping => ({
   builtInIds: new Set(systemRoles.map(({ id }) => id)),
   record: (vault, tx, action, changes) =>
-    coreOver(world, vault.db, vault.sealer).record(tx, action, { type: 'vault', id: vault.id, changes }),
+    coreOver(world, vault).record(tx, action, { type: 'vault', id: vault.id, changes }),
 });

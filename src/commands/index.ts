@@ -12,6 +12,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   projects: { summary: 'the spaces that everything else lives in', alias: 'project', group: 'access' },
   principals: { summary: 'API clients and people: who acts', alias: 'principal', group: 'access' },
   roles: { summary: 'sets of permissions, and who has them', alias: 'role', group: 'access' },
+  users: { summary: 'people who can sign in to a server', alias: 'user', group: 'access' },
   permissions: { summary: 'what can be allowed', alias: 'permission', group: 'access' },
   'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
   secrets: { summary: 'sensitive values, in versions; used without being read', alias: 'secret', group: 'access' },

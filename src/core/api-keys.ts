@@ -4,11 +4,11 @@ import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import { setTags } from '../store/tags.ts';
-import { examine, type KeyFault, permissionsOf, requireHolds } from './caller.ts';
+import { admits, examine, type Fault, permissionsOf, requireHolds } from './caller.ts';
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
-import { issueKey, keyAnswer } from './key-issue.ts';
+import { issueKey, keyAnswer, limitsFrom } from './key-issue.ts';
 import { afterCursor, cursorAt } from './paging.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal } from './principals.ts';
@@ -26,7 +26,7 @@ const findKey = async (context: ProjectContext, reference: string): Promise<keys
   return row;
 };
 
-const verifyCode: Record<KeyFault, Verification['code']> = {
+const verifyCode: Record<Fault, Verification['code']> = {
   malformed: 'NOT_FOUND',
   unknown: 'NOT_FOUND',
   revoked: 'REVOKED',
@@ -66,7 +66,8 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     return { items, ...cursorAt(rows, limit) };
   },
 
-  'api-keys.update': async (context, { id, tags, state }) => {
+  'api-keys.update': async (context, { id, project: _, ...change }) => {
+    const { tags, state } = change;
     const row = await findKey(context, id);
     if (row.clear.revoked_at !== null) {
       throw new MobiusError('conflict', `the api key "${row.plain.name}" is revoked, which is final`, {
@@ -81,13 +82,19 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     const clear: Partial<keys.KeyRow['clear']> = { updated_at: context.now };
     if (state !== undefined) clear.disabled_at = state === 'disabled' ? (row.clear.disabled_at ?? context.now) : null;
     const plain = { ...row.plain, ...present({ tags }) };
+    if (change.rate_limit !== undefined) delete plain.rate_limit;
+    if (change.allow_ips !== undefined) delete plain.allow_ips;
+    Object.assign(plain, limitsFrom(change));
     const updated = await keys.update(context, row, { clear, plain });
     if (tags !== undefined) await setTags(context, context.project.id, row.id, tags);
     await context.changed({
       type: 'api_key',
       id: row.id,
       name: row.plain.name,
-      changes: { fields: Object.keys(present({ tags, state })), ...present({ state }) },
+      changes: {
+        fields: Object.keys(change),
+        ...present({ state, rate_limit: change.rate_limit, allow_ips: change.allow_ips }),
+      },
     });
     return keyAnswer(updated, context.now);
   },
@@ -101,7 +108,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     await context.changed({ type: 'api_key', id: row.id, name: row.plain.name });
   },
 
-  'api-keys.verify': async (context, { key, permission }) => {
+  'api-keys.verify': async (context, { key, permission, ip }) => {
     if (permission !== undefined) requireKnown([permission], 'permission');
     const examined = await examine(context, key, context.now);
     const row = examined.fault === undefined ? examined.bound.key : examined.key;
@@ -117,11 +124,17 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       expires_at: row.clear.expires_at === null ? undefined : iso(row.clear.expires_at),
     });
     if (examined.fault !== undefined) return { valid: false, code: verifyCode[examined.fault], ...about };
+    // Who doesn't say where it was used from can't be told that it may be.
+    if (row.plain.allow_ips !== undefined && (ip === undefined || !admits(row, ip))) {
+      return { valid: false, code: 'FORBIDDEN', ...about };
+    }
+    const use = context.meter(row);
+    if (!use.fits) return { valid: false, code: 'RATE_LIMITED', ...about, remaining: 0 };
     const permissions = permissionsOf(examined.bound.roles);
     context.used(row.id);
     if (permission !== undefined && !holds(permissions, permission)) {
       return { valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...about, permissions };
     }
-    return { valid: true, code: 'VALID', ...about, permissions };
+    return { valid: true, code: 'VALID', ...about, permissions, ...present({ remaining: use.remaining }) };
   },
 };

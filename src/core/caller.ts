@@ -2,7 +2,10 @@ import { MobiusError } from '../errors.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
+import type { SessionRow } from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
+import * as users from '../store/users.ts';
+import { isWithin } from './addresses.ts';
 import { holds, presets } from './catalogue.ts';
 import { parseKey } from './key-format.ts';
 import { type Role, rolesCarrying, rolesOf } from './role-book.ts';
@@ -19,7 +22,10 @@ export interface Origin {
  */
 export type Actor = ({ kind: 'owner' } | { kind: 'nobody' } | { kind: 'bearer'; text: string }) & { from?: Origin };
 
-/** What a credential is bound to. */
+/** What is not a request from elsewhere comes from this machine. */
+export const addressOf = ({ from }: Actor): string => from?.ip ?? '127.0.0.1';
+
+/** What an API key is bound to. */
 export interface Bound {
   project: projects.ProjectRow;
   principal: principals.PrincipalRow;
@@ -27,26 +33,42 @@ export interface Bound {
   roles: readonly Role[];
 }
 
-/** An actor as found in the store; the owner is bound to nothing. */
+/** An actor as found in the store. */
 export interface Caller {
+  kind: 'owner' | 'api-key' | 'user' | 'nobody';
   name: string;
   permissions: readonly string[];
-  bound?: Bound;
+  /** Nothing is out of reach: the owner, and an administrator. */
+  everywhere: boolean;
+  roles: readonly Role[];
+  from?: Origin;
+  /** The only project of a key; of a user, the one that the call is about. */
+  project?: projects.ProjectRow;
+  /** Whom the caller acts as there. */
+  principal?: principals.PrincipalRow;
+  key?: keys.KeyRow;
+  user?: users.UserRow;
+  session?: SessionRow;
 }
 
-const owner: Caller = {
-  name: 'owner',
-  permissions: presets.flatMap(({ id, permissions }) => (id === 'owner' ? permissions : [])),
-};
+export const everything: readonly string[] = presets.flatMap(({ id, permissions }) =>
+  id === 'owner' ? permissions : [],
+);
+
+export const owner: Caller = { kind: 'owner', name: 'owner', permissions: everything, everywhere: true, roles: [] };
+
+export const nobody: Caller = { kind: 'nobody', name: 'nobody', permissions: [], everywhere: false, roles: [] };
 
 export const permissionsOf = (roles: readonly Role[]): string[] =>
   [...new Set(roles.flatMap((role) => role.permissions))].sort();
 
-/** What is wrong with a key, or nothing. A key that was never issued is told apart from one that can't have been. */
-export type KeyFault = 'malformed' | 'unknown' | 'revoked' | 'expired' | 'disabled';
-export type Examined = { bound: Bound; fault?: undefined } | { fault: KeyFault; key?: keys.KeyRow };
+/**
+ * What is wrong with a credential, or nothing. One that was never issued is told apart from one that can't have been.
+ */
+export type Fault = 'malformed' | 'unknown' | 'revoked' | 'expired' | 'disabled';
+export type Examined = { bound: Bound; fault?: undefined } | { fault: Fault; key?: keys.KeyRow };
 
-/** The one place that decides whether a key works. */
+/** The one place that decides whether an API key works. */
 export const examine = async (store: Store, text: string, now: number): Promise<Examined> => {
   const parsed = parseKey(text);
   if (!parsed.ok) return { fault: 'malformed' };
@@ -65,29 +87,29 @@ export const examine = async (store: Store, text: string, now: number): Promise<
     principal.clear.disabled_at,
     principal.clear.archived_at,
     project.clear.archived_at,
+    principal.clear.user_id === null ? null : (await users.byId(store, principal.clear.user_id))?.clear.disabled_at,
   ];
   if (off.some((time) => time !== null)) return { fault: 'disabled', key };
   return { bound: { project, principal, key, roles: await rolesOf(store, principal) } };
 };
 
-/** One sentence for every fault: a guesser learns nothing from it. */
-export const refused = (): MobiusError => new MobiusError('unauthorized', 'the API key was not accepted');
+/** Whether a key may be used from there; one without a list, from everywhere. */
+export const admits = ({ plain }: keys.KeyRow, address: string): boolean =>
+  plain.allow_ips === undefined || plain.allow_ips.some((network) => isWithin(address, network));
 
-export type Identified = { caller: Caller; fault?: undefined } | { fault: KeyFault; key?: keys.KeyRow };
+/** The prefix of the credentials that a device login gives, which no API key may have. */
+export const cliPrefix = 'mbc_';
 
-export const identify = async (store: Store, actor: Actor, now: number): Promise<Identified> => {
-  if (actor.kind === 'owner') return { caller: owner };
-  if (actor.kind === 'nobody') return { fault: 'malformed' };
-  const examined = await examine(store, actor.text, now);
-  if (examined.fault !== undefined) return examined;
-  const { bound } = examined;
-  return { caller: { name: bound.principal.plain.name, permissions: permissionsOf(bound.roles), bound } };
-};
+/** One sentence for every fault: a guesser learns nothing from it but what they showed. */
+export const refused = (text = ''): MobiusError =>
+  text.startsWith(cliPrefix) || text.startsWith('eyJ')
+    ? new MobiusError('unauthorized', 'the login was not accepted', { credential: 'login' })
+    : new MobiusError('unauthorized', 'the API key was not accepted');
 
 /** Refuses with the missing permission and the roles that carry it, so that a 403 says how to mend it. */
 export const requirePermission = async (
   store: Store,
-  caller: Caller,
+  caller: Pick<Caller, 'permissions'>,
   permission: string,
   project: projects.ProjectRow | undefined,
   doing = 'this needs',

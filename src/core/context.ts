@@ -1,7 +1,10 @@
 import type { Input, Name, Output } from '../operations.ts';
+import type { Passwords } from '../passwords.ts';
+import type { KeyRow } from '../store/api-keys.ts';
 import type { ProjectRow } from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
-import type { Caller } from './caller.ts';
+import type { Actor, Caller } from './caller.ts';
+import type { Signatures } from './jwt.ts';
 
 /** What a change tells the audit log. Secret values never; of a changed text only which field it was. */
 export interface Change {
@@ -24,7 +27,17 @@ export interface Context extends Store {
   changed(change: Change): Promise<void>;
   /** Notes that a key was accepted; written after the call. */
   used(keyId: string): void;
+  /** Counts a use of a key that has a rate limit: what is left of it, and whether this one still fits. */
+  meter(key: KeyRow): Metered;
+  signatures: Signatures;
+  /** Who issues the tokens of this vault. */
+  issuer: string;
+  /** Where people reach this server; empty where there is none. */
+  publicUrl: string;
 }
+
+/** `remaining` is absent where there is no limit. */
+export type Metered = { fits: true; remaining?: number } | { fits: false; retryAfterSeconds: number };
 
 /** In a project's operations the project is there; elsewhere there is none. */
 export interface ProjectContext extends Context {
@@ -33,8 +46,26 @@ export interface ProjectContext extends Context {
 
 export type Handler<K extends Name> = (context: ProjectContext, input: Input<K>) => Promise<Output<K>>;
 
+/** What may be done before an operation's transaction, which nothing slow may hold up. */
+export interface Outside {
+  actor: Actor;
+  /** Who acts; nobody where the operation is for everybody. */
+  caller: Caller;
+  now: number;
+  passwords: Passwords;
+  /** A transaction of its own: it stands even where the operation fails. */
+  tx<T>(mode: 'read' | 'write', body: (store: Store) => Promise<T>): Promise<T>;
+  /** Appends an audit row of what such a transaction did. */
+  changed(store: Store, change: Change): Promise<void>;
+}
+
+/** A handler in two parts: what is slow or must stand by itself comes first, then what its transaction does. */
+export interface TwoPart<K extends Name> {
+  before(outside: Outside, input: Input<K>): Promise<Handler<K>>;
+}
+
 /** All operations of a noun: one that is missing, or of the wrong shape, does not compile. */
-export type Handlers<K extends Name> = { readonly [P in K]: Handler<P> };
+export type Handlers<K extends Name> = { readonly [P in K]: Handler<P> | TwoPart<P> };
 
 export const iso = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z');
 

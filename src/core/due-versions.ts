@@ -1,6 +1,7 @@
 import * as audit from '../store/audit.ts';
 import * as secrets from '../store/secrets.ts';
 import type { Store } from '../store/table.ts';
+import { entryOf } from './entry.ts';
 
 /** In one go; the next call does the rest. */
 const atOnce = 100;
@@ -13,19 +14,8 @@ export const destroyDue = async (store: Store, now: number, newAuditId: () => st
   for (const row of await secrets.dueVersions(store, now, atOnce)) {
     const { project_id, secret_id, version } = row.clear;
     await secrets.destroyValues(store, row, now);
-    await audit.append(
-      store,
-      newAuditId(),
-      {
-        project_id,
-        action: 'secrets.destroy-version',
-        resource_type: 'secret',
-        resource_id: secret_id,
-        principal_id: null,
-        credential_id: null,
-        created_at: now,
-      },
-      { actor_name: 'mobius', changes: { version, reason: 'destroy_after' } },
-    );
+    const change = { type: 'secret', id: secret_id, changes: { version, reason: 'destroy_after' } };
+    const entry = entryOf('secrets.destroy-version', change, now, { name: 'mobius' }, project_id);
+    await audit.append(store, newAuditId(), ...entry);
   }
 };

@@ -1,5 +1,5 @@
 import type { Name, NameOf, Noun } from '../operations.ts';
-import type { Handler, Handlers } from './context.ts';
+import type { Handler, Handlers, TwoPart } from './context.ts';
 
 /** Every noun's handlers, loaded when the noun is first called. */
 const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N>> }> } = {
@@ -13,7 +13,7 @@ const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N
   'api-keys': () => import('./api-keys.ts'),
 };
 
-export const handlerOf = async <K extends Name>(name: K): Promise<Handler<K>> => {
+export const handlerOf = async <K extends Name>(name: K): Promise<Handler<K> | TwoPart<K>> => {
   const noun = name.slice(0, name.indexOf('.')) as Noun;
   const { handlers } = await nouns[noun]();
   return (handlers as unknown as Handlers<K>)[name];

@@ -9,6 +9,24 @@ import { idPrefixes } from './ids.ts';
 import { formatKey, keyPrefix, keySuffix } from './key-format.ts';
 import type { Role } from './role-book.ts';
 
+const rateText = ({ uses, seconds }: keys.RateLimit): string => `${uses}/${seconds}s`;
+
+/** Undefined for none. */
+const rateFrom = (text: string | undefined): keys.RateLimit | undefined => {
+  const [, uses, seconds] = /^(\d+)\/(\d+)s$/.exec(text ?? '') ?? [];
+  return uses === undefined || seconds === undefined ? undefined : { uses: Number(uses), seconds: Number(seconds) };
+};
+
+/** The limits of a key as its row holds them: what is none is not there. */
+export const limitsFrom = (wish: {
+  rate_limit?: string;
+  allow_ips?: readonly string[];
+}): Pick<keys.KeyRow['plain'], 'rate_limit' | 'allow_ips'> =>
+  present({
+    rate_limit: rateFrom(wish.rate_limit),
+    allow_ips: wish.allow_ips === undefined || wish.allow_ips.length === 0 ? undefined : wish.allow_ips,
+  });
+
 export const keyAnswer = (row: keys.KeyRow, now: number): ApiKey => {
   const { id, clear, plain, free } = row;
   const time = (value: number | null): string | undefined => (value === null ? undefined : iso(value));
@@ -23,6 +41,8 @@ export const keyAnswer = (row: keys.KeyRow, now: number): ApiKey => {
     expires_at: time(clear.expires_at),
     last_used_at: time(free.last_used_at),
     revoked_at: time(clear.revoked_at),
+    rate_limit: plain.rate_limit === undefined ? undefined : rateText(plain.rate_limit),
+    allow_ips: plain.allow_ips === undefined ? undefined : [...plain.allow_ips],
     tags: plain.tags,
     created_at: iso(clear.created_at),
     updated_at: iso(clear.updated_at),
@@ -34,11 +54,16 @@ export interface KeyWish {
   expires_at?: string;
   tags?: Tags;
   prefix?: string;
+  rate_limit?: string;
+  allow_ips?: readonly string[];
   allow_unassigned_principal: boolean;
 }
 
 /** In a zone west of Greenwich the year 9999 ends after this, and no RFC 3339 time says when. */
 const lastTime = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** What logins and tokens begin with: a key that looked like one would be taken for one. */
+const reservedPrefixes: readonly string[] = ['mbc_', 'mbd_', 'mbr_'];
 
 /** Makes a key and answers it, the raw key included: the only time that it exists outside its owner's hands. */
 export const issueKey = async (
@@ -68,6 +93,9 @@ export const issueKey = async (
   }
   // Whoever may issue keys but not manage access must not reach more through somebody else's key.
   await requireHolds(context, caller, permissionsOf(roles), project);
+  if (reservedPrefixes.includes(wish.prefix ?? '')) {
+    throw invalidField('prefix', `can't be "${wish.prefix}", which mobius itself uses for something else`);
+  }
   const key = formatKey(wish.prefix ?? 'mbx_', context.randomBytes(32));
   const row = await keys.insert(
     context,
@@ -83,7 +111,7 @@ export const issueKey = async (
       created_at: now,
       updated_at: now,
     },
-    present({ name: wish.name, prefix: keyPrefix(key), suffix: keySuffix(key), tags: wish.tags }),
+    present({ name: wish.name, prefix: keyPrefix(key), suffix: keySuffix(key), tags: wish.tags, ...limitsFrom(wish) }),
   );
   if (row === undefined) {
     throw new MobiusError(
@@ -97,7 +125,12 @@ export const issueKey = async (
     type: 'api_key',
     id: row.id,
     name: wish.name,
-    changes: present({ principal_id: principal.id, expires_at: wish.expires_at }),
+    changes: present({
+      principal_id: principal.id,
+      expires_at: wish.expires_at,
+      rate_limit: wish.rate_limit,
+      allow_ips: wish.allow_ips,
+    }),
   });
   return { ...keyAnswer(row, now), key };
 };

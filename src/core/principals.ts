@@ -10,6 +10,7 @@ import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
 import { issueKey } from './key-issue.ts';
 import { findRole, type Role, rolesOf } from './role-book.ts';
+import { findUser, requireNoPart } from './user-book.ts';
 
 /** By id or name, in the project of the call. */
 export const findPrincipal = async (context: ProjectContext, reference: string): Promise<principals.PrincipalRow> => {
@@ -36,6 +37,7 @@ const answer = (row: principals.PrincipalRow, assigned: readonly Role[]): Princi
     handle: /^[a-z0-9]+(-[a-z0-9]+)*$/.test(plain.name) ? `${shortKind[kind]}:${plain.name}` : undefined,
     description: plain.description,
     owner_id: clear.owner_id,
+    user_id: clear.user_id,
     project_id: clear.project_id,
     role_ids: assigned.map((role) => role.id),
     metadata: plain.metadata,
@@ -62,7 +64,7 @@ export const assign = async (
       project_id: context.project.id,
       principal_id: principal.id,
       role_id: role.id,
-      granted_by: context.caller.bound?.principal.id ?? null,
+      granted_by: context.caller.principal?.id ?? null,
       created_at: context.now,
     },
     {},
@@ -96,14 +98,16 @@ export const handlers: Handlers<NameOf<'principals'>> = {
   'principals.create': async (context, input): Promise<PrincipalCreated> => {
     const { project, now } = context;
     const owner = input.owner_id === undefined ? undefined : await findPrincipal(context, input.owner_id);
+    const user = input.user_id === undefined ? undefined : await findUser(context, input.user_id);
     const row = await principals.insert(
       context,
       context.newId(idPrefixes.principal),
       {
         project_id: project.id,
         name_index: principals.nameIndex(context, project.id, input.name),
-        kind: 'service',
+        kind: user === undefined ? 'service' : 'user',
         owner_id: owner?.id ?? null,
+        user_id: user?.id ?? null,
         disabled_at: null,
         archived_at: null,
         created_at: now,
@@ -117,6 +121,7 @@ export const handlers: Handlers<NameOf<'principals'>> = {
       }),
     );
     if (row === undefined) {
+      if (user !== undefined) await requireNoPart(context, user);
       throw new MobiusError(
         'already_exists',
         `a principal named "${input.name}" already exists in project "${project.plain.handle}"`,

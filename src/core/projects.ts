@@ -1,8 +1,12 @@
 import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { Project } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
+import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
+import { requirePermission } from './caller.ts';
+import { holds } from './catalogue.ts';
 import { type Context, type Handlers, iso, present } from './context.ts';
+import { permissionsIn } from './identify.ts';
 import { idPrefixes } from './ids.ts';
 import { findProject } from './project-book.ts';
 
@@ -17,12 +21,27 @@ const answer = ({ id, clear, plain }: projects.ProjectRow): Project =>
     updated_at: iso(clear.updated_at),
   });
 
-/** A credential sees its own project; to it the others are not there. */
-const visible = async (context: Context, reference: string): Promise<projects.ProjectRow> => {
+/** A credential sees its own project, a user those with a part for them; to them the others are not there. */
+const visible = async (context: Context, reference: string, permission: string): Promise<projects.ProjectRow> => {
   const project = await findProject(context, reference);
-  const { bound } = context.caller;
-  if (bound !== undefined && bound.project.id !== project.id) throw notFound('project', reference);
+  const permissions = await permissionsIn(context, context.caller, project);
+  if (permissions === undefined) throw notFound('project', reference);
+  await requirePermission(context, { permissions }, permission, project);
   return project;
+};
+
+const listed = async (context: Context, withArchived: boolean): Promise<projects.ProjectRow[]> => {
+  const { everywhere, project, user } = context.caller;
+  if (everywhere) return projects.list(context, withArchived);
+  if (project !== undefined) return [project];
+  const rows: projects.ProjectRow[] = [];
+  for (const { clear } of user === undefined ? [] : await principals.allOfUser(context, user.id)) {
+    const row = clear.disabled_at === null ? await projects.byId(context, clear.project_id) : undefined;
+    if (row === undefined || (row.clear.archived_at !== null && !withArchived)) continue;
+    const permissions = (await permissionsIn(context, context.caller, row)) ?? [];
+    if (holds(permissions, 'mobius.project.view')) rows.push(row);
+  }
+  return rows;
 };
 
 const handleFrom = (name: string): string => {
@@ -79,16 +98,14 @@ export const handlers: Handlers<NameOf<'projects'>> = {
     return answer(row);
   },
 
-  'projects.get': async (context, { id }) => answer(await visible(context, id)),
+  'projects.get': async (context, { id }) => answer(await visible(context, id, 'mobius.project.view')),
 
-  'projects.list': async (context, input) => {
-    const { bound } = context.caller;
-    if (bound !== undefined) return { items: [answer(bound.project)] };
-    return { items: (await projects.list(context, input.include_archived ?? false)).map(answer) };
-  },
+  'projects.list': async (context, input) => ({
+    items: (await listed(context, input.include_archived ?? false)).map(answer),
+  }),
 
   'projects.update': async (context, { id, name, description }) => {
-    const project = await visible(context, id);
+    const project = await visible(context, id, 'mobius.project.admin');
     const plain = { ...project.plain };
     if (name !== undefined) plain.name = name;
     if (description !== undefined) plain.description = description;
@@ -113,7 +130,7 @@ export const handlers: Handlers<NameOf<'projects'>> = {
     if (project.clear.archived_at === null) {
       throw new MobiusError('project_not_archived', `the project "${handle}" is not archived`, { name: handle });
     }
-    await projects.removeWithContents(context, project.id);
+    await projects.removeWithContents(context, project.id, context.now);
     await context.changed({ type: 'project', id: project.id, name: handle });
   },
 };

@@ -4,7 +4,9 @@ import type { Name } from '../operations.ts';
 export interface Source {
   projectId?: string;
   principalId?: string;
-  keyId?: string;
+  credentialId?: string;
+  /** Where it came from, told where nothing else is known. */
+  address?: string;
 }
 
 export interface Refusal {
@@ -16,21 +18,39 @@ export interface Refusal {
 }
 
 const minuteMs = 60_000;
+/** Of a minute: a flood from many places fills no disk either. What is beyond is counted without its source. */
+const mostSources = 200;
 
-/** Counts refused calls, one entry a source, operation, reason and minute: a flood fills no disk. */
+/**
+ * Counts refused calls, one entry a source, operation, reason and minute. The first of a minute is told soon, so that
+ * whoever watches sees it; what follows it is told together when the minute is over.
+ */
 export const makeRefusals = () => {
-  const counted = new Map<string, Refusal>();
+  const counted = new Map<string, Refusal & { told: boolean }>();
   return {
     note(operation: Name, reason: string, source: Source, now: number): void {
       const minute = now - (now % minuteMs);
-      const at = [operation, reason, minute, source.projectId, source.principalId, source.keyId].join(' ');
-      const entry = counted.get(at) ?? { operation, reason, source, minute, count: 0 };
+      const known = counted.size < mostSources ? source : {};
+      const { projectId, principalId, credentialId, address } = known;
+      const at = [operation, reason, minute, projectId, principalId, credentialId, address].join(' ');
+      const entry = counted.get(at) ?? { operation, reason, source: known, minute, count: 0, told: false };
       entry.count += 1;
       counted.set(at, entry);
     },
-    take(): Refusal[] {
-      const taken = [...counted.values()];
-      counted.clear();
+
+    /** All that is counted, or what is due by now. */
+    take(now?: number): Refusal[] {
+      const taken: Refusal[] = [];
+      for (const [at, entry] of counted) {
+        const isOver = now === undefined || entry.minute + minuteMs <= now;
+        if (entry.count > 0 && (isOver || !entry.told)) {
+          const { told: _, ...refusal } = entry;
+          taken.push({ ...refusal });
+          entry.count = 0;
+          entry.told = true;
+        }
+        if (isOver) counted.delete(at);
+      }
       return taken;
     },
   };

@@ -167,7 +167,7 @@ export const writeVersion = async (
   if (current?.plain.sha256 === sha256) return { secret, changes: { unchanged: true } };
   const before = current === undefined ? {} : await valuesOf(context, current);
   const number = secret.clear.version + 1;
-  const by = context.caller.bound?.principal.id ?? null;
+  const by = context.caller.principal?.id ?? null;
   if (!stage && current !== undefined) await retire(context, secret, current);
   const row = await secrets.insertVersion(
     context,

@@ -130,7 +130,7 @@ const changeAbout = async (
   if (description === '') delete plain.description;
   const clear: Partial<secrets.SecretRow['clear']> = {
     updated_at: context.now,
-    updated_by: context.caller.bound?.principal.id ?? null,
+    updated_by: context.caller.principal?.id ?? null,
   };
   if (name !== undefined && name !== secret.plain.name) {
     clear.name_index = secrets.nameIndex(context, context.project.id, name);
@@ -161,7 +161,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
   'secrets.create': async (context, input): Promise<Secret> => {
     const { project, now, caller } = context;
     const { name, values, description, tags, expires_at: expiresAt } = input;
-    const by = caller.bound?.principal.id ?? null;
+    const by = caller.principal?.id ?? null;
     const row = await secrets.insert(
       context,
       context.newId(idPrefixes.secret),

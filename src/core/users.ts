@@ -1,15 +1,142 @@
-import { MobiusError } from '../errors.ts';
+import { invalidField, MobiusError } from '../errors.ts';
 import type { NameOf } from '../operations.ts';
-import type { Handlers } from './context.ts';
+import * as principals from '../store/principals.ts';
+import * as sessions from '../store/sessions.ts';
+import * as users from '../store/users.ts';
+import { addressOf } from './caller.ts';
+import { type Context, type Handlers, type ProjectContext, present } from './context.ts';
+import { idPrefixes } from './ids.ts';
+import { countAttempt, forgetAttempts } from './lockout.ts';
+import { afterCursor, cursorAt } from './paging.ts';
+import { assign } from './principals.ts';
+import { findProject } from './project-book.ts';
+import { findRole } from './role-book.ts';
+import { changedUser, findUser, userAnswer } from './user-book.ts';
 
-const later = async (): Promise<never> => {
-  throw new MobiusError('unsupported', 'not here yet');
+/** The part that a new user has in a project: a principal of their own, with these roles. */
+const giveRoles = async (
+  context: Context,
+  user: users.UserRow,
+  handle: string,
+  references: readonly string[],
+): Promise<void> => {
+  const project = await findProject(context, handle);
+  const inside: ProjectContext = { ...context, project };
+  const row = await principals.insert(
+    context,
+    context.newId(idPrefixes.principal),
+    {
+      project_id: project.id,
+      name_index: principals.nameIndex(context, project.id, user.plain.email),
+      kind: 'user',
+      owner_id: null,
+      user_id: user.id,
+      disabled_at: null,
+      archived_at: null,
+      created_at: context.now,
+      updated_at: context.now,
+    },
+    { name: user.plain.email },
+  );
+  if (row === undefined) {
+    const message = `a principal named "${user.plain.email}" already exists in project "${handle}"`;
+    throw new MobiusError('already_exists', message, { resource: 'principal', name: user.plain.email });
+  }
+  for (const reference of references) await assign(inside, row, await findRole(context, project, reference));
+};
+
+/** Whoever was signed in as them is no longer. */
+const endSessions = async (context: Context, user: users.UserRow, but?: string): Promise<void> => {
+  for (const session of await sessions.ofUser(context, user.id)) {
+    if (session.clear.revoked_at !== null || session.id === but) continue;
+    await sessions.update(context, session, { clear: { revoked_at: context.now } });
+  }
+};
+
+/** Nobody shuts the last door behind them; the owner of the vault has another one. */
+const requireAnotherAdministrator = async (context: Context, user: users.UserRow): Promise<void> => {
+  if (context.caller.kind === 'owner' || user.clear.administrator_at === null || user.clear.disabled_at !== null)
+    return;
+  if ((await users.activeAdministrators(context)) > 1) return;
+  throw new MobiusError('conflict', `"${user.plain.email}" is the last administrator`, {
+    reason: 'last_administrator',
+  });
+};
+
+const setDisabled = async (context: Context, reference: string, disabled: boolean): Promise<users.UserRow> => {
+  const user = await findUser(context, reference);
+  if ((user.clear.disabled_at !== null) === disabled) return user;
+  if (disabled) await requireAnotherAdministrator(context, user);
+  const updated = await users.update(context, user, {
+    clear: { disabled_at: disabled ? context.now : null, updated_at: context.now },
+  });
+  if (disabled) await endSessions(context, user);
+  await changedUser(context, user);
+  return updated;
 };
 
 export const handlers: Handlers<NameOf<'users'>> = {
-  'users.create': later,
-  'users.list': later,
-  'users.disable': later,
-  'users.enable': later,
-  'users.set-password': later,
+  'users.create': {
+    async before({ passwords }, input) {
+      const password = await passwords.hash(input.password);
+      return async (context) => {
+        const { now } = context;
+        const row = await users.insert(
+          context,
+          context.newId(idPrefixes.user),
+          {
+            email_index: users.emailIndex(context, input.email),
+            administrator_at: input.administrator === true ? now : null,
+            disabled_at: null,
+            created_at: now,
+            updated_at: now,
+          },
+          present({ email: input.email, name: input.name, password }),
+        );
+        if (row === undefined) {
+          throw new MobiusError('already_exists', `a user with the address "${input.email}" already exists`, {
+            resource: 'user',
+            field: 'email',
+            name: input.email,
+          });
+        }
+        const references = input.role_ids ?? [];
+        if (references.length > 0) await giveRoles(context, row, input.project ?? 'default', references);
+        await changedUser(context, row, present({ administrator: input.administrator || undefined }));
+        return userAnswer(row);
+      };
+    },
+  },
+
+  'users.list': async (context, { limit = 50, cursor }) => {
+    const rows = await users.list(context, afterCursor(cursor), limit + 1);
+    return { items: rows.slice(0, limit).map(userAnswer), ...cursorAt(rows, limit) };
+  },
+
+  'users.disable': async (context, { id }) => userAnswer(await setDisabled(context, id, true)),
+
+  'users.enable': async (context, { id }) => userAnswer(await setDisabled(context, id, false)),
+
+  'users.set-password': {
+    async before({ passwords, actor, now, tx }, input) {
+      const user = await tx('read', (store) => findUser(store, input.id).catch(() => undefined));
+      const target = { what: 'password' as const, ip: addressOf(actor), account: user?.id ?? '' };
+      const { current_password: current } = input;
+      if (current !== undefined) await tx('write', (store) => countAttempt(store, target, now));
+      const isRight = current !== undefined && (await passwords.matches(current, user?.plain.password));
+      const password = await passwords.hash(input.password);
+      return async (context) => {
+        const { caller } = context;
+        if (!caller.everywhere && caller.user?.id !== user?.id) {
+          throw new MobiusError('permission_denied', "only an administrator may set somebody else's password");
+        }
+        const row = await findUser(context, input.id);
+        if (!caller.everywhere && !isRight) throw invalidField('current_password', 'is not the password until now');
+        await users.update(context, row, { clear: { updated_at: context.now }, plain: { ...row.plain, password } });
+        if (isRight) await forgetAttempts(context, target);
+        await endSessions(context, row, caller.session?.id);
+        await changedUser(context, row, { fields: ['password'] });
+      };
+    },
+  },
 };

@@ -93,6 +93,19 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     },
     update: { summary: 'change a role of your own', load: () => import('../commands/roles/update.ts') },
   },
+  users: {
+    create: { summary: 'make a user: a person who can sign in', load: () => import('../commands/users/create.ts') },
+    disable: {
+      summary: 'keep a user from signing in, and refuse all that they hold',
+      load: () => import('../commands/users/disable.ts'),
+    },
+    enable: { summary: 'let a disabled user sign in again', load: () => import('../commands/users/enable.ts') },
+    list: { summary: 'list the users', load: () => import('../commands/users/list.ts') },
+    'set-password': {
+      summary: 'change a password; every other session of the user ends',
+      load: () => import('../commands/users/set-password.ts'),
+    },
+  },
   permissions: {
     check: {
       summary: 'tell whether a principal holds a permission, and which roles carry it',

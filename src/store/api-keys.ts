@@ -14,7 +14,17 @@ type Clear = {
   created_at: number;
   updated_at: number;
 };
-type Plain = { name: string; prefix: string; suffix: string; tags?: Tags };
+/** So many uses in each window of so many seconds. */
+export type RateLimit = { uses: number; seconds: number };
+type Plain = {
+  name: string;
+  prefix: string;
+  suffix: string;
+  tags?: Tags;
+  rate_limit?: RateLimit;
+  /** The only networks that it may be used from. */
+  allow_ips?: readonly string[];
+};
 type Free = { last_used_at: number | null };
 export type KeyRow = Stored<Clear, Plain, Free>;
 
@@ -108,10 +118,10 @@ export const usable = async (store: Store, principalId: string, now: number): Pr
   return row?.count ?? 0;
 };
 
-/** Once a minute a key is enough; the greater value stands whoever writes last. */
-export const touch = async (store: Store, id: string, at: number): Promise<void> => {
+/** The greater value stands whoever writes last; nothing is written where it would be greater by less than `gapMs`. */
+export const touch = async (store: Store, id: string, at: number, gapMs: number): Promise<void> => {
   await store.db.run(
-    'update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $2 - 60000)',
-    [id, at],
+    'update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $2 - $3)',
+    [id, at, gapMs],
   );
 };

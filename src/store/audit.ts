@@ -21,6 +21,8 @@ export interface AuditPlain {
   resource_name?: string;
   actor_name?: string;
   credential_name?: string;
+  ip_address?: string;
+  user_agent?: string;
   changes?: Record<string, unknown>;
 }
 

@@ -157,4 +157,75 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    id: 3,
+    sql: [
+      `create table users (
+        id text primary key,
+        email_index bytea not null unique,
+        administrator_at bigint,
+        disabled_at bigint,
+        last_login_at bigint,
+        created_at bigint not null,
+        updated_at bigint not null,
+        sealed bytea not null
+      )`,
+      'alter table principals add column user_id text references users (id)',
+      `create unique index principals_by_user on principals (user_id, project_id)
+       where user_id is not null and archived_at is null`,
+      `create table sessions (
+        id text primary key,
+        user_id text not null references users (id),
+        project_id text references projects (id),
+        kind text not null,
+        token_hash bytea unique,
+        generation bigint not null,
+        expires_at bigint,
+        revoked_at bigint,
+        last_used_at bigint,
+        created_at bigint not null,
+        sealed bytea not null
+      )`,
+      'create index sessions_by_user on sessions (user_id, id)',
+      `create table device_codes (
+        id text primary key,
+        device_hash bytea not null unique,
+        user_code_index bytea not null unique,
+        state text not null,
+        user_id text references users (id),
+        project_id text,
+        polled_at bigint,
+        expires_at bigint not null,
+        created_at bigint not null,
+        sealed bytea not null
+      )`,
+      'create index device_codes_by_expiry on device_codes (expires_at)',
+      `create table signing_keys (
+        id text primary key,
+        created_at bigint not null,
+        sealed bytea not null
+      )`,
+      `create table attempts (
+        id bytea primary key,
+        failures bigint not null,
+        locked_until bigint,
+        updated_at bigint not null
+      )`,
+      'create index attempts_by_time on attempts (updated_at)',
+      `create table answers (
+        id bytea primary key,
+        request bytea not null,
+        resource_id text,
+        replay_until bigint not null,
+        expires_at bigint not null,
+        sealed bytea
+      )`,
+      'create index answers_by_expiry on answers (expires_at)',
+      `create table rate_windows (
+        key_id text primary key references api_keys (id),
+        started_at bigint not null,
+        used bigint not null
+      )`,
+    ],
+  },
 ];

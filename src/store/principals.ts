@@ -8,6 +8,8 @@ type Clear = {
   name_index: Uint8Array | null;
   kind: string;
   owner_id: string | null;
+  /** The user who acts as it. */
+  user_id: string | null;
   disabled_at: number | null;
   archived_at: number | null;
   created_at: number;
@@ -21,6 +23,7 @@ export const principalTable = table<Clear, Plain>('principals', [
   'name_index',
   'kind',
   'owner_id',
+  'user_id',
   'disabled_at',
   'archived_at',
   'created_at',
@@ -36,6 +39,7 @@ export const principalTruths: Truths = {
   links: [
     { column: 'project_id', to: 'projects' },
     { column: 'owner_id', to: 'principals', sameProject: true },
+    { column: 'user_id', to: 'users' },
   ],
   tagged: true,
   expected: (store, { clear, plain }: PrincipalRow) => {
@@ -50,6 +54,16 @@ export const byId = (store: Store, id: string): Promise<PrincipalRow | undefined
 
 export const byName = (store: Store, projectId: string, name: string): Promise<PrincipalRow | undefined> =>
   principalTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
+
+/** As whom a user acts in a project. */
+export const ofUser = (store: Store, userId: string, projectId: string): Promise<PrincipalRow | undefined> =>
+  principalTable.one(store, 'where t.user_id = $1 and t.project_id = $2 and t.archived_at is null', [
+    userId,
+    projectId,
+  ]);
+
+export const allOfUser = (store: Store, userId: string): Promise<PrincipalRow[]> =>
+  principalTable.select(store, 'where t.user_id = $1 and t.archived_at is null order by t.id', [userId]);
 
 export interface Filter {
   kind?: Kind;

@@ -1,3 +1,4 @@
+import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
 type Clear = { handle_index: Uint8Array; archived_at: number | null; created_at: number; updated_at: number };
@@ -29,13 +30,20 @@ export const byHandle = (store: Store, handle: string): Promise<ProjectRow | und
 export const list = (store: Store, withArchived: boolean): Promise<ProjectRow[]> =>
   projectTable.select(store, `${withArchived ? '' : 'where t.archived_at is null'} order by t.id`, []);
 
+/** Tables with a column for the project, what refers to others first. */
+const contents = ['sessions', 'secret_versions', 'secrets', 'api_keys', 'role_assignments', 'roles', 'principals'];
+
 /** The project and every row that belongs to it; its audit rows stay. */
-export const removeWithContents = async (store: Store, id: string): Promise<void> => {
-  for (const owner of ['api_keys', 'principals', 'roles']) {
+export const removeWithContents = async (store: Store, id: string, now: number): Promise<void> => {
+  for (const owner of ['api_keys', 'principals', 'roles', 'secrets']) {
     await store.db.run(`delete from tags where resource_id in (select id from ${owner} where project_id = $1)`, [id]);
   }
-  for (const name of ['api_keys', 'role_assignments', 'roles', 'principals']) {
-    await store.db.run(`delete from ${name} where project_id = $1`, [id]);
-  }
+  const ofProject = (table: string): string => `(select id from ${table} where project_id = $1)`;
+  await store.db.run(`delete from rate_windows where key_id in ${ofProject('api_keys')}`, [id]);
+  const values = await store.db.run(`delete from secret_values where version_id in ${ofProject('secret_versions')}`, [
+    id,
+  ]);
+  if (values > 0) await askForScrub(store.db, now);
+  for (const name of contents) await store.db.run(`delete from ${name} where project_id = $1`, [id]);
   await projectTable.remove(store, id);
 };

@@ -1,9 +1,13 @@
 import { keyTable, keyTruths } from './api-keys.ts';
 import { auditLog } from './audit.ts';
+import { deviceTable, deviceTruths } from './device-codes.ts';
 import { principalTable, principalTruths } from './principals.ts';
 import { projectTable, projectTruths } from './projects.ts';
 import { assignmentTable, assignmentTruths, roleTable, roleTruths } from './roles.ts';
 import { secretTable, secretTruths, versionTable, versionTruths } from './secrets.ts';
+import { sessionTable, sessionTruths } from './sessions.ts';
+import { signingTable, signingTruths } from './signing-keys.ts';
+import { userTable, userTruths } from './users.ts';
 
 /** Every table whose rows are sealed under a record key. Sealing all of them anew walks this list. */
 export const sealedTables = [
@@ -14,6 +18,10 @@ export const sealedTables = [
   keyTable,
   secretTable,
   versionTable,
+  userTable,
+  sessionTable,
+  deviceTable,
+  signingTable,
   auditLog,
 ] as const;
 
@@ -26,4 +34,8 @@ export const recordTables = [
   { table: keyTable, truths: keyTruths },
   { table: secretTable, truths: secretTruths },
   { table: versionTable, truths: versionTruths },
+  { table: userTable, truths: userTruths },
+  { table: sessionTable, truths: sessionTruths },
+  { table: deviceTable, truths: deviceTruths },
+  { table: signingTable, truths: signingTruths },
 ] as const;

@@ -22,6 +22,13 @@ export interface Sealer {
   openValues(versionId: string, dataKey: string, sealed: Uint8Array): Uint8Array;
   /** For the eyes of whoever holds the secret half of this X25519 key; undefined where the key is none. */
   sealFor(recipient: Uint8Array, plain: Uint8Array): Uint8Array | undefined;
+  /**
+   * Seals under a key that follows from these texts and the vault; none of them is kept, so only who brings them all
+   * opens it.
+   */
+  sealUnder(texts: readonly string[], plain: Uint8Array): Uint8Array;
+  /** Undefined for whatever was not sealed under these texts. */
+  openUnder(texts: readonly string[], sealed: Uint8Array): Uint8Array | undefined;
   /** A keyed hash over the given parts: look-up and uniqueness without the text being readable in the file. */
   index(...parts: readonly string[]): Uint8Array;
   /** The keyed hash that an API key is stored and found by. */

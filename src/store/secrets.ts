@@ -1,5 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import type { Value } from './db.ts';
+import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -168,7 +169,7 @@ export const updateVersion = versionTable.update;
 export const destroyValues = async (store: Store, row: VersionRow, now: number): Promise<VersionRow> => {
   const { data_key: _, ...plain } = row.plain;
   await store.db.run('delete from secret_values where version_id = $1', [row.id]);
-  await store.db.run('update vault set scrub_pending_at = coalesce(scrub_pending_at, $1)', [now]);
+  await askForScrub(store.db, now);
   const disabledAt = row.clear.disabled_at ?? now;
   return updateVersion(store, row, {
     clear: { state: 'DESTROYED', disabled_at: disabledAt, destroy_at: null, destroyed_at: now },

@@ -1,3 +1,4 @@
+import { askForScrub } from '../store/scrub.ts';
 import type { SqliteDb } from '../store/sqlite.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { SqliteDb } from '../store/sqlite.ts';
  */
 export const scrub = async (file: SqliteDb, now: number): Promise<boolean> => {
   // The note is written first: whoever is killed before the log is empty leaves it for the next.
-  await file.run('update vault set scrub_pending_at = coalesce(scrub_pending_at, $1)', [now]);
+  await askForScrub(file, now);
   return finishScrub(file);
 };
 

@@ -87,6 +87,11 @@ export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys)
 
   const ofVersion = (id: string): Uint8Array => canonical('mobius/secret-values/1', vaultId, id);
 
+  const underTexts = canonical('mobius/under-texts/1', vaultId);
+
+  const keyUnder = (texts: readonly string[]): Uint8Array =>
+    sodium.keyedHash(canonical('mobius/under-texts/1', ...texts), keysNow().keyHash);
+
   const damaged = ({ table, id }: Place): MobiusError =>
     new MobiusError('damaged', `the record "${id}" in "${table}" is damaged`, { table, id });
 
@@ -129,6 +134,20 @@ export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys)
         throw new MobiusError('damaged', message, { table: 'secret_values', id: versionId });
       }
       return unpadded(body);
+    },
+
+    sealUnder(texts, plain) {
+      const key = keyUnder(texts);
+      const sealed = sealBlob(sodium, key, valueEpoch, underTexts, plain);
+      sodium.wipe(key);
+      return sealed;
+    },
+
+    openUnder(texts, sealed) {
+      const key = keyUnder(texts);
+      const plain = openBlob(sodium, key, underTexts, sealed);
+      sodium.wipe(key);
+      return plain;
     },
 
     sealFor: (recipient, plain) => sodium.boxSeal(plain, recipient),

@@ -30,10 +30,33 @@ const project = async (owner: Call, archived: boolean): Promise<string> => {
   return id;
 };
 
+const fakePassword = 'a-fake-password';
+const user = async (owner: Call): Promise<string> =>
+  (await owner('users.create', { email: `${fresh('user')}@example.test`, password: fakePassword })).email;
+
 const rich = { description: 'what it is for\nin two lines', tags: { env: 'production', 'a:b': '', 'team x': 'c:d' } };
 
 export const examples = {
   'auth.whoami': async () => ({}),
+  'auth.login': async (owner) => ({ email: await user(owner), password: fakePassword, label: 'a test' }),
+  'auth.device-code': async () => ({ mobius_label: 'a laptop', mobius_client: 'test', mobius_client_version: '1' }),
+  'auth.list-credentials': async () => ({ include_ended: true }),
+
+  'users.create': async () => ({
+    email: `${fresh('ada')}@example.test`,
+    password: fakePassword,
+    name: 'Ada',
+    administrator: true,
+    role_ids: ['Viewer'],
+  }),
+  'users.list': async () => ({ limit: 3 }),
+  'users.disable': async (owner) => ({ id: await user(owner) }),
+  'users.enable': async (owner) => {
+    const id = await user(owner);
+    await owner('users.disable', { id });
+    return { id };
+  },
+  'users.set-password': async (owner) => ({ id: await user(owner), password: `${fakePassword}-2` }),
 
   'projects.create': async () => ({ name: fresh('Project'), description: rich.description }),
   'projects.get': async () => ({ id: 'default' }),

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import Sqlite from 'better-sqlite3';
 import { expect } from 'vitest';
-import { createLocal, type Local, openLocal } from '../../src/calls/local.ts';
+import { coreOver, createLocal, type Local, openLocal } from '../../src/calls/local.ts';
 import type { Actor } from '../../src/core/caller.ts';
-import { type Core, makeCore } from '../../src/core/core.ts';
-import { randomBytes, sha256 } from '../../src/crypto.ts';
+import type { Core } from '../../src/core/core.ts';
 import { MobiusError } from '../../src/errors.ts';
 import { formats } from '../../src/formats.ts';
 import type { Principal } from '../../src/generated/types.ts';
@@ -140,7 +139,7 @@ export const makeVault = async (): Promise<TestVault> => {
   const place: Place = { path, keys: { defaultKeyFile: (id) => join(folder, `${id}.key`) } };
   await createLocal(world, place);
   const vault = await openVault(world, place);
-  const core = makeCore({ db: vault.db, sealer: vault.sealer, randomBytes, sha256, ...world });
+  const core = coreOver(world, vault);
   const handles: Local[] = [];
 
   const as = (key: string): Call => checked(core.as({ kind: 'bearer', text: key }));

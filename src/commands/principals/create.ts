@@ -8,6 +8,7 @@ export default operationCommand({
   args: [{ name: 'name', description: 'unique in the project; never changes', optional: true }],
   flags: {
     role_ids: { alias: 'role', value: 'ROLE' },
+    user_id: { alias: 'user', value: 'EMAIL' },
     with_key: { hidden: true },
   },
   extra: [

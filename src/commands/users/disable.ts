@@ -1,0 +1,8 @@
+import { operationCommand } from '../../cli/command.ts';
+
+export default operationCommand({
+  operation: 'users.disable',
+  args: [{ name: 'id', label: 'user', description: "the person's e-mail address or id" }],
+  examples: ['mobius users disable bob@example.test', 'mobius users disable usr_01kdwhnx00f0000000000000zz'],
+  done: ({ email, id }) => `disabled user "${email}" (${id})`,
+});

@@ -1,0 +1,72 @@
+import { MobiusError } from '../errors.ts';
+import type { Session } from '../generated/types.ts';
+import type * as sessions from '../store/sessions.ts';
+import type { Store } from '../store/table.ts';
+import type { Context } from './context.ts';
+import { sessionJwt } from './identify.ts';
+import { idPrefixes, parseTypeId, typeId } from './ids.ts';
+import { signingKey, signJwt } from './jwt.ts';
+import { formatKey, parseKey } from './key-format.ts';
+
+export const accessSeconds = 15 * 60;
+export const sessionMs = 30 * 86_400_000;
+
+const refreshPrefix = 'mbr_';
+const macLength = 12;
+
+const numberBytes = (generation: number): Uint8Array => {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, generation);
+  return bytes;
+};
+
+/**
+ * A refresh token says which session and which generation of it, and proves both: none is kept, and an earlier one is
+ * known for what it is when it comes again.
+ */
+const refreshToken = (store: Store, sessionId: string, generation: number): string => {
+  const { uuid = new Uint8Array(16) } = parseTypeId(sessionId) ?? {};
+  const mac = store.sealer.index('refresh', sessionId, String(generation)).subarray(0, macLength);
+  return formatKey(refreshPrefix, Uint8Array.from([...uuid, ...numberBytes(generation), ...mac]));
+};
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+const bytesOf = (body: string): Uint8Array => {
+  const bytes = new Uint8Array(32);
+  for (const digit of body) {
+    let carry = alphabet.indexOf(digit);
+    for (let at = 31; at >= 0; at--) {
+      carry += (bytes[at] ?? 0) * 62;
+      bytes[at] = carry & 255;
+      carry >>= 8;
+    }
+  }
+  return bytes;
+};
+
+/** Which session and generation a refresh token is of; undefined for what we never gave. */
+export const readRefreshToken = (store: Store, text: string): { sessionId: string; generation: number } | undefined => {
+  const parsed = parseKey(text);
+  if (!parsed.ok || parsed.prefix !== refreshPrefix) return undefined;
+  const bytes = bytesOf(parsed.key.slice(refreshPrefix.length, -6));
+  const sessionId = typeId(idPrefixes.session, bytes.slice(0, 16));
+  const generation = new DataView(bytes.buffer).getUint32(16);
+  return refreshToken(store, sessionId, generation) === parsed.key ? { sessionId, generation } : undefined;
+};
+
+/** The pair of tokens of a session as it stands now. */
+export const tokensOf = async (context: Context, session: sessions.SessionRow): Promise<Session> => {
+  const { signatures, issuer, now } = context;
+  const key = await signingKey(context, signatures, context.newId, now);
+  if (key === undefined) throw new MobiusError('internal', 'no signing key could be made');
+  const issued = Math.floor(now / 1000);
+  const claims = { iss: issuer, sub: session.clear.user_id, sid: session.id, iat: issued, exp: issued + accessSeconds };
+  return {
+    access_token: signJwt(signatures, key, sessionJwt, claims),
+    token_type: 'Bearer',
+    expires_in: accessSeconds,
+    refresh_token: refreshToken(context, session.id, session.clear.generation),
+    credential_id: session.id,
+  };
+};

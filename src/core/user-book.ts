@@ -1,0 +1,41 @@
+import { MobiusError, notFound } from '../errors.ts';
+import type { User } from '../generated/types.ts';
+import * as principals from '../store/principals.ts';
+import type { Store } from '../store/table.ts';
+import * as users from '../store/users.ts';
+import { type Context, iso, type ProjectContext, present } from './context.ts';
+import { idPrefixes, isId } from './ids.ts';
+
+/**
+ * By id or e-mail address. Whoever manages access in one project alone must know the address: there is no list for them.
+ */
+export const findUser = async (store: Store, reference: string): Promise<users.UserRow> => {
+  const row = isId(reference, idPrefixes.user)
+    ? await users.byId(store, reference)
+    : await users.byEmail(store, reference);
+  if (row === undefined) throw notFound('user', reference);
+  return row;
+};
+
+/** A user acts as one principal in a project, so that what they may do there can be read in one place. */
+export const requireNoPart = async (context: ProjectContext, { id, plain }: users.UserRow): Promise<void> => {
+  const other = await principals.ofUser(context, id, context.project.id);
+  if (other === undefined) return;
+  const message = `the user "${plain.email}" acts as the principal "${other.plain.name}" in this project already`;
+  throw new MobiusError('already_exists', message, { resource: 'principal', name: other.plain.name });
+};
+
+export const userAnswer = ({ id, clear, plain, free }: users.UserRow): User =>
+  present({
+    id,
+    email: plain.email,
+    name: plain.name,
+    state: clear.disabled_at === null ? ('active' as const) : ('disabled' as const),
+    administrator: clear.administrator_at !== null,
+    last_login_at: free.last_login_at === null ? undefined : iso(free.last_login_at),
+    created_at: iso(clear.created_at),
+    updated_at: iso(clear.updated_at),
+  });
+
+export const changedUser = (context: Context, { id, plain }: users.UserRow, changes?: Record<string, unknown>) =>
+  context.changed({ type: 'user', id, name: plain.email, ...(changes === undefined ? {} : { changes }) });
