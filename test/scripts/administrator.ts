@@ -17,7 +17,9 @@ export const administrator = async (world: World, place: Place): Promise<string>
     const { user_code, device_code } = await nobody('auth.device-code', {});
     await core.as({ kind: 'bearer', text })('auth.decide-device', { user_code, approve: true });
     const grant_type = 'urn:ietf:params:oauth:grant-type:device_code';
-    return (await nobody('auth.device-token', { grant_type, device_code })).access_token;
+    const token = (await nobody('auth.device-token', { grant_type, device_code })).access_token;
+    await core.as({ kind: 'bearer', text })('auth.logout', {});
+    return token;
   } finally {
     await close();
   }

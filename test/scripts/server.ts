@@ -6,8 +6,16 @@ import { uuidOf } from './ids.ts';
 
 /** A process of its own that serves the vaults of scripts, one server for each. It is told what to do by messages. */
 
+interface Site {
+  home: string;
+  cwd: string;
+  env: Record<string, string>;
+  now: number;
+}
+
 export type Order = { id: number } & (
-  | { kind: 'start'; home: string; cwd: string; env: Record<string, string>; now: number }
+  | ({ kind: 'prepare' } & Site)
+  | ({ kind: 'start' } & Site)
   | { kind: 'clock'; now: number }
   | { kind: 'settle' }
   | { kind: 'stop' }
@@ -30,9 +38,8 @@ const silent: Sink = {
   send: async () => undefined,
 };
 
-const ioOf = ({ home, cwd, env }: Extract<Order, { kind: 'start' }>, now: () => number): Io => {
-  // The vault was made by another process, whose ids count too.
-  let ids = 1_000_000;
+const ioOf = ({ home, cwd, env }: Site, now: () => number, first: number): Io => {
+  let ids = first;
   return {
     argv: [],
     env,
@@ -55,11 +62,18 @@ const ioOf = ({ home, cwd, env }: Extract<Order, { kind: 'start' }>, now: () => 
 
 const globals = { asOwner: false, output: 'json', quiet: false, input: false, color: false, logLevel: 'warn' } as const;
 
-const start = async (order: Extract<Order, { kind: 'start' }>): Promise<{ url: string; token: string }> => {
+// The vault was made by another process, and had its administrator from here: their ids count too.
+const [firstOfAdministrator, firstServed] = [1_000_000, 2_000_000];
+
+const prepare = async (site: Site): Promise<{ token: string }> => {
+  const io = ioOf(site, () => site.now, firstOfAdministrator);
+  return { token: await administrator(worldOf(io), placeOf(io, globals)) };
+};
+
+const start = async (order: Extract<Order, { kind: 'start' }>): Promise<{ url: string }> => {
   let now = order.now;
-  const io = ioOf(order, () => now);
+  const io = ioOf(order, () => now, firstServed);
   const at = { world: worldOf(io), place: placeOf(io, globals) };
-  const token = await administrator(at.world, at.place);
   const serving = await startServer(io, at, { listen: { host: '127.0.0.1', port: 0 }, log: 'error' });
   running.set(order.id, {
     serving,
@@ -67,10 +81,11 @@ const start = async (order: Extract<Order, { kind: 'start' }>): Promise<{ url: s
       now = moved;
     },
   });
-  return { url: serving.url, token };
+  return { url: serving.url };
 };
 
 const obey = async (order: Order): Promise<object> => {
+  if (order.kind === 'prepare') return prepare(order);
   if (order.kind === 'start') return start(order);
   const served = running.get(order.id);
   if (order.kind === 'clock') served?.setClock(order.now);

@@ -40,18 +40,22 @@ const order = async (what: Order): Promise<{ url?: string; token?: string }> => 
   return reply;
 };
 
+/** Gives the vault of this world an administrator, and what they show. */
+export const makeAdministrator = async ({ home, cwd, env, now }: World): Promise<string> => {
+  const { token = '' } = await order({ kind: 'prepare', id: ++count, home, cwd, env, now: now() });
+  return token;
+};
+
 export interface Served {
   url: string;
-  /** What an administrator of it shows. */
-  token: string;
   stop(): Promise<void>;
 }
 
 /** Serves the vault of this world, whose clock is the server's too. */
 export const serve = async ({ home, cwd, env, now, onTick, afterEach }: World): Promise<Served> => {
   const id = ++count;
-  const { url = '', token = '' } = await order({ kind: 'start', id, home, cwd, env, now: now() });
+  const { url = '' } = await order({ kind: 'start', id, home, cwd, env, now: now() });
   onTick(async (moved) => void (await order({ kind: 'clock', id, now: moved })));
   afterEach(async () => void (await order({ kind: 'settle', id })));
-  return { url, token, stop: async () => void (await order({ kind: 'stop', id })) };
+  return { url, stop: async () => void (await order({ kind: 'stop', id })) };
 };
