@@ -15,7 +15,7 @@ export interface Benchmark {
   rows: readonly { name: string; process: Process }[];
 }
 
-const program = join(import.meta.dirname, '..', 'bin', 'mobius.js');
+export const program = join(import.meta.dirname, '..', 'bin', 'mobius.js');
 
 const processOf = (args: readonly string[], env: Readonly<Record<string, string>>): Process => ({
   run() {

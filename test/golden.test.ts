@@ -168,8 +168,11 @@ const play = async (world: World, { argv, stdin, piped }: Invocation): Promise<R
   });
 };
 
+/** Serving ends when somebody ends it: its examples are played by its own test. */
+const played = commandPages.filter(({ line }) => line !== 'mobius serve');
+
 describe('the examples of', () => {
-  test.each(commandPages)('$line work', async ({ line, words, page }) => {
+  test.each(played)('$line work', async ({ line, words, page }) => {
     const examples = examplesOf(page);
     expect(examples.length).toBeGreaterThanOrEqual(2);
     // Inside single quotes a shell keeps the backslash that was to join two lines.

@@ -104,7 +104,7 @@ export default localCommand({
     'stderr, a line of JSON for each request, with neither queries nor bodies nor credentials. SIGTERM and SIGINT let ' +
     'what is being answered end; a second signal does not wait.',
   extra: [
-    { name: 'listen', value: 'HOST:PORT', description: 'where to listen; port 0 takes any free one' },
+    { name: 'listen', value: 'HOST:PORT', description: '127.0.0.1:7373 when absent; port 0 takes any free one' },
     { name: 'unix', value: 'PATH', description: 'a socket that only its owner can open' },
     { name: 'tls-cert', value: 'FILE', description: 'the certificate and its chain, in PEM' },
     { name: 'tls-key', value: 'FILE', description: 'the key of the certificate, in PEM' },

@@ -18,6 +18,8 @@ export interface Tls {
 export interface Listener {
   url: string;
   server: Server;
+  /** Ends the connections on which nothing is asked or answered. */
+  dropIdle(): void;
   /** Takes away what listening left in the file system. */
   clear(): void;
 }
@@ -60,14 +62,24 @@ const rawRefusal = (status: number, id: string): string => {
   ].join('\r\n');
 };
 
-const harden = (server: Server, { handle, newRequestId }: Listening): void => {
-  /** How many answers each connection waits for. Garbage behind a request must not look like that one's answer. */
+/** Gives what ends the connections on which nothing is asked or answered. */
+const harden = (server: Server, { handle, newRequestId }: Listening): (() => void) => {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  /** How many answers each connection waits for. */
   const busy = new WeakMap<object, number>();
-  const count = (socket: object, by: number): void => void busy.set(socket, (busy.get(socket) ?? 0) + by);
+  const broken = new WeakSet<object>();
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    count(socket, 1);
-    response.once('close', () => count(socket, -1));
+    busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const left = (busy.get(socket) ?? 1) - 1;
+      busy.set(socket, left);
+      if (left === 0 && broken.has(socket)) socket.destroySoon();
+    });
     handle(request, response);
   };
   server.maxConnections = mostConnections;
@@ -75,13 +87,23 @@ const harden = (server: Server, { handle, newRequestId }: Listening): void => {
   // An expectation that we don't know is no reason to refuse what else is asked.
   server.on('checkExpectation', answer);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable || (busy.get(socket) ?? 0) > 0) {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
+      return;
+    }
+    // Garbage behind a request: an answer to it now would look like that one's. What is owed comes, then the end.
+    if (broken.has(socket) || (busy.get(socket) ?? 0) > 0) {
+      broken.add(socket);
       return;
     }
     socket.write(rawRefusal(statusOfFault[error.code ?? ''] ?? 400, newRequestId()));
     socket.destroySoon();
   });
+  return () => {
+    server.closeIdleConnections();
+    // One that has not said a word yet counts as idle here, not with Node.
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  };
 };
 
 const words = ({ errno = 0, message }: NodeJS.ErrnoException): string => getSystemErrorMap().get(errno)?.[1] ?? message;
@@ -113,7 +135,7 @@ export const listenOn = async (address: Address, tls: Tls | undefined, listening
   } catch {
     throw new MobiusError('usage', '--tls-cert and --tls-key are no certificate and its key in PEM');
   }
-  harden(server, listening);
+  const dropIdle = harden(server, listening);
   try {
     await begin(server, address);
   } catch (error) {
@@ -122,7 +144,7 @@ export const listenOn = async (address: Address, tls: Tls | undefined, listening
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
   const url = `${tls === undefined ? 'http' : 'https'}://${spelled({ host: address.host, port })}`;
-  return { url, server, clear: () => undefined };
+  return { url, server, dropIdle, clear: () => undefined };
 };
 
 const answers = (path: string): Promise<boolean> =>
@@ -174,11 +196,12 @@ export const listenOnSocket = async (
   listening: Listening,
 ): Promise<Listener> => {
   const server = createServer(limits);
-  harden(server, listening);
+  const dropIdle = harden(server, listening);
+  const url = `unix:${path}`;
   try {
-    if (platform !== 'win32') return { url: `unix:${path}`, server, clear: await bindPrivately(server, path) };
+    if (platform !== 'win32') return { url, server, dropIdle, clear: await bindPrivately(server, path) };
     await begin(server, { path });
-    return { url: `unix:${path}`, server, clear: () => undefined };
+    return { url, server, dropIdle, clear: () => undefined };
   } catch (error) {
     server.close();
     throw error instanceof MobiusError ? error : refused('--unix', path, error);
@@ -192,14 +215,14 @@ export const endAll = async (listeners: readonly Listener[], limitMs: number): P
   }, limitMs);
   // Whoever was told to keep the connection would keep us waiting with it.
   const ticker = setInterval(() => {
-    for (const { server } of listeners) server.closeIdleConnections();
+    for (const { dropIdle } of listeners) dropIdle();
   }, 50);
   await Promise.all(
-    listeners.map(async ({ server, clear }) => {
+    listeners.map(async ({ server, dropIdle, clear }) => {
       clear();
       await new Promise((ended) => {
         server.close(ended);
-        server.closeIdleConnections();
+        dropIdle();
       });
     }),
   );

@@ -1,0 +1,72 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { newHome, program, removeHomes } from './process.ts';
+
+/** The built program in a process of its own, serving a new vault. */
+export interface Serving {
+  port: number;
+  /** Of a principal that may do everything in its project. */
+  key: string;
+  /** The memory that the server's process holds, in bytes, as it tells itself. */
+  resident(): Promise<number>;
+  isAlive(): Promise<boolean>;
+  /** What it logged. */
+  log(): string;
+  /** Ends it as a person would; gives its exit code. */
+  stop(): Promise<number | null>;
+}
+
+const textAt = (port: number, path: string): Promise<string> =>
+  new Promise((done, failed) => {
+    get({ port, host: '127.0.0.1', path, agent: false }, (response) => {
+      const parts: string[] = [];
+      response.on('data', (part) => parts.push(String(part)));
+      response.on('end', () => done(parts.join('')));
+    }).on('error', failed);
+  });
+
+export const startServing = async (log: 'error' | 'info' = 'error'): Promise<Serving> => {
+  const env = { PATH: process.env.PATH, HOME: newHome() };
+  const mobius = (...args: string[]): string => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { env, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`mobius ${args.join(' ')} ended with ${status}: ${stderr}`);
+    return stdout;
+  };
+  mobius('vault', 'init');
+  const { key } = JSON.parse(mobius('principals', 'create', 'bench', '--role', 'Owner', '--with-key', '-o', 'json'));
+  // Where it listens is told at this level only, and a log of a million lines is nothing to keep: so it is asked for.
+  const port = 20_000 + (process.pid % 40_000);
+  const line = [program, 'serve', '--listen', `127.0.0.1:${port}`, '--log', log];
+  const child = spawn(process.execPath, line, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let told = '';
+  child.stderr.on('data', (part) => {
+    if (told.length < 100_000) told += part;
+  });
+  const isAlive = (): Promise<boolean> =>
+    textAt(port, '/healthz').then(
+      (text) => text.includes('ok'),
+      () => false,
+    );
+  for (let tries = 0; !(await isAlive()); tries++) {
+    if (child.exitCode !== null || tries > 200) throw new Error(`it does not serve: ${told}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return {
+    port,
+    key,
+    isAlive,
+    log: () => told,
+    async resident() {
+      const metrics = await textAt(port, '/metrics');
+      return Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1]);
+    },
+    async stop() {
+      const closed = once(child, 'close');
+      child.kill('SIGTERM');
+      const [code] = await closed;
+      removeHomes();
+      return code;
+    },
+  };
+};

@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify';
+import type { Metrics } from './metrics.ts';
+
+export interface BesidePorts {
+  metrics: Metrics;
+  /** The text of the document that describes the operations. */
+  openapi: string;
+  /** Rejects where the database doesn't answer. */
+  ready(): Promise<void>;
+  isDraining(): boolean;
+  /** The keys that check what this server signed. */
+  publicKeys?: (() => Promise<object[]>) | undefined;
+}
+
+export const jsonType = 'application/json; charset=utf-8';
+
+const publicFor = (seconds: number): Record<string, string> => ({ 'Cache-Control': `public, max-age=${seconds}` });
+
+/** What is told beside the operations: how the server is, and what others need to understand it. */
+export const addBeside = (app: FastifyInstance, ports: BesidePorts): void => {
+  const { metrics, openapi, ready, isDraining, publicKeys } = ports;
+  const named = (name: string) => ({ config: { named: name } });
+
+  app.get('/openapi.json', named('openapi'), (_, reply) => reply.headers(publicFor(300)).type(jsonType).send(openapi));
+
+  app.get('/.well-known/jwks.json', named('jwks'), async (_, reply) => {
+    const keys = (await publicKeys?.()) ?? [];
+    return reply.headers(publicFor(60)).type(jsonType).send(JSON.stringify({ keys }));
+  });
+
+  app.get('/healthz', named('healthz'), (_, reply) => reply.type(jsonType).send('{"status":"ok"}'));
+
+  const readiness = async (): Promise<string> => {
+    if (isDraining()) return 'stopping';
+    return ready().then(
+      () => 'ok',
+      () => 'no database',
+    );
+  };
+  app.get('/readyz', named('readyz'), async (_, reply) => {
+    const status = await readiness();
+    const code = status === 'ok' ? 200 : 503;
+    return reply.code(code).type(jsonType).send(JSON.stringify({ status }));
+  });
+
+  app.get('/metrics', named('metrics'), async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+};

@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { createHttpWorld, json, rawTo } from './world.ts';
+
+const secrets = '/v1/projects/default/secrets';
+const sleepUntil = async (isSo: () => boolean | Promise<boolean>): Promise<void> => {
+  for (let tries = 0; tries < 100 && !(await isSo()); tries++) await sleep(50);
+};
+
+test('what is being answered ends, and nothing new begins', async () => {
+  const world = await createHttpWorld();
+  const { key } = await world.vault.client('owner', ['owner']);
+  const body = JSON.stringify({ name: 'slow', values: { k: 'v' } });
+  const head = `POST ${secrets} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
+  const socket = connect(world.port, '127.0.0.1');
+  const parts: string[] = [];
+  socket.on('data', (part) => parts.push(String(part)));
+  socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`);
+  await sleep(200);
+  const stopping = world.stop();
+  await sleep(200);
+  await expect(world.ask('GET', '/healthz')).rejects.toThrow(/ECONNREFUSED/);
+  socket.write(body.slice(5));
+  await once(socket, 'close');
+  expect(parts.join('')).toMatch(/^HTTP\/1.1 201 /);
+  await stopping;
+  expect(await world.vault.owner('secrets.get', { secret: 'slow' })).toMatchObject({ version: 1 });
+  await world.vault.close();
+});
+
+test('who never ends is not waited for longer than was said', async () => {
+  const world = await createHttpWorld({ stopTimeoutSeconds: 1 });
+  const hanging = rawTo(world.port, `POST ${secrets} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{`, 20_000);
+  await sleep(200);
+  const began = Date.now();
+  await world.stop();
+  expect(Date.now() - began).toBeGreaterThan(800);
+  expect(Date.now() - began).toBeLessThan(5000);
+  await hanging;
+  await world.vault.close();
+});
+
+test('a connection that is kept and idle does not keep the server', async () => {
+  const world = await createHttpWorld();
+  const agent = new Agent({ keepAlive: true });
+  const asked = request({ port: world.port, host: '127.0.0.1', path: '/healthz', agent }).end();
+  const [response] = await once(asked, 'response');
+  response.resume();
+  await once(response, 'end');
+  const fresh = connect(world.port, '127.0.0.1').on('error', () => undefined);
+  await once(fresh, 'connect');
+  const began = Date.now();
+  await world.close();
+  expect(Date.now() - began).toBeLessThan(3000);
+  agent.destroy();
+  fresh.destroy();
+});
+
+test('a connection that lives on while it stops is told that it is not ready', async () => {
+  const world = await createHttpWorld();
+  const socket = connect(world.port, '127.0.0.1');
+  const parts: string[] = [];
+  socket.on('data', (part) => parts.push(String(part)));
+  socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n');
+  await sleep(200);
+  const stopping = world.stop();
+  socket.write('\r\n');
+  await once(socket, 'close');
+  expect(parts.join('')).toMatch(/^HTTP\/1.1 503 [\s\S]*"status":"stopping"/);
+  expect(parts.join('')).toMatch(/^Connection: close\r$/im);
+  await stopping;
+  await world.vault.close();
+});
+
+test('the first use of a key is durable within a second or so, and the last at the stop', async () => {
+  const world = await createHttpWorld();
+  const one = await world.vault.client('one', ['viewer']);
+  const two = await world.vault.client('two', ['viewer']);
+  const usedAt = async (id: string): Promise<string | undefined> =>
+    (await world.vault.owner('api-keys.get', { id })).last_used_at;
+  await world.ask('GET', '/v1/auth/whoami', { key: one.key });
+  await sleepUntil(async () => (await usedAt(one.keyId)) !== undefined);
+  expect(await usedAt(one.keyId)).toBeDefined();
+  await world.ask('GET', '/v1/auth/whoami', { key: two.key, headers: json });
+  await world.stop();
+  expect(await usedAt(two.keyId)).toBeDefined();
+  await world.vault.close();
+});
