@@ -355,7 +355,7 @@ function __mobius_flags
                 '--replace	replace the vault that is there, and keep it beside the new one'
         case 'serve'
             printf '%s\n' \
-                '--listen=	where to listen; port 0 takes any free one' \
+                '--listen=	127.0.0.1:7373 when absent; port 0 takes any free one' \
                 '--unix=	a socket that only its owner can open' \
                 '--tls-cert=	the certificate and its chain, in PEM' \
                 '--tls-key=	the key of the certificate, in PEM' \

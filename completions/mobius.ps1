@@ -360,7 +360,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--replace' = @{ Text = 'replace the vault that is there, and keep it beside the new one'; Values = $null }
     }
     'serve' = [ordered]@{
-      '--listen' = @{ Text = 'where to listen; port 0 takes any free one'; Values = @() }
+      '--listen' = @{ Text = '127.0.0.1:7373 when absent; port 0 takes any free one'; Values = @() }
       '--unix' = @{ Text = 'a socket that only its owner can open'; Values = '/' }
       '--tls-cert' = @{ Text = 'the certificate and its chain, in PEM'; Values = '/' }
       '--tls-key' = @{ Text = 'the key of the certificate, in PEM'; Values = '/' }
