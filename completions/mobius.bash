@@ -95,7 +95,7 @@ _mobius_flags() {
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
-    'serve') echo '--listen= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --stop-timeout= --log=' ;;
+    'serve') echo '--listen= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --bootstrap-admin-file= --stop-timeout= --log=' ;;
   esac
 }
 
@@ -122,6 +122,7 @@ _mobius_values() {
     *' --unix') echo '/' ;;
     *' --tls-cert') echo '/' ;;
     *' --tls-key') echo '/' ;;
+    *' --bootstrap-admin-file') echo '/' ;;
     *' --log') echo 'error warn info debug' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;

@@ -362,6 +362,7 @@ function __mobius_flags
                 '--public-url=	how callers reach it, for links that it hands out' \
                 '--behind-proxy	one proxy stands before it and tells the caller\'s address' \
                 '--cors-origin=	let pages of this origin call it' \
+                '--bootstrap-admin-file=	e-mail and password, in JSON, of the first administrator; where there are users nobody is made' \
                 '--stop-timeout=	how long a stop waits for answers; 10 when absent' \
                 '--log=	what is logged; info when absent'
     end
@@ -431,6 +432,8 @@ function __mobius_values
         case '* --tls-cert'
             printf '%s\n' /
         case '* --tls-key'
+            printf '%s\n' /
+        case '* --bootstrap-admin-file'
             printf '%s\n' /
         case '* --log'
             printf '%s\n' error warn info debug

@@ -45,7 +45,7 @@ export interface Local {
    * Does what could wait until the answer was out, then lets go of the file. `scrubPending`: what was removed still lies
    * in the log, because somebody is reading it.
    */
-  close(): Promise<{ scrubPending: boolean }>;
+  close(which?: 'all' | 'rest'): Promise<{ scrubPending: boolean }>;
 }
 
 /** A vault that many callers share, as a server has it. */
@@ -53,15 +53,15 @@ export interface Served extends Pick<Local, 'vault' | 'close'> {
   core: Core;
 }
 
-export const openServed = async (world: World, place: Place): Promise<Served> => {
+export const openServed = async (world: World, place: Place, publicUrl?: () => string): Promise<Served> => {
   const vault = await openVault(world, place);
-  const core = coreOver(world, vault);
+  const core = coreOver(world, vault, publicUrl);
   return {
     vault,
     core,
-    async close() {
+    async close(which = 'all') {
       try {
-        await core.settle();
+        await core.settle(which);
         return { scrubPending: !(await finishScrub(vault.file)) };
       } finally {
         await vault.db.close();

@@ -30,6 +30,26 @@ const tlsOf = ({ io, flags }: LocalContext): Pick<ServeOptions, 'tls'> => {
   return { tls: { cert: fileOf(io.cwd, 'tls-cert', cert), key: fileOf(io.cwd, 'tls-key', key) } };
 };
 
+/** `{"email":…,"password":…}`, as a secret that is mounted as a file has it. */
+const firstAdministratorOf = async ({
+  flags,
+  text,
+}: LocalContext): Promise<Pick<ServeOptions, 'firstAdministrator'>> => {
+  const path = textOf(flags, 'bootstrap-admin-file');
+  if (path === undefined) return {};
+  const wrong = (): MobiusError =>
+    new MobiusError('usage', `--bootstrap-admin-file "${path}" must hold {"email":"...","password":"..."}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(await text(`@${path}`));
+  } catch (error) {
+    throw error instanceof MobiusError ? error : wrong();
+  }
+  const { email, password, ...others } = (value ?? {}) as Record<string, unknown>;
+  if (typeof email !== 'string' || typeof password !== 'string' || Object.keys(others).length > 0) throw wrong();
+  return { firstAdministrator: { email, password } };
+};
+
 const isOrigin = (text: string): boolean =>
   URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text);
 
@@ -78,6 +98,7 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
     ...tlsOf(context),
     behindProxy: flags['behind-proxy'] === true,
     ...publicUrlOf(flags),
+    ...(await firstAdministratorOf(context)),
     corsOrigins: originsOf(flags),
     stopTimeoutSeconds: secondsOf(flags),
     ...(log === undefined ? {} : { log }),
@@ -111,6 +132,11 @@ export default localCommand({
     { name: 'public-url', value: 'URL', description: 'how callers reach it, for links that it hands out' },
     { name: 'behind-proxy', description: "one proxy stands before it and tells the caller's address" },
     { name: 'cors-origin', value: 'ORIGIN', repeatable: true, description: 'let pages of this origin call it' },
+    {
+      name: 'bootstrap-admin-file',
+      value: 'FILE',
+      description: 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made',
+    },
     { name: 'stop-timeout', value: 'SECONDS', description: 'how long a stop waits for answers; 10 when absent' },
     { name: 'log', value: 'LEVEL', choices: levels, description: 'what is logged; info when absent' },
   ],

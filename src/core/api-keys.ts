@@ -92,7 +92,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       id: row.id,
       name: row.plain.name,
       changes: {
-        fields: Object.keys(change),
+        fields: Object.keys(present({ tags, state, rate_limit: change.rate_limit, allow_ips: change.allow_ips })),
         ...present({ state, rate_limit: change.rate_limit, allow_ips: change.allow_ips }),
       },
     });

@@ -23,7 +23,8 @@ import { rolesOf } from './role-book.ts';
 
 /** What is known of whoever was not accepted, for the record. */
 export interface Refused {
-  fault: Fault;
+  /** `elsewhere`: it works, but not in this project. */
+  fault: Fault | 'elsewhere';
   key?: KeyRow | undefined;
   session?: sessions.SessionRow | undefined;
 }
@@ -87,7 +88,7 @@ const asUser = async (store: Store, found: Exclude<Found, Fault>, { now, handle 
   // A credential that names a project, or was given for one, is none elsewhere.
   const elsewhere = only !== undefined && handle !== undefined && only.plain.handle !== handle;
   const otherSuffix = found.handle !== undefined && handle !== undefined && found.handle !== handle;
-  if (elsewhere || otherSuffix) return { fault: 'unknown', session };
+  if (elsewhere || otherSuffix) return { fault: 'elsewhere', session };
   const administrator = user.clear.administrator_at !== null;
   const caller: Caller = {
     kind: 'user',
@@ -119,7 +120,7 @@ export const identify = async (store: Store, question: Question): Promise<Identi
   const { bound } = examined;
   // A key used on another project than its own is no credential there.
   if (question.handle !== undefined && bound.project.plain.handle !== question.handle) {
-    return { fault: 'unknown', key: bound.key };
+    return { fault: 'elsewhere', key: bound.key };
   }
   return {
     caller: {

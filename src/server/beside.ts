@@ -9,7 +9,7 @@ export interface BesidePorts {
   ready(): Promise<void>;
   isDraining(): boolean;
   /** The keys that check what this server signed. */
-  publicKeys?: (() => Promise<object[]>) | undefined;
+  publicKeys(): Promise<object[]>;
 }
 
 export const jsonType = 'application/json; charset=utf-8';
@@ -24,7 +24,7 @@ export const addBeside = (app: FastifyInstance, ports: BesidePorts): void => {
   app.get('/openapi.json', named('openapi'), (_, reply) => reply.headers(publicFor(300)).type(jsonType).send(openapi));
 
   app.get('/.well-known/jwks.json', named('jwks'), async (_, reply) => {
-    const keys = (await publicKeys?.()) ?? [];
+    const keys = await publicKeys();
     return reply.headers(publicFor(60)).type(jsonType).send(JSON.stringify({ keys }));
   });
 

@@ -6,6 +6,7 @@ import type { Io } from '../io.ts';
 import type { Place, World } from '../vault/open.ts';
 import { type Address, isLoopback, spelled } from './address.ts';
 import { type App, makeApp } from './app.ts';
+import { bootstrap, type FirstAdministrator } from './bootstrap.ts';
 import { endAll, type Listener, type Listening, listenOn, listenOnSocket, type Tls } from './listen.ts';
 import { type Level, type Log, openLog } from './log.ts';
 import { openMetrics } from './metrics.ts';
@@ -19,6 +20,8 @@ export interface ServeOptions {
   /** How callers reach it, for links that it hands out. */
   publicUrl?: string;
   corsOrigins?: readonly string[];
+  /** Made where there is no user yet. */
+  firstAdministrator?: FirstAdministrator;
   /** How long a stop waits for what is being answered. */
   stopTimeoutSeconds?: number;
   log?: Level;
@@ -99,10 +102,12 @@ export const startServer = async (
 ): Promise<Serving> => {
   refuseInTheClear(options);
   const log = openLog(io, options.log ?? 'info');
-  const { vault, core, close } = await openServed(world, place);
+  let urls: string[] = [];
+  const { vault, core, close } = await openServed(world, place, () => options.publicUrl ?? urls[0] ?? '');
   let app: App;
   let listeners: Listener[];
   try {
+    if (options.firstAdministrator !== undefined) await bootstrap(core, options.firstAdministrator, log);
     app = await makeApp(
       {
         core,
@@ -110,6 +115,7 @@ export const startServer = async (
         log,
         metrics: openMetrics(),
         openapi: openapi(),
+        publicKeys: core.publicKeys,
         ready: async () => void (await vault.db.get('select id from vault')),
       },
       {
@@ -125,8 +131,8 @@ export const startServer = async (
     await close();
     throw error;
   }
-  const settling = settleEverySecond(core.settle, log);
-  const urls = listeners.map(({ url }) => url);
+  const settling = settleEverySecond(() => core.settle('due'), log);
+  urls = listeners.map(({ url }) => url);
   for (const url of urls) log.info({ url, vault: vault.id, opened_by: vault.unlocked.source }, 'listening');
 
   const end = async (): Promise<void> => {
@@ -134,7 +140,7 @@ export const startServer = async (
     await endAll(listeners, (options.stopTimeoutSeconds ?? 10) * 1000);
     await app.close();
     await settling.end();
-    await close();
+    await close('rest');
     log.info('stopped');
   };
   let ending: Promise<void> | undefined;

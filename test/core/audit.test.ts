@@ -202,7 +202,7 @@ describe('refusals', () => {
     expect(refusalsIn()).toEqual([
       ['principals.create', 'permission_denied', 3, early, ...from(one)],
       ['roles.create', 'permission_denied', 1, early, ...from(one)],
-      ['principals.list', 'unauthorized', 2, early, ...from(one)],
+      ['principals.list', 'elsewhere', 2, early, ...from(one)],
       ['principals.create', 'permission_denied', 1, late, ...from(one)],
       ['roles.update', 'forbidden', 2, early, ...from(two)],
       ['auth.whoami', 'disabled', 2, late, ...from(two)],

@@ -39,7 +39,6 @@ const rich = { description: 'what it is for\nin two lines', tags: { env: 'produc
 export const examples = {
   'auth.whoami': async () => ({}),
   'auth.login': async (owner) => ({ email: await user(owner), password: fakePassword, label: 'a test' }),
-  'auth.device-code': async () => ({ mobius_label: 'a laptop', mobius_client: 'test', mobius_client_version: '1' }),
   'auth.list-credentials': async () => ({ include_ended: true }),
 
   'users.create': async () => ({

@@ -1,0 +1,143 @@
+import { MobiusError } from '../errors.ts';
+import type { Name, Operation } from '../operations.ts';
+import type { KeyRow } from '../store/api-keys.ts';
+import type { ProjectRow } from '../store/projects.ts';
+import type { Store } from '../store/table.ts';
+import { type Actor, addressOf, admits, type Caller, nobody, refused, requirePermission } from './caller.ts';
+import { type Identified, identify, type Refused } from './identify.ts';
+import type { Signatures } from './jwt.ts';
+import { type Meters, meterOf } from './metering.ts';
+import { findProject } from './project-book.ts';
+import type { makeRefusals, Source } from './refusals.ts';
+import type { makeUses } from './uses.ts';
+
+/** What a call asks to be let in with. */
+export interface Asking {
+  name: Name;
+  operation: Operation;
+  actor: Actor;
+  metered: Meters;
+}
+
+export interface Admitted {
+  caller: Caller;
+  /** The project that the operation is about; absent where it is about none. */
+  project: ProjectRow | undefined;
+}
+
+interface Gate {
+  signatures: Signatures;
+  issuer: string;
+  uses: ReturnType<typeof makeUses>;
+  refusals: ReturnType<typeof makeRefusals>;
+}
+
+/** Decides who acts and whether they may. Every refusal is counted. */
+export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
+  const requireKnown = (name: Name, identified: Identified, actor: Actor, at: number): Caller => {
+    if (identified.fault === undefined) {
+      if (identified.caller.kind !== 'nobody') return identified.caller;
+      throw new MobiusError('unauthorized', 'this needs a credential', { reason: 'none' });
+    }
+    const { fault } = identified;
+    // A flood of credentials that can't have been issued must not fill the disk with rows about it.
+    if (fault !== 'malformed') refusals.note(name, fault, sourceOf(identified, actor), at);
+    throw refused(actor.kind === 'bearer' ? actor.text : undefined);
+  };
+
+  const admit = async (
+    store: Store,
+    { name, operation, actor, metered }: Asking,
+    input: object,
+    at: number,
+  ): Promise<Admitted> => {
+    const handle = operation.scope === 'project' ? ((input as { project?: string }).project ?? 'default') : undefined;
+    const question = { actor, now: at, signatures, issuer, ...(handle === undefined ? {} : { handle }) };
+    // What is for everybody asks nobody who they are: an old credential that is sent along is not looked at.
+    const found =
+      operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
+    const caller: Caller = { ...found, ...(actor.from === undefined ? {} : { from: actor.from }) };
+    try {
+      requirePerson(caller, operation);
+      if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
+      const project = caller.project ?? (handle === undefined ? undefined : await findProject(store, handle));
+      await authorise(store, caller, operation, handle === undefined ? undefined : project);
+      const credential = caller.key?.id ?? caller.session?.id;
+      if (credential !== undefined) uses.note(credential, at);
+      return { caller, project: handle === undefined ? undefined : project };
+    } catch (error) {
+      noteRefusal(name, error, sourceOf(caller, actor), at);
+      throw error;
+    }
+  };
+
+  const noteRefusal = (name: Name, error: unknown, source: Source, at: number): void => {
+    if (!(error instanceof MobiusError)) return;
+    if ([401, 403, 429].includes(error.kind.http)) refusals.note(name, error.code, source, at);
+  };
+
+  return {
+    admit,
+    noteRefusal: (name: Name, error: unknown, { caller, actor }: { caller: Caller; actor: Actor }, at: number) =>
+      noteRefusal(name, error, sourceOf(caller, actor), at),
+    /** Refuses whoever isn't known at all. */
+    async requireSomebody(store: Store, name: Name, actor: Actor, at: number): Promise<void> {
+      requireKnown(name, await identify(store, { actor, now: at, signatures, issuer }), actor, at);
+    },
+  };
+};
+
+const sourceOf = ({ key, session }: Pick<Refused, 'key' | 'session'>, { from }: Actor): Source => {
+  if (key !== undefined) {
+    return { projectId: key.clear.project_id, principalId: key.clear.principal_id, credentialId: key.id };
+  }
+  if (session !== undefined) return { credentialId: session.id };
+  return from === undefined ? {} : { address: from.ip };
+};
+
+const requirePerson = (caller: Caller, operation: Operation): void => {
+  if (operation.interactive === true && caller.kind === 'api-key') {
+    throw new MobiusError('forbidden', "this needs a person who is logged in: an API key can't do it", {
+      reason: 'interactive',
+    });
+  }
+};
+
+/** What a key's own limits say of this use of it. */
+const requireUsable = (key: KeyRow, actor: Actor, metered: Meters): void => {
+  const address = addressOf(actor);
+  if (!admits(key, address)) {
+    throw new MobiusError('forbidden', `the API key may not be used from "${address}"`, { reason: 'address' });
+  }
+  const use = meterOf(key, metered);
+  if (use.fits) return;
+  const { uses: most, seconds } = key.plain.rate_limit ?? { uses: 0, seconds: 0 };
+  throw new MobiusError('rate_limit_exceeded', `the API key may be used ${most} times in ${seconds} seconds`, {
+    retry_after_seconds: use.retryAfterSeconds,
+  });
+};
+
+const authorise = async (
+  store: Store,
+  caller: Caller,
+  operation: Operation,
+  project: ProjectRow | undefined,
+): Promise<void> => {
+  if (operation.scope === 'vault' && !caller.everywhere) {
+    throw new MobiusError('permission_denied', 'only the owner of the vault or an administrator may do this', {
+      permission: operation.permission,
+    });
+  }
+  // A user's permissions differ from project to project: where the path names none, the handler asks.
+  const asksItself = operation.scope === 'caller' && caller.kind === 'user';
+  if (operation.permission !== undefined && !asksItself) {
+    await requirePermission(store, caller, operation.permission, project ?? caller.project);
+  }
+  if (operation.access === 'write' && project !== undefined && project.clear.archived_at !== null) {
+    const { handle } = project.plain;
+    throw new MobiusError('conflict', `the project "${handle}" is archived`, {
+      reason: 'project_archived',
+      name: handle,
+    });
+  }
+};

@@ -1,0 +1,74 @@
+import * as audit from '../store/audit.ts';
+import type { Db } from '../store/db.ts';
+import type { Sealer } from '../store/sealer.ts';
+import type { Store } from '../store/table.ts';
+import { iso } from './context.ts';
+import type { makeRefusals, Refusal } from './refusals.ts';
+import type { makeUses } from './uses.ts';
+
+const pruneEveryMs = 60_000;
+/** Each command is a process of its own: a script that uses a key in a loop writes once a minute too. */
+const gapOfCommandsMs = 60_000;
+
+const appendRefusal = (
+  store: Store,
+  id: string,
+  { operation, reason, source, count, minute }: Refusal,
+  at: number,
+): Promise<void> => {
+  const columns = {
+    project_id: source.projectId ?? null,
+    action: operation,
+    resource_type: 'refusal',
+    resource_id: source.credentialId ?? '',
+    principal_id: source.principalId ?? null,
+    credential_id: source.credentialId ?? null,
+    created_at: at,
+  };
+  const changes = { reason, count, minute: iso(minute) };
+  return audit.append(store, id, columns, {
+    ...(source.address === undefined ? {} : { ip_address: source.address }),
+    changes,
+  });
+};
+
+interface Unsettled {
+  db: Db;
+  sealer: Sealer;
+  now(): number;
+  newAuditId(): string;
+  uses: ReturnType<typeof makeUses>;
+  refusals: ReturnType<typeof makeRefusals>;
+}
+
+const touchAll = async (store: Store, used: readonly [id: string, at: number][], gapMs: number): Promise<void> => {
+  if (used.length === 0) return;
+  const [keys, sessions] = [await import('../store/api-keys.ts'), await import('../store/sessions.ts')];
+  for (const [id, at] of used) {
+    if (id.startsWith('cred_')) await sessions.touch(store, id, at);
+    else await keys.touch(store, id, at, gapMs);
+  }
+};
+
+/** Does what could wait until answers were out; `secretsTouched` where a version may have come to its end. */
+export const makeSettling = ({ db, sealer, now, newAuditId, uses, refusals }: Unsettled) => {
+  let pruneAt = now() + pruneEveryMs;
+  return async (which: 'all' | 'due' | 'rest', secretsTouched: boolean): Promise<void> => {
+    const at = now();
+    const until = which === 'due' ? at : undefined;
+    const [noted, used] = [refusals.take(until), uses.take(until)];
+    const prunes = which === 'due' && at >= pruneAt;
+    const versions = secretsTouched || prunes ? await import('./due-versions.ts') : undefined;
+    const isDue = versions !== undefined && (await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)));
+    if (used.length === 0 && noted.length === 0 && !isDue && !prunes) return;
+    const pruning = prunes ? await import('../store/prune.ts') : undefined;
+    if (prunes) pruneAt = at + pruneEveryMs;
+    await db.tx('write', async (tx) => {
+      const store = { db: tx, sealer };
+      if (isDue) await versions?.destroyDue(store, at, newAuditId);
+      await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
+      for (const refusal of noted) await appendRefusal(store, newAuditId(), refusal, at);
+      await pruning?.prune(store, at);
+    });
+  };
+};

@@ -1,0 +1,23 @@
+import type { Core } from '../core/core.ts';
+import type { Log } from './log.ts';
+
+export interface FirstAdministrator {
+  email: string;
+  password: string;
+}
+
+/** Where nobody could sign in yet, this one can from now on; a server that is started again makes nobody twice. */
+export const bootstrap = async (
+  core: Pick<Core, 'as'>,
+  { email, password }: FirstAdministrator,
+  log: Log,
+): Promise<void> => {
+  const call = core.as({ kind: 'owner' });
+  const { items } = await call('users.list', { limit: 1 });
+  if (items.length > 0) {
+    log.info('there are users already: no first administrator was made');
+    return;
+  }
+  const { id } = await call('users.create', { email, password, administrator: true });
+  log.info({ user: id }, 'made the first administrator');
+};
