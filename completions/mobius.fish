@@ -378,7 +378,7 @@ function __mobius_globals
         '--key-file=	the key file that opens it' \
         '--passphrase-file=	a file with the passphrase that opens it' \
         '--passphrase-fd=	a descriptor that the passphrase is read from' \
-        '--as-owner	act as the owner of the local vault, whatever key is set' \
+        '--as-owner	leave the key aside: act as the owner of the vault, or as the profile' \
         '--output=	how the result is written; auto is pretty on a terminal, else json' '-o=	how the result is written; auto is pretty on a terminal, else json' \
         '--fields=	show only these fields, in this order' '-F=	show only these fields, in this order' \
         '--quiet	print the one-time value alone, else the id' '-q	print the one-time value alone, else the id' \

@@ -29,7 +29,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--key-file' = @{ Text = 'the key file that opens it'; Values = '/' }
     '--passphrase-file' = @{ Text = 'a file with the passphrase that opens it'; Values = '/' }
     '--passphrase-fd' = @{ Text = 'a descriptor that the passphrase is read from'; Values = @() }
-    '--as-owner' = @{ Text = 'act as the owner of the local vault, whatever key is set'; Values = $null }
+    '--as-owner' = @{ Text = 'leave the key aside: act as the owner of the vault, or as the profile'; Values = $null }
     '--output' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
     '-o' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
     '--fields' = @{ Text = 'show only these fields, in this order'; Values = @() }

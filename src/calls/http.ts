@@ -33,7 +33,7 @@ export interface Ways {
   ca?: string | undefined;
   /** A socket on this machine that takes the place of host and port. */
   socketPath?: string | undefined;
-  /** For the whole of an answer, where MOBIUS_TIMEOUT says nothing. */
+  /** For the whole of an answer, at most, whatever MOBIUS_TIMEOUT says. */
   timeoutMs?: number | undefined;
 }
 
@@ -61,12 +61,12 @@ export const serverUrl = (text: string): URL => {
 /** The same address, however it was written. */
 export const plainUrl = (url: URL): string => `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 
-const timeoutOf = ({ env, timeoutMs = answerMs }: Ways): number => {
+const timeoutOf = ({ env, timeoutMs = Number.POSITIVE_INFINITY }: Ways): number => {
   const text = env.MOBIUS_TIMEOUT;
-  if (text === undefined || text === '') return timeoutMs;
+  if (text === undefined || text === '') return Math.min(answerMs, timeoutMs);
   const seconds = Number(text);
-  if (Number.isFinite(seconds) && seconds > 0 && seconds <= 3600) return seconds * 1000;
-  throw new MobiusError('usage', `MOBIUS_TIMEOUT must be seconds from 1 to 3600, not "${text}"`);
+  if (Number.isFinite(seconds) && seconds > 0 && seconds <= 3600) return Math.min(seconds * 1000, timeoutMs);
+  throw new MobiusError('usage', `MOBIUS_TIMEOUT must be seconds, at most 3600, not "${text}"`);
 };
 
 type Start = (path: string, headers: Record<string, string>, more: RequestOptions) => ClientRequest;

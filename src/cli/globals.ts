@@ -27,7 +27,7 @@ export const globalFlags: readonly GlobalFlag[] = [
     description: 'a file with the passphrase that opens it',
   },
   { name: 'passphrase-fd', value: 'N', description: 'a descriptor that the passphrase is read from' },
-  { name: 'as-owner', description: 'act as the owner of the local vault, whatever key is set' },
+  { name: 'as-owner', description: 'leave the key aside: act as the owner of the vault, or as the profile' },
   {
     name: 'output',
     short: 'o',
