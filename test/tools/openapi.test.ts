@@ -69,7 +69,9 @@ describe('the OpenAPI document of the product', () => {
 
   it('says what a header carries, what is a form, and what is for everybody', () => {
     const of = (id: string) => rows.find(({ described }) => described.operationId === id)?.described;
-    expect(of('secrets.update')?.parameters).toContainEqual(expect.objectContaining({ name: 'If-Match', in: 'header' }));
+    expect(of('secrets.update')?.parameters).toContainEqual(
+      expect.objectContaining({ name: 'If-Match', in: 'header' }),
+    );
     expect(JSON.stringify(of('secrets.update')?.requestBody)).not.toContain('if_version');
     expect(JSON.stringify(of('auth.device-token')?.requestBody)).toContain('application/x-www-form-urlencoded');
     expect(of('auth.login')).toMatchObject({ security: [] });
