@@ -81,6 +81,8 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   'principals create': [],
   roles: ['roles create deployer --permission mobius.project.view', 'principals create worker-prod', ci],
   'roles create': [],
+  users: ['users create bob@example.test --password @password.txt'],
+  'users create': [],
   'api-keys': [worker, 'api-keys create ci --principal-id worker-prod --out ci.key'],
   'api-keys create': [worker],
   permissions: [worker, ci],
@@ -103,6 +105,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
 const files: Readonly<Record<string, string>> = {
   'passphrase.txt': 'plainly a fake passphrase of a test\n',
   'new-passphrase.txt': 'plainly a fake passphrase of a test\n',
+  'password.txt': 'a-fake-password\n',
   'key.txt': 'sk-fake',
   'new-key.txt': 'sk-fake-new',
   'new-creds.json': '{"api_key":"sk-fake","env":"$ENV"}',
@@ -121,6 +124,8 @@ const bare = ['mobius', 'mobius quickstart', 'mobius vault init', 'mobius comple
 
 /** Examples whose answer is a no, or that name an id which only stands for one. */
 const others: Record<string, number> = {
+  'mobius users disable usr_01kdwhnx00f0000000000000zz': 5,
+  'mobius users enable usr_01kdwhnx00f0000000000000zz': 5,
   'mobius projects delete staging': 2,
   'mobius scan --staged': 2,
   'mobius can ci mobius.access.manage -q && echo yes': 4,
