@@ -60,14 +60,14 @@ export const requestOf = (name: Name, operation: Operation, input: Values): Requ
 };
 
 /** A change that is sent with a key is done once, however often it arrives. Who is nobody yet has none to keep it by. */
-const keyFor = ({ method, access, scope }: Operation, { idempotencyKey }: CallOptions): string | undefined => {
+const keyFor = ({ access, scope }: Operation, { idempotencyKey }: CallOptions): string | undefined => {
   if (idempotencyKey !== undefined) return idempotencyKey;
-  const isChange = (method === 'POST' || method === 'PATCH') && access === 'write' && scope !== 'public';
+  const isChange = access === 'write' && scope !== 'public';
   return isChange ? Buffer.from(randomBytes(18)).toString('base64url') : undefined;
 };
 
 const mayRepeat = ({ method, access }: Operation, key: string | undefined): boolean =>
-  method === 'GET' || method === 'DELETE' || access === 'read' || key !== undefined;
+  method === 'GET' || access === 'read' || key !== undefined;
 
 /** Everybody between here and there could read the credential, and everything else. */
 const refusePlain = (url: URL, { env, socketPath }: Server): void => {
