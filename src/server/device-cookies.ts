@@ -66,7 +66,7 @@ const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('ba
 
 export const newBrowser = (): string => base64url(randomBytes(32));
 
-/** What the forms of a browser carry while one session lasts: a form from elsewhere can't know it, nor one of another session. */
+/** What the forms of a browser carry while one session lasts: no form from elsewhere can know it, nor one of another. */
 export const formToken = ({ session = '', browser = '' }: Brought): string =>
   base64url(sha256(new TextEncoder().encode(`${session}\n${browser}`)));
 
