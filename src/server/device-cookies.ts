@@ -71,6 +71,12 @@ export const formToken = ({ session = '', browser = '' }: Brought): string =>
   base64url(sha256(new TextEncoder().encode(`${session}\n${browser}`)));
 
 /**
+ * The same of the form to sign in, whoever is signed in: it is also shown to whoever comes from another site, and whose
+ * session only comes along when they send the form.
+ */
+export const signInToken = ({ browser }: Brought): string => formToken({ browser });
+
+/**
  * Against forms on other sites, which a browser sends with what it has of ours, and against a login that somebody else
  * begins in this browser under their name. `Origin` says where a form stood; a browser that leaves it out says at least
  * whether that was here.
@@ -78,13 +84,11 @@ export const formToken = ({ session = '', browser = '' }: Brought): string =>
 export const requireOwnForm = (
   { headers }: FastifyRequest,
   { origin }: Door,
-  brought: Brought,
   given: string | undefined,
+  expected: string,
 ): void => {
   const fromHere =
     headers.origin === undefined ? headers['sec-fetch-site'] === 'same-origin' : headers.origin === origin;
   if (!fromHere) throw new MobiusError('forbidden', 'the form stood on another site', { reason: 'origin' });
-  if (brought.browser === undefined || given !== formToken(brought)) {
-    throw new MobiusError('forbidden', 'the form is too old', { reason: 'form' });
-  }
+  if (given !== expected) throw new MobiusError('forbidden', 'the form is too old', { reason: 'form' });
 };

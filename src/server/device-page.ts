@@ -18,6 +18,7 @@ import {
   noSessionCookie,
   requireOwnForm,
   sessionCookie,
+  signInToken,
 } from './device-cookies.ts';
 import { askPage, codePage, donePage, type Frame, noticePage, signInPage, style } from './device-html.ts';
 import { codeFault, noticeOf, signInFault } from './device-words.ts';
@@ -109,6 +110,12 @@ export const addDevicePage = (app: FastifyInstance, ports: DevicePagePorts): voi
     alert,
   });
 
+  const signInFrame = ({ door, brought }: Visit, alert?: string): Frame => ({
+    path: door.path,
+    token: signInToken(brought),
+    alert,
+  });
+
   const send = (reply: FastifyReply, { status, page, cookies = [], retryAfter: seconds }: Shown): FastifyReply => {
     if (cookies.length > 0) reply.header('Set-Cookie', [...cookies]);
     if (seconds !== undefined) reply.header('Retry-After', seconds);
@@ -117,15 +124,14 @@ export const addDevicePage = (app: FastifyInstance, ports: DevicePagePorts): voi
 
   const signIn = (visit: Visit, code: string | undefined): Shown => ({
     status: 200,
-    page: signInPage(frameOf(visit), { code }),
+    page: signInPage(signInFrame(visit), { code }),
     cookies: visit.cookies,
   });
 
   /** A session that is over is taken from the browser, and its person may sign in again. */
   const signInAgain = (visit: Visit, code: string | undefined): Shown => {
     const { door, cookies } = visit;
-    const without: Visit = { ...visit, brought: { browser: visit.brought.browser } };
-    const page = signInPage(frameOf(without, 'You are no longer signed in: sign in again.'), { code });
+    const page = signInPage(signInFrame(visit, 'You are no longer signed in: sign in again.'), { code });
     return { status: 401, page, cookies: [...cookies, noSessionCookie(door)] };
   };
 
@@ -204,9 +210,13 @@ export const addDevicePage = (app: FastifyInstance, ports: DevicePagePorts): voi
   });
 
   /** The form of a request, once it is sure to be ours. */
-  const ownForm = (request: FastifyRequest, { door, brought }: Visit): Partial<Record<string, string>> => {
+  const ownForm = (
+    request: FastifyRequest,
+    { door, brought }: Visit,
+    tokenOf = formToken,
+  ): Partial<Record<string, string>> => {
     const form = formOf(request);
-    requireOwnForm(request, door, brought, form.form);
+    requireOwnForm(request, door, form.form, tokenOf(brought));
     return form;
   };
 
@@ -218,7 +228,7 @@ export const addDevicePage = (app: FastifyInstance, ports: DevicePagePorts): voi
   app.post('/device/sign-in', options, async (request, reply) => {
     const visit = visitOf(request);
     const { door, brought, from } = visit;
-    const form = ownForm(request, visit);
+    const form = ownForm(request, visit, signInToken);
     const code = codeIn(form);
     const { email = '', password = '' } = form;
     try {
@@ -235,7 +245,7 @@ export const addDevicePage = (app: FastifyInstance, ports: DevicePagePorts): voi
     } catch (error) {
       const fault = error instanceof MobiusError ? signInFault(error) : undefined;
       if (fault === undefined) throw error;
-      const page = signInPage(frameOf(visit, fault), { code, email });
+      const page = signInPage(signInFrame(visit, fault), { code, email });
       return send(reply, { status: refusalOf(error).status, page, retryAfter: retryAfter(error) });
     }
   });

@@ -129,10 +129,11 @@ describe('who confirms', () => {
   test('ends the session before when signing in twice', async () => {
     const browser = await signedIn();
     const before = browser.cookies.get(session) ?? '';
-    const other = openBrowser();
-    for (const [name, value] of browser.cookies) other.cookies.set(name, value);
-    const token = hiddenIn(browser.page.text, '/device/sign-out').form ?? '';
-    const { status } = await other.submit('/device/sign-in', { email: admin, password, form: token });
+    // As from a link on another site, which brings no session along.
+    browser.cookies.delete(session);
+    await browser.get('/device');
+    browser.cookies.set(session, before);
+    const { status } = await browser.submit('/device/sign-in', { email: admin, password });
     expect(status).toBe(303);
     expect((await world.ask('GET', '/v1/auth/whoami', { key: before })).status).toBe(401);
   });
@@ -227,7 +228,7 @@ describe('a form from elsewhere', () => {
     'another site': { Origin: 'https://evil.example.com' },
     'a page that hides where it is': { Origin: 'null' },
     'another port': { Origin: 'http://127.0.0.1:1' },
-    'an old browser that does not tell': { Origin: '' },
+    'a browser that names none': { Origin: '' },
   };
 
   test.each(Object.entries(elsewhere))('of %s does nothing', async (_, headers) => {
