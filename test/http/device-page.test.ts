@@ -262,7 +262,7 @@ describe('a form from elsewhere', () => {
     expect(statuses).toEqual([403, 403, 403, 303]);
   });
 
-  test('lacks what this browser has in this session', async () => {
+  test('lacks what its browser has while one session lasts', async () => {
     const { user_code: code } = await world.begin();
     const browser = await signedIn(`/device?user_code=${code}`);
     const { form: token = '' } = hiddenIn(browser.page.text, '/device/decide');
