@@ -5,8 +5,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'serve' = 'serve the local vault over HTTP'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
-    'auth' = [ordered]@{ 'whoami' = 'show who is acting, and with which permissions' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'serve' = 'serve the local vault over HTTP'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    'auth' = [ordered]@{ 'list' = 'list the saved profiles, or the credentials that a server knows you by'; 'login' = 'sign in to a server, and save the credential'; 'logout' = 'end the saved session or CLI credential, here and on its server'; 'remove' = 'forget a profile and its credential'; 'revoke' = 'end a session or CLI credential of yours, such as that of a lost machine'; 'status' = 'show which server or vault is used, with which credential, and whether it is accepted'; 'token' = 'print the credential that is shown to the server, for other programs'; 'use' = 'work with a profile wherever none is named'; 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
@@ -29,7 +29,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--key-file' = @{ Text = 'the key file that opens it'; Values = '/' }
     '--passphrase-file' = @{ Text = 'a file with the passphrase that opens it'; Values = '/' }
     '--passphrase-fd' = @{ Text = 'a descriptor that the passphrase is read from'; Values = @() }
-    '--as-owner' = @{ Text = 'act as the owner of the local vault, whatever key is set'; Values = $null }
+    '--as-owner' = @{ Text = 'leave the key aside: act as the owner of the vault, or as the profile'; Values = $null }
     '--output' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
     '-o' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
     '--fields' = @{ Text = 'show only these fields, in this order'; Values = @() }
@@ -45,6 +45,14 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--version' = @{ Text = 'print the version'; Values = $null }
   }
   $flags = @{
+    'auth list' = [ordered]@{
+      '--credentials' = @{ Text = 'those that the server knows, in place of the profiles here'; Values = $null }
+    }
+    'auth login' = [ordered]@{
+      '--with-token' = @{ Text = 'save the key or token that stands on standard input'; Values = $null }
+      '--email' = @{ Text = 'sign in with e-mail and password'; Values = @() }
+      '--no-browser' = @{ Text = 'open no browser: only show the address and the code'; Values = $null }
+    }
     'projects archive' = [ordered]@{
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }

@@ -11,7 +11,8 @@ export const addressBytes = (text: string): Uint8Array | undefined => {
   const whole = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
     [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((part) => part.toString(16)).join(':'),
   );
-  const [before = '', after] = whole.split('::');
+  const [before = '', after, ...more] = whole.split('::');
+  if (more.length > 0) return undefined;
   const groups = (part: string): number[] =>
     part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16));
   const [head, tail] = [groups(before), groups(after ?? '')];

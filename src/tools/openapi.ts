@@ -19,14 +19,34 @@ const refusing = (schema: Schema): Schema => {
     : { ...inside, additionalProperties: false };
 };
 
+/** What RFC 6749 and RFC 8628 say an error looks like. */
+const oauthError = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: { type: 'string', description: 'what went wrong, for a program' },
+    error_description: { type: 'string', description: 'what went wrong, for a person' },
+  },
+};
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'The same request under the same key is done once; its answer is given again for a day.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
 const inPath = ({ path }: Described, name: string): boolean => path.includes(`{${name}}`);
+const isRepeatable = ({ access, scope }: Described): boolean => access === 'write' && scope !== 'public';
 const hasBody = ({ method }: Described): boolean => method === 'POST' || method === 'PATCH';
 
 const parameter = (operation: Described, name: string, property: Schema, required: boolean, models: Models): Json => {
-  const { description, ...schema } = placed(property, models);
+  const { description, 'x-header': _, ...schema } = placed(property, models);
+  const header = operation.headers?.[name];
   return {
-    name,
-    in: inPath(operation, name) ? 'path' : 'query',
+    name: header ?? name,
+    in: header === undefined ? (inPath(operation, name) ? 'path' : 'query') : 'header',
     required: inPath(operation, name) || required,
     description: description ?? resolve(property, models).description,
     schema,
@@ -36,44 +56,47 @@ const parameter = (operation: Described, name: string, property: Schema, require
 const inputParts = (operation: Described, models: Models): Json => {
   const { properties, required } = propertiesOf(operation.input, models);
   const all = Object.entries(properties);
-  const outside = all.filter(([name]) => inPath(operation, name) || !hasBody(operation));
-  const inside = all.filter(([name]) => !inPath(operation, name) && hasBody(operation));
+  const isOutside = (name: string): boolean =>
+    inPath(operation, name) || operation.headers?.[name] !== undefined || !hasBody(operation);
+  const outside = all.filter(([name]) => isOutside(name));
+  const inside = all.filter(([name]) => !isOutside(name));
   const needed = inside.map(([name]) => name).filter((name) => required.includes(name));
   const body: Schema = refusing({
     type: 'object',
     ...(needed.length === 0 ? {} : { required: needed }),
     properties: Object.fromEntries(inside.map(([name, property]) => [name, placed(property, models)])),
   });
+  const parameters = [
+    ...outside.map(([name, property]) => parameter(operation, name, property, required.includes(name), models)),
+    ...(isRepeatable(operation) ? [idempotencyKey] : []),
+  ];
+  const type = operation.wire === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json';
   return {
-    ...(outside.length === 0
-      ? {}
-      : {
-          parameters: outside.map(([name, property]) =>
-            parameter(operation, name, property, required.includes(name), models),
-          ),
-        }),
+    ...(parameters.length === 0 ? {} : { parameters }),
     ...(inside.length === 0
       ? {}
-      : { requestBody: { required: needed.length > 0, content: { 'application/json': { schema: body } } } }),
+      : { requestBody: { required: needed.length > 0, content: { [type]: { schema: body } } } }),
   };
 };
 
 const pathItem = (operation: Described, models: Models): Json => {
-  const { name, noun, summary, description, permission, status, output } = operation;
+  const { name, noun, summary, description, permission, interactive, scope, wire, status, output } = operation;
   const needs = permission === undefined ? undefined : `Needs the permission \`${permission}\`.`;
-  const text = [description, needs].filter((part) => part !== undefined).join('\n\n');
+  const person = interactive === true ? 'Needs a person who is logged in: an API key is refused.' : undefined;
+  const text = [description, needs, person].filter((part) => part !== undefined).join('\n\n');
   return {
     operationId: name,
     tags: [noun],
     summary,
     ...(text === '' ? {} : { description: text }),
+    ...(scope === 'public' ? { security: [] } : {}),
     ...inputParts(operation, models),
     responses: {
       [status]:
         output === undefined
           ? { description: 'done' }
           : { description: 'done', content: { 'application/json': { schema: placed(output, models) } } },
-      default: { $ref: '#/components/responses/Error' },
+      default: { $ref: `#/components/responses/${wire === 'oauth' ? 'OAuthError' : 'Error'}` },
     },
   };
 };
@@ -103,6 +126,7 @@ export const openapiFile = ({ operations, models, nouns }: Schemas): string => {
         bearer: { type: 'http', scheme: 'bearer', description: 'an API key, a session or a short-lived token' },
       },
       responses: {
+        OAuthError: { description: 'not done', content: { 'application/json': { schema: oauthError } } },
         Error: {
           description: 'not done',
           content: { 'application/json': { schema: { $ref: `#/components/schemas/${titleOf('error', models)}` } } },

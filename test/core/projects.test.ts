@@ -131,6 +131,11 @@ describe('archive, restore, delete', () => {
       const input = { project, name: 'worker', role_ids: [role.id], owner_id: boss.id, tags, with_key: {} };
       const made = await vault.owner('principals.create', input);
       await vault.owner('principals.update', { project, id: boss.id, owner_id: made.id });
+      await vault.owner('secrets.create', { project, name: 'db', values: { password: 'a-fake-value' }, tags });
+      await vault.owner('secrets.update', { project, secret: 'db', values: { password: 'another-fake-value' } });
+      const limits = { name: 'metered', principal_id: made.id, rate_limit: '5/60s' };
+      const { key } = await vault.owner('api-keys.create', { project, ...limits });
+      await vault.as(key)('auth.whoami', {});
       return made.api_key?.key ?? '';
     };
     const { id: kept } = await vault.owner('projects.create', { name: 'Kept' });
@@ -139,7 +144,9 @@ describe('archive, restore, delete', () => {
       vault.rows(
         `select (select count(*) from projects) as projects, (select count(*) from principals) as principals,
          (select count(*) from roles) as roles, (select count(*) from role_assignments) as assignments,
-         (select count(*) from api_keys) as keys, (select count(*) from tags) as tags`,
+         (select count(*) from api_keys) as keys, (select count(*) from tags) as tags,
+         (select count(*) from secrets) as secrets, (select count(*) from secret_versions) as versions,
+         (select count(*) from secret_values) as stored, (select count(*) from rate_windows) as windows`,
       );
     const before = counts();
 

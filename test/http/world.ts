@@ -105,7 +105,7 @@ export const createHttpWorld = async (
   const serving = await startServer(
     { ...io, now: world.now, ...given },
     { world, place },
-    { listen: { host: '127.0.0.1', port: 0 }, ...options },
+    { ...(options.unix === undefined ? { listen: { host: '127.0.0.1', port: 0 } } : {}), ...options },
   );
   const port = Number(/:(\d+)$/.exec(serving.url)?.[1] ?? 0);
   return {

@@ -61,8 +61,21 @@ describe('the OpenAPI document of the product', () => {
         [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort(),
       );
       expect(inPath.every(({ required }) => required)).toBe(true);
-      expect(described.responses.default).toEqual({ $ref: '#/components/responses/Error' });
+      const isOAuth = path.startsWith('/v1/auth/device/') && /code|token/.test(path);
+      const error = isOAuth ? 'OAuthError' : 'Error';
+      expect(described.responses.default).toEqual({ $ref: `#/components/responses/${error}` });
     }
+  });
+
+  it('says what a header carries, what is a form, and what is for everybody', () => {
+    const of = (id: string) => rows.find(({ described }) => described.operationId === id)?.described;
+    expect(of('secrets.update')?.parameters).toContainEqual(
+      expect.objectContaining({ name: 'If-Match', in: 'header' }),
+    );
+    expect(JSON.stringify(of('secrets.update')?.requestBody)).not.toContain('if_version');
+    expect(JSON.stringify(of('auth.device-token')?.requestBody)).toContain('application/x-www-form-urlencoded');
+    expect(of('auth.login')).toMatchObject({ security: [] });
+    expect(of('auth.logout')).not.toHaveProperty('security');
   });
 
   it('holds schemas that can be compiled', () => {
@@ -81,7 +94,7 @@ describe('an operation of the sample', () => {
 
   it('gives a POST its body, closed, without what the path holds', () => {
     const adopt = paths['/v1/projects/{project}/cats']?.post;
-    expect(adopt?.parameters?.map(({ name }) => name)).toEqual(['project']);
+    expect(adopt?.parameters?.map(({ name }) => name)).toEqual(['project', 'Idempotency-Key']);
     expect(adopt?.requestBody).toMatchObject({
       required: true,
       content: {
@@ -111,6 +124,7 @@ describe('an operation of the sample', () => {
       ['project', 'path', true],
       ['id', 'path', true],
       ['force', 'query', false],
+      ['Idempotency-Key', 'header', false],
     ]);
     expect(release?.responses['204']).toEqual({ description: 'done' });
   });

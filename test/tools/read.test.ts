@@ -86,14 +86,14 @@ describe('reading the schemas', () => {
     [
       'a format that nothing checks',
       'cats/release.json',
-      { ...release, input: input({ x: { type: 'string', format: 'email' } }) },
-      /"email"/,
+      { ...release, input: input({ x: { type: 'string', format: 'colour' } }) },
+      /"colour"/,
     ],
     [
       'a format of a model that nothing checks',
       'models/cat.json',
-      { title: 'Cat', type: 'string', format: 'email' },
-      /"email"/,
+      { title: 'Cat', type: 'string', format: 'colour' },
+      /"colour"/,
     ],
     ['a model without a type name', 'models/cat.json', { title: 'a cat', type: 'string' }, /"title"/],
     ['two models of one name', 'models/dog.json', { title: 'Cat', type: 'string' }, /another model/],

@@ -75,7 +75,7 @@ it('writes the table of operations without schemas', () => {
   expect(file).toContain(
     "\n  'cats.list': { summary: 'list cats', method: 'GET', path: '/v1/cats', status: 200, access: 'read', scope: 'caller' },\n",
   );
-  expect(file).toContain("    permission: 'zoo.cats.adopt',\n    scope: 'project',\n  },");
+  expect(file).toContain("    scope: 'project',\n    permission: 'zoo.cats.adopt',\n    oneTime: true,\n  },");
   expect(file).not.toContain('properties');
 });
 
