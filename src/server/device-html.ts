@@ -107,10 +107,10 @@ export const signInPage = (frame: Frame, { code, email }: { code?: string | unde
 <form method="post" action="${frame.path}/sign-in">${hidden('form', frame.token)}${hidden('user_code', code)}
 <label for="email">E-mail address</label>
 <input id="email" name="email" type="email" autocomplete="username" required value="${email ?? ''}"
-${email === undefined ? html`autofocus` : undefined}>
+${email ? undefined : html`autofocus`}>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required
-${email === undefined ? undefined : html`autofocus`}>
+${email ? html`autofocus` : undefined}>
 <button class="first">Sign in</button>
 </form>`,
   );

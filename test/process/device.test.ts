@@ -5,6 +5,7 @@ import type { BrowserContext, HTTPResponse, Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { admin, createDeviceWorld, type DeviceWorld, password, person } from '../http/device.ts';
 import { openChromium, withChromium } from './chromium.ts';
+import { ended, newMachine } from './machine.ts';
 
 let world: DeviceWorld;
 let chromium: Awaited<ReturnType<typeof openChromium>>;
@@ -193,3 +194,39 @@ withChromium(
     }
   },
 );
+
+withChromium('the command line says where to go, waits, and is logged in', async () => {
+  const machine = newMachine();
+  const passing = setInterval(() => {
+    world.vault.clock.now += 1000;
+  }, 1000);
+  const child = machine.start(
+    ['auth', 'login', '--api-url', world.url, '--project', 'default', '--no-browser'],
+    ['ignore', 'pipe', 'pipe'],
+  );
+  try {
+    const [, uri = '', code = ''] = await new Promise<RegExpExecArray>((found, failed) => {
+      let text = '';
+      child.stderr?.on('data', (part) => {
+        text += part;
+        const said = /open (\S+) and confirm the code ([A-Z]{4}-[A-Z]{4})/.exec(text);
+        if (said !== null) found(said);
+      });
+      child.once('close', () => failed(new Error(text)));
+    });
+    const end = ended(child);
+    await open(uri);
+    await signIn();
+    await fill('Code', code);
+    await press('Go on');
+    expect(await seen()).toContain('the project default alone');
+    await press('Confirm');
+    expect(await end).toMatchObject({ code: 0 });
+    const { email, project } = await machine.json('auth', 'whoami', '--api-url', world.url);
+    expect({ email, project }).toEqual({ email: person, project: 'default' });
+  } finally {
+    clearInterval(passing);
+    child.kill('SIGKILL');
+    machine.remove();
+  }
+});
