@@ -1,5 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { withTools } from '../process/machine.ts';
 import { admin, createDeviceWorld, type DeviceWorld, encoded, form, password, person } from './device.ts';
 import { type Answered, createHttpWorld } from './world.ts';
 
@@ -406,4 +413,26 @@ describe('where something breaks inside', () => {
       { request_id: headers['x-request-id'], stack: expect.any(String) },
     ]);
   });
+});
+
+withTools('openssl')('over TLS of its own no cookie goes out in the clear', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mobius-tls-'));
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
+  spawnSync('openssl', [...made, '-subj', '/CN=localhost', '-keyout', key, '-out', cert]);
+  const served = await createHttpWorld({ tls: { cert: readFileSync(cert), key: readFileSync(key) } });
+  try {
+    const asked = httpsRequest(`${served.url}/device`, { rejectUnauthorized: false, agent: false });
+    const answered = once(asked, 'response');
+    asked.end();
+    const [{ headers }] = await answered;
+    expect(headers['set-cookie']).toEqual([
+      expect.stringMatching(
+        /^__Secure-mobius_device_browser=[\w-]{43}; Path=\/device; HttpOnly; SameSite=Strict; Secure$/,
+      ),
+    ]);
+  } finally {
+    await served.close();
+    rmSync(folder, { recursive: true });
+  }
 });
