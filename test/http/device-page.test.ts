@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withTools } from '../process/machine.ts';
 import { admin, createDeviceWorld, type DeviceWorld, encoded, form, password, person } from './device.ts';
+import { type Browser, hiddenIn, openBrowser, unescaped } from './device-browser.ts';
 import { type Answered, createHttpWorld } from './world.ts';
 
 let world: DeviceWorld;
@@ -22,52 +23,8 @@ beforeEach(() => {
 
 const session = 'mobius_device_session';
 
-/** What a browser keeps, and what it sends of itself with a form. */
-interface Browser {
-  cookies: Map<string, string>;
-  page: Answered;
-  get(path: string): Promise<Answered>;
-  /** Submits the form of the last page that goes there, with what a person filled in or pressed. */
-  submit(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<Answered>;
-}
-
-const unescaped = (text: string): string =>
-  text.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
-
-const hiddenIn = (html: string, path: string): Record<string, string> => {
-  const [, inside = ''] = new RegExp(`<form method="post" action="[^"]*${path}">(.*?)</form>`, 's').exec(html) ?? [];
-  const found = inside.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)">/g);
-  return Object.fromEntries([...found].map(([, name = '', value = '']) => [name, unescaped(value)]));
-};
-
-const openBrowser = ({ ask, url }: Pick<DeviceWorld, 'ask' | 'url'> = world): Browser => {
-  const cookies = new Map<string, string>();
-  const keep = (answered: Answered): Answered => {
-    for (const line of answered.headers['set-cookie'] ?? []) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      if (/Max-Age=0(;|$)/.test(line)) cookies.delete(name);
-      else cookies.set(name, value);
-    }
-    browser.page = answered;
-    return answered;
-  };
-  const cookie = (): Record<string, string> =>
-    cookies.size === 0 ? {} : { Cookie: [...cookies].map((pair) => pair.join('=')).join('; ') };
-  const browser: Browser = {
-    cookies,
-    page: { status: 0, headers: {}, text: '', body: undefined },
-    get: async (path) => keep(await ask('GET', path, { headers: cookie() })),
-    submit: async (path, fields = {}, headers = {}) => {
-      const body = encoded({ ...hiddenIn(browser.page.text, path), ...fields });
-      const sent = { ...cookie(), 'Content-Type': form, Origin: url, ...headers };
-      return keep(await ask('POST', path, { headers: sent, body }));
-    },
-  };
-  return browser;
-};
-
 const signedIn = async (path = '/device', email = person): Promise<Browser> => {
-  const browser = openBrowser();
+  const browser = openBrowser(world);
   await browser.get(path);
   const { status, headers } = await browser.submit('/device/sign-in', { email, password });
   expect({ status, location: headers.location }).toEqual({ status: 303, location: path });
@@ -193,7 +150,7 @@ describe('a code that can not be decided', () => {
 
 describe('guesses', () => {
   test('of a password make one wait, and a right one does not help', async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(world);
     await browser.get('/device');
     const statuses: number[] = [];
     for (let count = 0; count < 6; count++) {
@@ -221,7 +178,7 @@ describe('guesses', () => {
   });
 
   test('are not counted for a person whose session a link on another site can not bring', async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(world);
     await browser.get('/device');
     const { headers } = await browser.submit('/device/sign-in', { email: person, password });
     for (const line of headers['set-cookie'] ?? []) {
@@ -250,14 +207,14 @@ describe('a form from elsewhere', () => {
       expect((await browser.submit(path, fields, headers)).status).toBe(403);
     }
     expect(lastState()).toBe('pending');
-    const stranger = openBrowser();
+    const stranger = openBrowser(world);
     await stranger.get('/device');
     expect((await stranger.submit('/device/sign-in', { email: person, password }, headers)).status).toBe(403);
     expect(stranger.cookies.has(session)).toBe(false);
   });
 
   test('is told from one of ours by a browser that leaves the origin out', async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(world);
     const page = await browser.get('/device');
     const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ');
     const body = encoded({ ...hiddenIn(page.text, '/device/sign-in'), email: person, password });
@@ -289,7 +246,7 @@ describe('a form from elsewhere', () => {
   });
 
   test('is no form, or says a thing twice: a page says so', async () => {
-    const browser = openBrowser();
+    const browser = openBrowser(world);
     const page = await browser.get('/device');
     const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ');
     const { form: token = '' } = hiddenIn(page.text, '/device/sign-in');
@@ -322,7 +279,7 @@ test('what asks can not write into the page', async () => {
     expect(text).not.toMatch(/<script|<img|\u202e/);
     expect(unescaped(text)).toContain(`<script>alert(1)</script>"'\`&\\u202egnp`);
   }
-  const stranger = openBrowser();
+  const stranger = openBrowser(world);
   await stranger.get(`/device?user_code=${encodeURIComponent('"><script>')}`);
   expect(stranger.page.text).not.toContain('<script');
   await stranger.submit('/device/sign-in', { email: '"><script>', password: 'x' });
@@ -332,7 +289,7 @@ test('what asks can not write into the page', async () => {
 });
 
 test('no page obeys anything but its own style', async () => {
-  const browser = openBrowser();
+  const browser = openBrowser(world);
   const pages = [await browser.get('/device'), await browser.submit('/device/decide', {}, { Origin: 'null' })];
   for (const { headers, text } of pages) {
     const [, css = ''] = /<style>(.*?)<\/style>/s.exec(text) ?? [];
