@@ -12,13 +12,18 @@ export const addressOf = (ip: string | undefined, peer: string | undefined): str
 const authorizations = ({ rawHeaders }: IncomingMessage): string[] =>
   rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization');
 
+/** Where a request came from, for the record. */
+export const originOf = ({ headers }: IncomingMessage, ip: string): Origin => {
+  const agent = headers['user-agent'];
+  return { ip, ...(agent === undefined ? {} : { userAgent: agent.slice(0, 256) }) };
+};
+
 /**
  * Who a request acts for. What is no single bearer credential becomes one that can't have been issued, so that one
  * place, the core, decides what it may do.
  */
 export const actorOf = (request: IncomingMessage, ip: string, ownerWithoutCredential: boolean): Actor => {
-  const agent = request.headers['user-agent'];
-  const from: Origin = { ip, ...(agent === undefined ? {} : { userAgent: agent.slice(0, 256) }) };
+  const from = originOf(request, ip);
   const given = authorizations(request);
   if (given.length === 0) return ownerWithoutCredential ? { kind: 'owner' } : { kind: 'nobody', from };
   const [, text = ''] = (given.length === 1 && /^bearer +(\S+) *$/i.exec(given[0] ?? '')) || [];

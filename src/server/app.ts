@@ -5,16 +5,17 @@ import { MobiusError } from '../errors.ts';
 import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Name, Operation } from '../operations.ts';
-import { actorOf, addressOf } from './actor.ts';
+import { actorOf, addressOf, originOf } from './actor.ts';
 import { openAllowed } from './allowed.ts';
 import { refusalOf } from './answer.ts';
 import { addBeside, type BesidePorts, jsonType } from './beside.ts';
+import { addDevicePage } from './device-page.ts';
 import { addHeaders, type HeaderOptions } from './headers.ts';
 import type { Log } from './log.ts';
 import { addRoutes, largestUnasked, type RoutePorts } from './routes.ts';
 
 export interface AppPorts extends Pick<RoutePorts, 'core'>, Omit<BesidePorts, 'isDraining'> {
-  io: Pick<Io, 'newUuid'>;
+  io: Pick<Io, 'newUuid' | 'now'>;
   log: Log;
 }
 
@@ -23,6 +24,8 @@ export interface AppOptions extends HeaderOptions {
   behindProxy: boolean;
   /** Whoever can reach it is the owner: a socket that only they can open. */
   ownerWithoutCredential: boolean;
+  /** How browsers reach it; absent where they come as they name it themselves. */
+  publicUrl?: string | undefined;
 }
 
 export interface App {
@@ -82,10 +85,14 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     return told;
   };
 
+  const noteFailure = (request: FastifyRequest, error: unknown): void => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    log.error({ request_id: toldOf(request).id, stack }, 'failed');
+  };
+
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
-    const { id, wire } = toldOf(request);
-    const { status, headers, body, ours } = refusalOf(error, wire);
-    if (ours) log.error({ request_id: id, stack: error instanceof Error ? error.stack : String(error) }, 'failed');
+    const { status, headers, body, ours } = refusalOf(error, toldOf(request).wire);
+    if (ours) noteFailure(request, error);
     return reply.code(status).headers(headers).type(jsonType).send(JSON.stringify(body));
   };
 
@@ -125,6 +132,13 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     actorOf: (request) => actorOf(request.raw, toldOf(request).ip, options.ownerWithoutCredential),
   });
   addBeside(app, { ...ports, isDraining: () => draining });
+  addDevicePage(app, {
+    core,
+    publicUrl: options.publicUrl,
+    now: io.now,
+    fromOf: (request) => originOf(request.raw, toldOf(request).ip),
+    noteFailure,
+  });
   await app.ready();
 
   return {

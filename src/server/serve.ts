@@ -123,6 +123,7 @@ export const startServer = async (
         corsOrigins: options.corsOrigins ?? [],
         tls: options.tls !== undefined,
         ownerWithoutCredential: options.ownerWithoutCredential ?? false,
+        publicUrl: options.publicUrl,
       },
     );
     const newRequestId = (): string => typeId(idPrefixes.request, io.newUuid());

@@ -67,6 +67,7 @@ const layers: readonly Layer[] = [
   { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto', 'passwords'] },
   { files: ['calls/'], may: ['dialects/', 'crypto', 'version'] },
   { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids'], types: ['vault/open'] },
+  { files: ['server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
   { files: ['dialects/'], may: ['formats'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },
