@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { serve } from '../http/served.ts';
 import { type Machine, newMachine, withTools } from './machine.ts';
 
 const test = withTools('jq');
@@ -116,6 +117,15 @@ const withoutTerminal = (line: string): string =>
     // Here lie the files that the values came from.
     .replace(/^(mobius scan) .*/, '$1 refs.env');
 
+/** A served vault in place of the address, a password in place of the question for one. */
+const toward =
+  (url: string) =>
+  (line: string): string =>
+    line
+      .replace('https://mobius.example.com', url)
+      .replace(/^(mobius auth login \S+ \S+).*/, '$1 --email ada@example.com < password.txt')
+      .replace(/^(mobius users create [^#]*).*/, '$1 < password.txt');
+
 /** What the lines of the README take from the folder that they are typed in. */
 const around: Readonly<Record<string, string>> = {
   'passphrase.txt': 'correct horse battery staple\n',
@@ -135,14 +145,8 @@ describe('the README', () => {
   });
   afterAll(() => machine.remove());
 
-  test('what it says to type works, line by line', async () => {
-    const lines = typedIn('Use').map(withoutTerminal);
-    expect(lines.length).toBeGreaterThan(8);
-    expect(await machine.mobius(['vault', 'init'])).toMatchObject({ code: 0 });
-    mkdirSync(join(machine.work, 'readme'));
-    for (const [name, text] of Object.entries(around)) {
-      writeFileSync(join(machine.work, 'readme', name), text, { mode: 0o755 });
-    }
+  /** Types the lines in one shell, and expects each to end with 0 and to say nothing of what is wrong. */
+  const typeAll = async (lines: readonly string[]): Promise<void> => {
     // After each line its exit code is told, and the next one finds the same shell.
     const script = lines.map((line) => `${line}\necho "$? ${line.replace(/["$`\\]/g, '\\$&')}" >&3`).join('\n');
     const { stderr } = await machine.bash(`exec 3> codes\nset -o pipefail\n${script}`, {
@@ -153,5 +157,29 @@ describe('the README', () => {
       .trimEnd()
       .split('\n');
     expect({ codes, stderr }).toEqual({ codes: lines.map((line) => `0 ${line}`), stderr: '' });
+  };
+
+  test('what it says to type works, line by line', async () => {
+    const lines = typedIn('Use').map(withoutTerminal);
+    expect(lines.length).toBeGreaterThan(8);
+    expect(await machine.mobius(['vault', 'init'])).toMatchObject({ code: 0 });
+    mkdirSync(join(machine.work, 'readme'));
+    for (const [name, text] of Object.entries(around)) {
+      writeFileSync(join(machine.work, 'readme', name), text, { mode: 0o755 });
+    }
+    await typeAll(lines);
+  });
+
+  test('what it says of a server works, line by line', async () => {
+    const [first = '', second = '', ...others] = typedIn('Serve');
+    const folder = join(machine.work, 'readme');
+    writeFileSync(join(folder, 'password.txt'), 'a-plainly-fake-password\n');
+    await typeAll([toward('')(first)]);
+    expect(second).toMatch(/^mobius serve --public-url /);
+    const served = await serve(machine, '--listen', '127.0.0.1:0', ...second.split(/\s+/).slice(2, 4));
+    expect(others.length).toBeGreaterThan(4);
+    await typeAll(others.map(toward(served.url)));
+    served.kill('SIGTERM');
+    expect((await served.ended).code).toBe(0);
   });
 });
