@@ -15,13 +15,16 @@ const plural: Record<string, string> = {
   role: 'roles',
   project: 'projects',
   'role assignment': 'roles list-assignments',
-  secret: 'secrets',
+  user: 'users',
 };
 
 const listCommand = (details: Details): string | undefined => {
   if (details.resource === 'secret version') {
-    return `see which there are: mobius secrets list-versions ${text(details.name)}`;
+    const sure = "confirm the project handle, the secret's name or id, and the version";
+    return `${sure}: mobius secrets list-versions ${text(details.name)}`;
   }
+  if (details.resource === 'secret')
+    return "confirm the project handle and the secret's name or id: mobius secrets list";
   const noun = plural[text(details.resource)];
   if (noun === undefined) return undefined;
   return `see which there are: mobius ${noun.includes(' ') ? noun : `${noun} list`}`;

@@ -174,6 +174,12 @@ const house: Record<string, House> = {
       ['has no src/commands/roles/list.ts', ...without('src/commands/roles/list.ts')],
       ["has no handler 'roles.list'", ...without('src/core/roles.ts')],
       ["has no handler 'roles.list'", ...without('src/core/roles.ts'), ['src/core/roles.ts', "'roles.get': 1"]],
+      [
+        'has no src/commands/run.ts',
+        ...without('schemas/roles/list.json'),
+        ['schemas/roles/list.json', '{"commands":["roles show","run"]}'],
+        ['src/commands/roles/show.ts', ''],
+      ],
     ],
     good: whole,
   },
