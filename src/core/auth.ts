@@ -19,6 +19,7 @@ import {
 } from './device-login.ts';
 import { idPrefixes } from './ids.ts';
 import { countAttempt, forgetAttempts, uncountAttempt } from './lockout.ts';
+import { requireWhole } from './user-book.ts';
 
 const notAccepted = (): MobiusError =>
   new MobiusError('unauthorized', 'the login was not accepted', { credential: 'login' });
@@ -72,6 +73,13 @@ const endSession = async (context: Context, row: sessions.SessionRow): Promise<v
   await context.changed({ type: 'session', id: row.id, name: row.plain.label });
 };
 
+/** An administrator ends everybody's, a person their own; what was given for one project only itself. */
+const reaches = ({ caller: { everywhere, user, session } }: Context, row: sessions.SessionRow): boolean => {
+  if (everywhere) return true;
+  if (session !== undefined && session.clear.project_id !== null) return row.id === session.id;
+  return row.clear.user_id === user?.id;
+};
+
 const handlesOf = async (store: Store, user: users.UserRow): Promise<string[]> => {
   const handles: string[] = [];
   for (const { clear } of await principals.allOfUser(store, user.id)) {
@@ -94,7 +102,7 @@ export const handlers: Handlers<NameOf<'auth'>> = {
         administrator: user.clear.administrator_at !== null,
         credential_id: session?.id,
         project: project?.plain.handle,
-        projects: everywhere ? undefined : await handlesOf(context, user),
+        projects: everywhere || project !== undefined ? undefined : await handlesOf(context, user),
         permissions,
       });
     }
@@ -203,7 +211,8 @@ export const handlers: Handlers<NameOf<'auth'>> = {
   'auth.show-device': {
     async before(outside, { user_code: code }) {
       const row = await guardedRequest(outside, code);
-      return async () => {
+      return async (context) => {
+        requireWhole(context);
         if (row === undefined) throw noRequest();
         return deviceAnswer(row);
       };
@@ -214,6 +223,7 @@ export const handlers: Handlers<NameOf<'auth'>> = {
     async before(outside, { user_code: code, approve }) {
       const known = await guardedRequest(outside, code);
       return async (context) => {
+        requireWhole(context);
         const row = known === undefined ? undefined : await findRequest(context, code, context.now);
         if (row === undefined) throw noRequest();
         return decideDeviceLogin(context, row, approve);
@@ -225,7 +235,7 @@ export const handlers: Handlers<NameOf<'auth'>> = {
     const { user } = context.caller;
     if (user === undefined) return { items: [] };
     const rows = (await sessions.ofUser(context, user.id)).filter(
-      (row) => withEnded || sessions.stateOf(row, context.now) === 'active',
+      (row) => reaches(context, row) && (withEnded || sessions.stateOf(row, context.now) === 'active'),
     );
     const items: CliCredential[] = [];
     for (const row of rows) items.push(await credentialAnswer(context, row, context));
@@ -234,8 +244,7 @@ export const handlers: Handlers<NameOf<'auth'>> = {
 
   'auth.revoke-credential': async (context, { id }) => {
     const row = await sessions.byId(context, id);
-    const isOwn = row !== undefined && (row.clear.user_id === context.caller.user?.id || context.caller.everywhere);
-    if (row === undefined || !isOwn) throw notFound('credential', id);
+    if (row === undefined || !reaches(context, row)) throw notFound('credential', id);
     await endSession(context, row);
   },
 };

@@ -105,6 +105,8 @@ export const finishDeviceLogin = async (context: Context, deviceCode: string): P
   if (row.clear.state !== 'approved' || userId === null) {
     throw refusal('authorization_pending', 'nobody has confirmed the login yet');
   }
+  const project = projectId === null ? undefined : await projects.byId(context, projectId);
+  if (projectId !== null && project === undefined) throw refusal('access_denied', 'the project is not there any more');
   await devices.update(context, row, { clear: { state: 'used' } });
   const token = formatKey(cliPrefix, context.randomBytes(32));
   const { label, client, ip_address: ip } = row.plain;
@@ -125,7 +127,6 @@ export const finishDeviceLogin = async (context: Context, deviceCode: string): P
   );
   if (session === undefined) throw new MobiusError('internal', 'the credential could not be stored');
   await context.changed({ type: 'session', id: session.id, name: label, changes: { user_id: userId } });
-  const project = projectId === null ? undefined : await projects.byId(context, projectId);
   return present({
     access_token: token,
     token_type: 'Bearer' as const,
@@ -184,8 +185,7 @@ export const decideDeviceLogin = async (
     clear: {
       state: approve ? 'approved' : 'refused',
       user_id: user.id,
-      // What was itself given for one project can't open others.
-      project_id: project?.id ?? context.caller.session?.clear.project_id ?? null,
+      project_id: project?.id ?? null,
     },
   });
   const { label } = row.plain;

@@ -31,12 +31,14 @@ const visible = async (context: Context, reference: string, permission: string):
 };
 
 const listed = async (context: Context, withArchived: boolean): Promise<projects.ProjectRow[]> => {
-  const { everywhere, project, user } = context.caller;
+  const { everywhere, kind, project, user } = context.caller;
   if (everywhere) return projects.list(context, withArchived);
-  if (project !== undefined) return [project];
+  if (kind === 'api-key' && project !== undefined) return [project];
+  const parts = user === undefined ? [] : await principals.allOfUser(context, user.id);
+  const ids = new Set(project === undefined ? parts.map(({ clear }) => clear.project_id) : [project.id]);
   const rows: projects.ProjectRow[] = [];
-  for (const { clear } of user === undefined ? [] : await principals.allOfUser(context, user.id)) {
-    const row = clear.disabled_at === null ? await projects.byId(context, clear.project_id) : undefined;
+  for (const id of ids) {
+    const row = await projects.byId(context, id);
     if (row === undefined || (row.clear.archived_at !== null && !withArchived)) continue;
     const permissions = (await permissionsIn(context, context.caller, row)) ?? [];
     if (holds(permissions, 'mobius.project.view')) rows.push(row);

@@ -25,6 +25,17 @@ export const requireNoPart = async (context: ProjectContext, { id, plain }: user
   throw new MobiusError('already_exists', message, { resource: 'principal', name: other.plain.name });
 };
 
+/**
+ * What was given for one project acts for the person there and nowhere else: it can't lend their name, nor change what
+ * they sign in with.
+ */
+export const requireWhole = ({ caller }: Context): void => {
+  if (caller.session === undefined || caller.session.clear.project_id === null) return;
+  throw new MobiusError('forbidden', 'this login is for one project, and this is about the whole person', {
+    reason: 'one_project',
+  });
+};
+
 export const userAnswer = ({ id, clear, plain, free }: users.UserRow): User =>
   present({
     id,

@@ -1,5 +1,6 @@
 import { invalidField, MobiusError } from '../errors.ts';
 import type { NameOf } from '../operations.ts';
+import * as devices from '../store/device-codes.ts';
 import * as principals from '../store/principals.ts';
 import * as sessions from '../store/sessions.ts';
 import * as users from '../store/users.ts';
@@ -11,7 +12,7 @@ import { afterCursor, cursorAt } from './paging.ts';
 import { assign } from './principals.ts';
 import { findProject } from './project-book.ts';
 import { findRole } from './role-book.ts';
-import { changedUser, findUser, userAnswer } from './user-book.ts';
+import { changedUser, findUser, requireWhole, userAnswer } from './user-book.ts';
 
 /** The part that a new user has in a project: a principal of their own, with these roles. */
 const giveRoles = async (
@@ -45,8 +46,11 @@ const giveRoles = async (
   for (const reference of references) await assign(inside, row, await findRole(context, project, reference));
 };
 
-/** Whoever was signed in as them is no longer. */
+/** Whoever was signed in as them is no longer, nor who was about to be. */
 const endSessions = async (context: Context, user: users.UserRow, but?: string): Promise<void> => {
+  for (const row of await devices.approvedBy(context, user.id)) {
+    await devices.update(context, row, { clear: { state: 'refused' } });
+  }
   for (const session of await sessions.ofUser(context, user.id)) {
     if (session.clear.revoked_at !== null || session.id === but) continue;
     await sessions.update(context, session, { clear: { revoked_at: context.now } });
@@ -127,6 +131,7 @@ export const handlers: Handlers<NameOf<'users'>> = {
       const password = await passwords.hash(input.password);
       return async (context) => {
         const { caller } = context;
+        requireWhole(context);
         if (!caller.everywhere && caller.user?.id !== user?.id) {
           throw new MobiusError('permission_denied', "only an administrator may set somebody else's password");
         }

@@ -42,6 +42,10 @@ export const poll = async (store: Store, id: string, now: number, intervalMs: nu
     [id, now, intervalMs],
   )) === 1;
 
+/** What a user confirmed and nobody has fetched yet. */
+export const approvedBy = (store: Store, userId: string): Promise<DeviceRow[]> =>
+  deviceTable.select(store, "where t.user_id = $1 and t.state = 'approved'", [userId]);
+
 export const pending = async (store: Store, now: number): Promise<number> => {
   const row = await store.db.get<{ count: number }>(
     "select count(*) as count from device_codes where state = 'pending' and expires_at > $1",

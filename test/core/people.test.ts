@@ -353,10 +353,19 @@ describe('device login', () => {
     expect((await own('projects.list', {})).items.map(({ handle }) => handle)).toEqual(['second']);
     expect((await refusal(own('projects.get', { id: 'default' }))).code).toBe('not_found');
     expect((await refusal(own('users.list', {}))).code).toBe('permission_denied');
-    // What it opens in its turn is for that project too.
+    // It is nobody's whole name: it opens nothing in its turn, and sees and ends no other login.
     const inner = await begin();
-    await own('auth.decide-device', { user_code: inner.user_code, approve: true });
-    expect((await poll(inner.device_code)).project_handle).toBe('second');
+    for (const about of [
+      own('auth.decide-device', { user_code: inner.user_code, approve: true }),
+      own('auth.show-device', { user_code: inner.user_code }),
+      own('users.set-password', { id: 'ada@example.test', password: `${password}-2`, current_password: password }),
+    ]) {
+      expect((await refusal(about)).code).toBe('forbidden');
+    }
+    const { items } = await call('auth.list-credentials', {});
+    const [whole] = items.filter(({ kind }) => kind === 'session');
+    expect((await own('auth.list-credentials', {})).items).toHaveLength(1);
+    expect((await refusal(own('auth.revoke-credential', { id: whole?.id ?? '' }))).code).toBe('not_found');
     expect(await vault.as(`${token}.second`)('principals.list', { project: 'second' })).toBeDefined();
     expect((await refusal(vault.as(`${token}.default`)('principals.list', { project: 'second' }))).code).toBe(
       'unauthorized',
@@ -383,6 +392,44 @@ describe('device login', () => {
     }
     await refusal(call('auth.show-device', { user_code: 'BBBB-BBBB' }));
     expect((await refusal(call('auth.show-device', { user_code }))).code).toBe('rate_limit_exceeded');
+  });
+
+  test('what was confirmed and not fetched yet ends with the password, the user and the project', async () => {
+    await vault.owner('projects.create', { name: 'Second' });
+    await person('bob@example.test', { administrator: true });
+    const confirmed = async (project?: string): Promise<string> => {
+      const { device_code, user_code } = await begin(project);
+      await (await signIn('bob@example.test')).call('auth.decide-device', { user_code, approve: true });
+      return device_code;
+    };
+    const first = await confirmed();
+    await vault.owner('users.set-password', { id: 'bob@example.test', password });
+    expect(await oauthOf(poll(first))).toBe('access_denied');
+    const second = await confirmed('second');
+    await vault.owner('projects.archive', { id: 'second' });
+    await vault.owner('projects.delete', { id: 'second' });
+    expect(await oauthOf(poll(second))).toBe('access_denied');
+    const third = await confirmed();
+    await vault.owner('users.disable', { id: 'bob@example.test' });
+    expect(await oauthOf(poll(third))).toBe('access_denied');
+  });
+
+  test('for a project that the person has no part in any more it shows nothing', async () => {
+    await vault.owner('projects.create', { name: 'Second' });
+    await person('bob@example.test');
+    await vault.owner('principals.create', {
+      name: 'bob',
+      user_id: 'bob@example.test',
+      role_ids: ['Viewer'],
+      project: 'second',
+    });
+    const { device_code, user_code } = await begin('second');
+    await (await signIn('bob@example.test')).call('auth.decide-device', { user_code, approve: true });
+    const own = vault.as((await poll(device_code)).access_token);
+    expect((await own('projects.list', {})).items).toHaveLength(1);
+    await vault.owner('principals.update', { id: 'bob', state: 'disabled', project: 'second' });
+    expect((await own('projects.list', {})).items).toEqual([]);
+    expect((await refusal(own('projects.get', { id: 'second' }))).code).toBe('not_found');
   });
 
   test('a CLI credential ends when nobody used it for 90 days', async () => {

@@ -35,6 +35,17 @@ const signIn = async (context: LocalContext, { url, saved }: Server): Promise<Si
   }
 };
 
+/** What the profile held before is not left behind on the server; one that ended by itself is nobody's concern. */
+const endOld = async ({ io, debug }: LocalContext, { url, saved }: Server): Promise<void> => {
+  const { token, access_token: session, ca_file: caFile } = saved?.profile ?? {};
+  const old = token?.startsWith('mbc_') === true ? token : session;
+  if (old === undefined) return;
+  const { call, close } = await openServer(io, { url, token: old, caFile });
+  await call('auth.logout', {})
+    .catch((error: Error) => debug(`the login before this one was not ended: ${error.message}`))
+    .finally(close);
+};
+
 export default localCommand({
   summary: 'sign in to a server, and save the credential',
   about:
@@ -77,6 +88,7 @@ export default localCommand({
       const next = withProfile(now, name, profile);
       return { next, result: next.default };
     });
+    await endOld(context, destination);
     const token = profile.token ?? profile.access_token ?? '';
     const { call, close } = await openServer(io, { url, token, caFile: profile.ca_file });
     const who = known ?? (await call('auth.whoami', {}).finally(close));
