@@ -12,16 +12,18 @@ export interface PasswordHash {
 
 /**
  * Argon2id in a thread of its own, one at a time: a server goes on answering while passwords are checked, and a flood of
- * them takes the memory of one.
+ * them takes the memory of one. `source` tells who asks: each has its turn, so that whoever asks for much waits for
+ * themselves. Rejects with `service_unavailable` where that one has too many waiting already.
  */
 export interface Passwords {
-  hash(password: string): Promise<PasswordHash>;
+  hash(password: string, source?: string): Promise<PasswordHash>;
   /** Takes as long where there is nothing to check against, so that nobody learns who has a password. */
-  matches(password: string, known: PasswordHash | undefined): Promise<boolean>;
+  matches(password: string, known: PasswordHash | undefined, source?: string): Promise<boolean>;
 }
 
 const cost: Argon2Cost = { operations: 3, memoryBytes: 64 * 2 ** 20 };
-const mostWaiting = 64;
+const mostWaitingOfOne = 8;
+const mostWaiting = 1_000;
 
 /** It loads the same libsodium as `crypto.ts`, in the thread; only what it is asked with reaches it. */
 const program = `
@@ -49,17 +51,18 @@ const ready = (async () => {
     return wasm();
   }
 })();
-parentPort.on('message', async ({ id, password, salt, operations, memory }) => {
+parentPort.on('message', async ({ password, salt, operations, memory }) => {
   try {
     const derive = await ready;
-    parentPort.postMessage({ id, hash: derive(password, salt, operations, memory) });
+    parentPort.postMessage({ hash: derive(password, salt, operations, memory) });
   } catch (error) {
-    parentPort.postMessage({ id, problem: String(error) });
+    parentPort.postMessage({ problem: String(error) });
   }
 });
 `;
 
-interface Waiting {
+interface Job {
+  question: { password: Uint8Array; salt: Uint8Array; operations: number; memory: number };
   done(hash: Uint8Array): void;
   failed(error: Error): void;
 }
@@ -70,49 +73,80 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.reduce((difference, byte, at) => difference | (byte ^ (b[at] ?? 0)), 0) === 0;
 
 export const makePasswords = (sodium?: string): Passwords => {
-  const waiting = new Map<number, Waiting>();
+  /** Of each source in the order it asked; the sources in the order of their turns. */
+  const waiting = new Map<string, Job[]>();
+  let running: Job | undefined;
   let thread: Promise<Worker> | undefined;
-  let count = 0;
 
   const failAll = (error: Error): void => {
     thread = undefined;
-    for (const { failed } of waiting.values()) failed(error);
+    const jobs = [...(running === undefined ? [] : [running]), ...[...waiting.values()].flat()];
+    running = undefined;
     waiting.clear();
+    for (const { failed } of jobs) failed(error);
+  };
+
+  /** The first of whose turn it is, who then stands behind all others. */
+  const next = (): Job | undefined => {
+    const [turn] = waiting;
+    if (turn === undefined) return undefined;
+    const [source, jobs] = turn;
+    const job = jobs.shift();
+    waiting.delete(source);
+    if (jobs.length > 0) waiting.set(source, jobs);
+    return job;
   };
 
   const start = async (): Promise<Worker> => {
     const threads = await import('node:worker_threads');
     const worker = new threads.Worker(program, { eval: true, workerData: { from: import.meta.url, sodium } });
-    worker.on('message', ({ id, hash, problem }: { id: number; hash?: Uint8Array; problem?: string }) => {
-      const asked = waiting.get(id);
-      waiting.delete(id);
-      if (waiting.size === 0) worker.unref();
-      if (hash === undefined) asked?.failed(new MobiusError('internal', `could not hash a password: ${problem}`));
-      else asked?.done(hash);
+    worker.on('message', ({ hash, problem }: { hash?: Uint8Array; problem?: string }) => {
+      const job = running;
+      running = undefined;
+      if (hash === undefined) job?.failed(new MobiusError('internal', `could not hash a password: ${problem}`));
+      else job?.done(hash);
+      void goOn();
     });
     worker.on('error', failAll);
     return worker;
   };
 
-  const derive = async (password: string, salt: Uint8Array, { operations, memoryBytes }: Argon2Cost) => {
-    if (waiting.size >= mostWaiting) {
+  const goOn = async (): Promise<void> => {
+    if (running !== undefined) return;
+    running = next();
+    const worker = await thread;
+    if (running === undefined) {
+      worker?.unref();
+      return;
+    }
+    worker?.ref();
+    worker?.postMessage(running.question);
+  };
+
+  const derive = async (
+    password: string,
+    salt: Uint8Array,
+    { operations, memoryBytes: memory }: Argon2Cost,
+    source: string,
+  ): Promise<Uint8Array> => {
+    const own = waiting.get(source) ?? [];
+    if (own.length >= mostWaitingOfOne || waiting.size >= mostWaiting) {
       throw new MobiusError('service_unavailable', 'too many passwords are being checked', { retry_after_seconds: 1 });
     }
-    const id = ++count;
-    const hashed = new Promise<Uint8Array>((done, failed) => waiting.set(id, { done, failed }));
+    const question = { password: new TextEncoder().encode(password), salt, operations, memory };
+    const hashed = new Promise<Uint8Array>((done, failed) => own.push({ question, done, failed }));
+    waiting.set(source, own);
     thread ??= start();
-    const worker = await thread;
-    worker.ref();
-    worker.postMessage({ id, password: new TextEncoder().encode(password), salt, operations, memory: memoryBytes });
+    void goOn();
     return hashed;
   };
 
   const nobodys = { salt: randomBytes(16), hash: randomBytes(32) };
 
   return {
-    async hash(password) {
+    async hash(password, source = '') {
       const salt = randomBytes(16);
-      const hash = await derive(password.normalize('NFKC'), salt, cost);
+      const hash = await derive(password.normalize('NFKC'), salt, cost, source);
       return {
         salt: base64(salt),
         operations: cost.operations,
@@ -121,11 +155,11 @@ export const makePasswords = (sodium?: string): Passwords => {
       };
     },
 
-    async matches(password, known) {
+    async matches(password, known, source = '') {
       const salt = known === undefined ? nobodys.salt : new Uint8Array(Buffer.from(known.salt, 'base64'));
       const expected = known === undefined ? nobodys.hash : new Uint8Array(Buffer.from(known.hash, 'base64'));
       const used = known === undefined ? cost : { operations: known.operations, memoryBytes: known.memory_bytes };
-      const hash = await derive(password.normalize('NFKC'), salt, used);
+      const hash = await derive(password.normalize('NFKC'), salt, used, source);
       return sameBytes(hash, expected) && known !== undefined;
     },
   };

@@ -23,8 +23,11 @@ export const awaitDecision = async (
   { device_code, interval, expires_in }: DeviceCode,
   { now, sleep }: Waiting,
 ): Promise<DeviceToken> => {
-  const end = now() + expires_in * 1000;
-  let pauseMs = Math.max(1, interval) * 1000;
+  // What a server says may be anything: neither a storm of questions nor a wait without end.
+  const within = (value: unknown, least: number, most: number): number =>
+    typeof value === 'number' && value >= least ? Math.min(value, most) : least;
+  const end = now() + within(expires_in, 60, 1800) * 1000;
+  let pauseMs = within(interval, 1, 60) * 1000;
   while (now() < end) {
     await sleep(pauseMs);
     try {

@@ -17,4 +17,5 @@ export const visible = (text: string): string =>
 export const cell = (text: string): string => visible(text.replaceAll('\\', '\\\\'));
 
 /** For JSON and YAML, whose quoted strings leave these characters as they are: the value stays the same. */
-export const quotedControls = (document: string): string => document.replace(/[\u007f-\u009f\u2028\u2029]/g, code);
+export const quotedControls = (document: string): string =>
+  document.replace(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, code);

@@ -6,6 +6,7 @@ import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import * as users from '../store/users.ts';
+import { sourceOf } from './addresses.ts';
 import { readRefreshToken, sessionMs, tokensOf } from './auth-tokens.ts';
 import { addressOf } from './caller.ts';
 import { type Context, type Handlers, iso, type Outside, present } from './context.ts';
@@ -123,9 +124,15 @@ export const handlers: Handlers<NameOf<'auth'>> = {
   'auth.login': {
     async before({ actor, now, passwords, tx }, { email, password, label }) {
       const found = await tx('read', (store) => users.byEmail(store, email));
-      const target = { what: 'password' as const, ip: addressOf(actor), account: found?.id ?? email.toLowerCase() };
+      const target = { what: 'password' as const, ip: addressOf(actor), account: users.folded(email) };
       await tx('write', (store) => countAttempt(store, target, now));
-      const isRight = await passwords.matches(password, found?.plain.password);
+      const isRight = await passwords
+        .matches(password, found?.plain.password, sourceOf(target.ip))
+        .catch(async (error: unknown) => {
+          // Nobody looked at it, so it was no attempt.
+          await tx('write', (store) => uncountAttempt(store, target, now));
+          throw error;
+        });
       return async (context) => {
         const user = found === undefined ? undefined : await users.byId(context, found.id);
         // The password may have been changed while it was checked.

@@ -40,6 +40,11 @@ export interface Ports {
 export interface Core {
   /** The operations as this actor may use them: authorise, validate, then the handler, in one transaction. */
   as(actor: Actor): Call;
+  /**
+   * Refuses whoever can't call this at all, before anything of what they ask was read: by their credential, where it is
+   * used from, and what it may, as far as that is known without a project. Counts no use.
+   */
+  screen(actor: Actor, name: Name): Promise<void>;
   /** Records what happens to the vault itself, outside the operations, in the transaction in which it happens. */
   record(tx: Query, action: string, change: Change): Promise<void>;
   /** What verifies the tokens of this vault, as a JWKS has it. */
@@ -123,13 +128,20 @@ export const makeCore = ({
     }
   };
 
+  const screen = async (name: Name, actor: Actor, metered: Meters | undefined): Promise<void> => {
+    const operation = operations[name];
+    if (operation.scope === 'public' || actor.kind === 'owner') return;
+    await db.tx('read', (tx) => gate.screen(storeOf(tx), { name, operation, actor, metered }, now()));
+  };
+
   /** Whoever isn't known learns nothing of what was wrong with the rest of the request. */
   const validOrRefused = async <K extends Name>(name: K, actor: Actor, input: unknown): Promise<Input<K>> => {
     try {
       return await validate(name, input);
     } catch (error) {
-      if (operations[name].scope === 'public' || actor.kind === 'owner') throw error;
-      await db.tx('read', (tx) => gate.requireSomebody(storeOf(tx), name, actor, now()));
+      // A use of a key with a rate limit is one, whatever was wrong with what it asked.
+      const metered: Meters = new Map();
+      await metering(metered, () => screen(name, actor, metered));
       throw error;
     }
   };
@@ -173,6 +185,8 @@ export const makeCore = ({
 
   return {
     as: (actor) => (name, input, options) => call(actor, name, input, options),
+
+    screen: (actor, name) => screen(name, actor, undefined),
 
     async record(tx, action, change) {
       const entry = entryOf(action, change, now(), owner, undefined);

@@ -3,6 +3,7 @@ import type { DeviceCode, DeviceRequest, DeviceToken } from '../generated/types.
 import * as devices from '../store/device-codes.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
+import { sourceOf } from './addresses.ts';
 import { cliPrefix } from './caller.ts';
 import { type Context, iso, present } from './context.ts';
 import { permissionsIn } from './identify.ts';
@@ -11,8 +12,9 @@ import { formatKey } from './key-format.ts';
 
 const lifeMs = 10 * 60_000;
 const intervalSeconds = 5;
-/** A stranger may ask for codes; they must not fill the disk. */
-const mostPending = 1_000;
+/** A stranger may ask for codes; they must not fill the disk, nor take all there are. */
+const mostPending = 5_000;
+const mostPendingOfOne = 20;
 
 /** Without vowels, so that no word comes out, and without what is mistaken for something else. */
 const letters = 'BCDFGHJKLMNPQRSTVWXZ';
@@ -46,7 +48,12 @@ interface Asked {
 }
 
 export const beginDeviceLogin = async (context: Context, asked: Asked, publicUrl: string): Promise<DeviceCode> => {
-  if ((await devices.pending(context, context.now)) >= mostPending) {
+  const source = sourceOf(context.caller.from?.ip ?? '127.0.0.1');
+  const { all, own } = await devices.pending(context, source, context.now);
+  if (own >= mostPendingOfOne) {
+    throw new MobiusError('rate_limit_exceeded', 'too many logins from here are waiting', { retry_after_seconds: 60 });
+  }
+  if (all >= mostPending) {
     throw new MobiusError('service_unavailable', 'too many logins are waiting', { retry_after_seconds: 60 });
   }
   const deviceCode = formatKey('mbd_', context.randomBytes(32));
@@ -60,6 +67,7 @@ export const beginDeviceLogin = async (context: Context, asked: Asked, publicUrl
     {
       device_hash: context.sealer.keyHash(deviceCode),
       user_code_index: devices.userCodeIndex(context, code),
+      source_index: devices.sourceIndex(context, source),
       state: 'pending',
       user_id: null,
       project_id: null,

@@ -16,7 +16,8 @@ export interface Asking {
   name: Name;
   operation: Operation;
   actor: Actor;
-  metered: Meters;
+  /** Absent where no use is counted. */
+  metered: Meters | undefined;
 }
 
 export interface Admitted {
@@ -80,9 +81,18 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     admit,
     noteRefusal: (name: Name, error: unknown, { caller, actor }: { caller: Caller; actor: Actor }, at: number) =>
       noteRefusal(name, error, sourceOf(caller, actor), at),
-    /** Refuses whoever isn't known at all. */
-    async requireSomebody(store: Store, name: Name, actor: Actor, at: number): Promise<void> {
-      requireKnown(name, await identify(store, { actor, now: at, signatures, issuer }), actor, at);
+    /** As `admit`, as far as it goes without knowing what is asked; nothing is noted but a refusal. */
+    async screen(store: Store, { name, operation, actor, metered }: Asking, at: number): Promise<void> {
+      const caller = requireKnown(name, await identify(store, { actor, now: at, signatures, issuer }), actor, at);
+      try {
+        requirePerson(caller, operation);
+        if (caller.key === undefined) return;
+        requireUsable(caller.key, actor, metered);
+        await authorise(store, caller, { ...operation, access: 'read' }, caller.project);
+      } catch (error) {
+        noteRefusal(name, error, sourceOf(caller, actor), at);
+        throw error;
+      }
     },
   };
 };
@@ -104,11 +114,12 @@ const requirePerson = (caller: Caller, operation: Operation): void => {
 };
 
 /** What a key's own limits say of this use of it. */
-const requireUsable = (key: KeyRow, actor: Actor, metered: Meters): void => {
+const requireUsable = (key: KeyRow, actor: Actor, metered: Meters | undefined): void => {
   const address = addressOf(actor);
   if (!admits(key, address)) {
     throw new MobiusError('forbidden', `the API key may not be used from "${address}"`, { reason: 'address' });
   }
+  if (metered === undefined) return;
   const use = meterOf(key, metered);
   if (use.fits) return;
   const { uses: most, seconds } = key.plain.rate_limit ?? { uses: 0, seconds: 0 };

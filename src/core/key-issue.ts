@@ -93,7 +93,7 @@ export const issueKey = async (
   }
   // Whoever may issue keys but not manage access must not reach more through somebody else's key.
   await requireHolds(context, caller, permissionsOf(roles), project);
-  if (reservedPrefixes.includes(wish.prefix ?? '')) {
+  if (reservedPrefixes.some((prefix) => wish.prefix?.startsWith(prefix))) {
     throw invalidField('prefix', `can't be "${wish.prefix}", which mobius itself uses for something else`);
   }
   const key = formatKey(wish.prefix ?? 'mbx_', context.randomBytes(32));

@@ -6,20 +6,29 @@ import { sourceOf } from './addresses.ts';
 /** What can be guessed. Keys can't: who shows a valid one is never kept waiting. */
 type Guessed = 'password' | 'device-code';
 
-/** From one source at one account, together: a stranger locks nobody out of theirs. */
+/**
+ * From one source at one account, together: a stranger locks nobody out of theirs. The account is what was typed, whether
+ * there is one of that name or not.
+ */
 export interface Target {
   what: Guessed;
   ip: string;
   account: string;
 }
 
+/** Of one source: who types ever new names fills no table. */
+const mostAccounts = 1024;
+
 const free = 5;
 const firstLockMs = 30_000;
 const longestLockMs = 15 * 60_000;
 const forgottenMs = 3_600_000;
 
-const idOf = (store: Store, { what, ip, account }: Target): Uint8Array =>
-  store.sealer.index('attempt', what, sourceOf(ip), account);
+const idOf = (store: Store, { what, ip, account }: Target): Uint8Array => {
+  const hash = store.sealer.index('attempt.account', what, account);
+  const drawer = new DataView(hash.buffer, hash.byteOffset).getUint32(0) % mostAccounts;
+  return store.sealer.index('attempt', what, sourceOf(ip), String(drawer));
+};
 
 /**
  * Counts an attempt before it is looked at, so that of many at once no more are looked at than one after the other.

@@ -62,13 +62,13 @@ export const makeSettling = ({ db, sealer, now, newAuditId, uses, refusals }: Un
     const isDue = versions !== undefined && (await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)));
     if (used.length === 0 && noted.length === 0 && !isDue && !prunes) return;
     const pruning = prunes ? await import('../store/prune.ts') : undefined;
-    if (prunes) pruneAt = at + pruneEveryMs;
     await db.tx('write', async (tx) => {
       const store = { db: tx, sealer };
       if (isDue) await versions?.destroyDue(store, at, newAuditId);
       await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
       for (const refusal of noted) await appendRefusal(store, newAuditId(), refusal, at);
-      await pruning?.prune(store, at);
+      // What is left is for the next second, not for the next minute.
+      if (pruning !== undefined && (await pruning.prune(store, at)).isDone) pruneAt = at + pruneEveryMs;
     });
   };
 };

@@ -4,6 +4,7 @@ import * as devices from '../store/device-codes.ts';
 import * as principals from '../store/principals.ts';
 import * as sessions from '../store/sessions.ts';
 import * as users from '../store/users.ts';
+import { sourceOf } from './addresses.ts';
 import { addressOf } from './caller.ts';
 import { type Context, type Handlers, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
@@ -124,10 +125,15 @@ export const handlers: Handlers<NameOf<'users'>> = {
   'users.set-password': {
     async before({ passwords, actor, now, tx }, input) {
       const user = await tx('read', (store) => findUser(store, input.id).catch(() => undefined));
-      const target = { what: 'password' as const, ip: addressOf(actor), account: user?.id ?? '' };
+      const target = {
+        what: 'password' as const,
+        ip: addressOf(actor),
+        account: user === undefined ? input.id : users.folded(user.plain.email),
+      };
       const { current_password: current } = input;
       if (current !== undefined) await tx('write', (store) => countAttempt(store, target, now));
-      const isRight = current !== undefined && (await passwords.matches(current, user?.plain.password));
+      const isRight =
+        current !== undefined && (await passwords.matches(current, user?.plain.password, sourceOf(target.ip)));
       const password = await passwords.hash(input.password);
       return async (context) => {
         const { caller } = context;

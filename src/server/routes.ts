@@ -10,7 +10,7 @@ import { jsonType } from './beside.ts';
 import { bodyRefused, type Field, readInput } from './input.ts';
 
 export interface RoutePorts {
-  core: Pick<Core, 'as'>;
+  core: Pick<Core, 'as' | 'screen'>;
   actorOf(request: FastifyRequest): Actor;
 }
 
@@ -47,18 +47,8 @@ const addRoute = (
   operation: Operation,
   fields: readonly Field[],
 ): void => {
-  /**
-   * A credential that the core refuses is refused before anything is said of the rest of the request. No operation
-   * takes null: where the credential is accepted, that is what the core says.
-   */
-  const credentialFirst = async (actor: Actor): Promise<void> => {
-    if (operation.scope === 'public' || actor.kind === 'owner') return;
-    try {
-      await core.as(actor)(name, null as unknown as Input<Name>);
-    } catch (error) {
-      if (error instanceof MobiusError && error.kind.http < 500 && error.kind.http !== 400) throw error;
-    }
-  };
+  /** A credential that the core refuses is refused before anything is said of the rest of the request. */
+  const credentialFirst = (actor: Actor): Promise<void> => core.screen(actor, name);
 
   const inputOf = (request: FastifyRequest): object =>
     readInput(operation, fields, {

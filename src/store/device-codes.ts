@@ -4,6 +4,8 @@ export type DeviceState = 'pending' | 'approved' | 'refused' | 'used';
 type Clear = {
   device_hash: Uint8Array;
   user_code_index: Uint8Array;
+  /** Where it was asked from. */
+  source_index: Uint8Array;
   state: string;
   /** Who decided. */
   user_id: string | null;
@@ -18,7 +20,7 @@ export type DeviceRow = Stored<Clear, Plain, Free>;
 
 export const deviceTable = table<Clear, Plain, Free>(
   'device_codes',
-  ['device_hash', 'user_code_index', 'state', 'user_id', 'project_id', 'expires_at', 'created_at'],
+  ['device_hash', 'user_code_index', 'source_index', 'state', 'user_id', 'project_id', 'expires_at', 'created_at'],
   { polled_at: isTime },
 );
 
@@ -46,10 +48,14 @@ export const poll = async (store: Store, id: string, now: number, intervalMs: nu
 export const approvedBy = (store: Store, userId: string): Promise<DeviceRow[]> =>
   deviceTable.select(store, "where t.user_id = $1 and t.state = 'approved'", [userId]);
 
-export const pending = async (store: Store, now: number): Promise<number> => {
-  const row = await store.db.get<{ count: number }>(
-    "select count(*) as count from device_codes where state = 'pending' and expires_at > $1",
-    [now],
+export const sourceIndex = (store: Store, source: string): Uint8Array => store.sealer.index('device.source', source);
+
+/** How many that nobody decided yet were asked for, and how many of them from one source. */
+export const pending = async (store: Store, source: string, now: number): Promise<{ all: number; own: number }> => {
+  const row = await store.db.get<{ all_count: number; own_count: number }>(
+    `select count(*) as all_count, coalesce(sum(case when source_index = $2 then 1 else 0 end), 0) as own_count
+     from device_codes where state = 'pending' and expires_at > $1`,
+    [now, sourceIndex(store, source)],
   );
-  return row?.count ?? 0;
+  return { all: row?.all_count ?? 0, own: row?.own_count ?? 0 };
 };

@@ -191,6 +191,7 @@ export const migrations: readonly Migration[] = [
         id text primary key,
         device_hash bytea not null unique,
         user_code_index bytea not null unique,
+        source_index bytea not null,
         state text not null,
         user_id text references users (id),
         project_id text,
@@ -200,6 +201,7 @@ export const migrations: readonly Migration[] = [
         sealed bytea not null
       )`,
       'create index device_codes_by_expiry on device_codes (expires_at)',
+      'create index device_codes_by_source on device_codes (source_index, expires_at)',
       `create table signing_keys (
         id text primary key,
         created_at bigint not null,

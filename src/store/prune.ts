@@ -8,12 +8,15 @@ const first = (table: string, condition: string): string =>
   `delete from ${table} where id in (select id from ${table} where ${condition} order by id limit ${atOnce})`;
 
 /** Removes what is over and nobody asks for any more, and the one-time answers that are not to be given again. */
-export const prune = async (store: Store, now: number): Promise<void> => {
-  await store.db.run(first('device_codes', 'expires_at <= $1'), [now - hourMs]);
-  await store.db.run(first('answers', 'expires_at <= $1'), [now]);
+export const prune = async (store: Store, now: number): Promise<{ isDone: boolean }> => {
+  const removed = [
+    await store.db.run(first('device_codes', 'expires_at <= $1'), [now - hourMs]),
+    await store.db.run(first('answers', 'expires_at <= $1'), [now]),
+    await store.db.run(first('attempts', 'updated_at <= $1 and (locked_until is null or locked_until <= $2)'), [
+      now - hourMs,
+      now,
+    ]),
+  ];
   await store.db.run('update answers set sealed = null where replay_until <= $1 and sealed is not null', [now]);
-  await store.db.run(first('attempts', 'updated_at <= $1 and (locked_until is null or locked_until <= $2)'), [
-    now - hourMs,
-    now,
-  ]);
+  return { isDone: removed.every((count) => count < atOnce) };
 };

@@ -22,8 +22,8 @@ export const userTable = table<Clear, Plain, Free>(
 
 export const { insert, update } = userTable;
 
-/** Nobody remembers how they wrote their address at first. */
-const folded = (email: string): string => email.normalize('NFKC').toLowerCase();
+/** One spelling of an address: nobody remembers how they wrote theirs at first. */
+export const folded = (email: string): string => email.normalize('NFKC').toLowerCase();
 
 export const emailIndex = (store: Store, email: string): Uint8Array => store.sealer.index('user.email', folded(email));
 

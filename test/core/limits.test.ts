@@ -116,7 +116,7 @@ test('limits that were taken off in the file make the key damaged, not free', as
   expect((await refusal(vault.as(key)('auth.whoami', {}))).code).toBe('damaged');
 });
 
-test.each(['mbc_', 'mbd_', 'mbr_'])('a key can’t begin with %s, as logins do', async (prefix) => {
+test.each(['mbc_', 'mbd_', 'mbr_', 'mbc_x_'])('a key can’t begin with %s, as logins do', async (prefix) => {
   const error = await refusal(vault.owner('api-keys.create', { name: 'k', principal_id: 'worker', prefix }));
   expect([error.code, error.details.field]).toEqual(['invalid_input', 'prefix']);
   expect((await refusal(vault.as(formatKey(prefix, new Uint8Array(32)))('auth.whoami', {}))).code).toBe('unauthorized');
