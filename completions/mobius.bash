@@ -4,7 +4,7 @@
 _mobius_words() {
   case $1 in
     '') echo 'quickstart auth projects principals roles users permissions api-keys secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
-    auth) echo 'whoami' ;;
+    auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
@@ -47,6 +47,8 @@ _mobius_globals='--api-url= --api-key= --profile= --project= --vault= --key-file
 
 _mobius_flags() {
   case $1 in
+    'auth list') echo '--credentials' ;;
+    'auth login') echo '--with-token --email= --no-browser' ;;
     'projects archive') echo '--dry-run' ;;
     'projects create') echo '--name= --handle= --description= --file= -f= --dry-run' ;;
     'projects delete') echo '--yes -y --dry-run' ;;

@@ -4,9 +4,9 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
-            printf '%s\n' 'whoami	show who is acting, and with which permissions'
+            printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
             printf '%s\n' 'archive	archive a project: nothing in it changes and its keys are refused until it is restored' 'create	create a project' 'delete	delete an archived project and all that is in it' 'get	show one project' 'list	list projects' 'restore	bring an archived project back' 'update	change a project\'s name or description'
         case principals
@@ -61,6 +61,14 @@ end
 
 function __mobius_flags
     switch "$argv"
+        case 'auth list'
+            printf '%s\n' \
+                '--credentials	those that the server knows, in place of the profiles here'
+        case 'auth login'
+            printf '%s\n' \
+                '--with-token	save the key or token that stands on standard input' \
+                '--email=	sign in with e-mail and password' \
+                '--no-browser	open no browser: only show the address and the code'
         case 'projects archive'
             printf '%s\n' \
                 '--dry-run	print the body that would be sent, and send nothing'

@@ -63,7 +63,7 @@ export const collect = async (
   const input: Values = spec.prepare === undefined ? typed : { ...(await spec.prepare(typed as never, context)) };
   refuseMissing(missingOf(input, required), words);
   if (input.project === undefined && fields.some((field) => field.name === 'project')) {
-    input.project = product.projectOf(globals);
+    input.project = await product.projectOf(io, globals);
   }
   return input;
 };

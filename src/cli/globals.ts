@@ -102,11 +102,26 @@ const refuseEmptyKey = ({ env }: Io, isSet: (name: string) => boolean): void => 
   throw new MobiusError('usage', 'MOBIUS_API_KEY is set and empty', {}, 'unset it, or act as the owner: --as-owner');
 };
 
+const targets = ['api-url', 'profile', 'vault'] as const;
+
+/** Where to work is said once: what the line says of it leaves aside what variables say. */
+const typedTargets = (isSet: (name: string) => boolean): readonly string[] => {
+  const typed = targets.filter(isSet);
+  if (typed.includes('vault') && typed.length > 1) {
+    const [other] = typed;
+    throw new MobiusError('usage', `--vault is a place on this machine, --${other} another: give one of them`);
+  }
+  return typed;
+};
+
 /** Global flags and the variables that stand in for them, merged. */
 export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Globals> => {
   const isSet = (name: string): boolean => given.some(({ flag }) => flag.name === name);
   const text = (name: string): string | undefined => settingOf(name, given, io.env)?.value;
   refuseEmptyKey(io, isSet);
+  const typed = typedTargets(isSet);
+  const target = (name: (typeof targets)[number]): string | undefined =>
+    typed.length === 0 || typed.includes(name) ? text(name) : undefined;
   const chosen = (await choose('output', modes, given, io.env)) ?? 'auto';
   const fields = text('fields');
   const globals: Globals = {
@@ -118,11 +133,11 @@ export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Glob
     logLevel: (await choose('log-level', levels, given, io.env)) ?? 'warn',
   };
   const named = {
-    apiUrl: text('api-url'),
+    apiUrl: target('api-url'),
     apiKey: text('api-key'),
-    profile: text('profile'),
+    profile: target('profile'),
     project: text('project'),
-    vault: text('vault'),
+    vault: target('vault'),
     keyFile: text('key-file'),
     passphraseFile: text('passphrase-file'),
     passphraseFd: descriptor(text('passphrase-fd')),

@@ -108,7 +108,7 @@ const present = async (
 const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
   const { invocation, spec, context } = running;
   const { io, globals, product } = invocation;
-  await product.projectOf(globals);
+  await product.projectOf(io, globals);
   const { call, close, about } = await product.openTarget(io, globals);
   context.debug(about);
   let code: number;

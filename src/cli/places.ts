@@ -64,3 +64,9 @@ export const vaultPath = (io: Io, named: string | undefined): string => {
 
 /** Each vault's key file carries the vault's id, so that two vaults never share or overwrite one. */
 export const defaultKeyFile = (io: Io, vaultId: string): string => join(configFolder(io), 'keys', `${vaultId}.key`);
+
+/** Which servers there are, and what is shown to them. */
+export const credentialsPath = (io: Io): string =>
+  io.env.MOBIUS_CREDENTIALS_FILE
+    ? resolve(io.cwd, io.env.MOBIUS_CREDENTIALS_FILE)
+    : join(configFolder(io), 'credentials');

@@ -5,7 +5,8 @@ import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
 import type { AnyCommand, Fields, Globals } from './command.ts';
-import { openTarget, projectOf, type Target } from './profiles.ts';
+import { projectOf } from './destination.ts';
+import { openTarget, type Target } from './profiles.ts';
 
 export interface CommandEntry {
   summary: string;
@@ -23,7 +24,7 @@ export interface Product {
   fields(name: Name): Promise<Fields>;
   validate<K extends Name>(name: K, input: unknown): Promise<Input<K>>;
   openTarget(io: Io, globals: Globals): Promise<Target>;
-  projectOf(globals: Globals): string;
+  projectOf(io: Io, globals: Globals): Promise<string>;
 }
 
 export const product: Product = {

@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseKey } from '../core/key-format.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
 import type { Place, World } from '../vault/open.ts';
 import type { Context, Globals } from './command.ts';
+import { type Destination, destinationOf, keyOf, projectOf } from './destination.ts';
+import { reasonOf } from './files.ts';
 import { namedPassphrase } from './passphrases.ts';
 import { defaultKeyFile, vaultPath } from './places.ts';
 
@@ -51,33 +53,49 @@ const askToOpen = async (io: Io, globals: Globals, attempt: number): Promise<str
   );
 };
 
-/** The project that a call names: as given, else the one that the key's suffix names, else `default`. */
-export const projectOf = (globals: Globals): string => {
-  const parsed = globals.apiKey === undefined || globals.asOwner ? undefined : parseKey(globals.apiKey);
-  const bound = parsed?.ok ? parsed.project : undefined;
-  if (bound !== undefined && globals.project !== undefined && bound !== globals.project) {
-    throw new MobiusError('usage', `the API key is for project "${bound}", not "${globals.project}"`, {
-      field: 'project',
-    });
+const timers = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((done, failed) => {
+    const timer = setTimeout(done, ms);
+    const stop = (): void => {
+      clearTimeout(timer);
+      failed(new MobiusError('service_unavailable', 'the call was given up'));
+    };
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
+
+/** The certificates that a person trusts besides the system's: as the variable says, else as the profile does. */
+const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
+  const named = io.env.MOBIUS_CA_FILE || saved;
+  if (named === undefined) return undefined;
+  try {
+    const text = readFileSync(resolve(io.cwd, named), 'utf8');
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  } catch (error) {
+    throw new MobiusError('usage', `could not read "${named}": ${reasonOf(error)}`);
   }
-  return globals.project ?? bound ?? 'default';
+  throw new MobiusError(
+    'usage',
+    `"${named}" holds no certificate as PEM`,
+    {},
+    'MOBIUS_CA_FILE or the profile names it',
+  );
 };
 
-export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
-  if (globals.apiUrl !== undefined || globals.profile !== undefined) {
-    const flag = globals.apiUrl === undefined ? '--profile' : '--api-url';
-    throw new MobiusError(
-      'unsupported',
-      `this version of mobius works on local vaults only, so ${flag} can't be followed`,
-      {},
-      `leave ${flag} and its variable out`,
-    );
-  }
+/** A server, whether or not anything was saved for it. */
+export const openServer = async (
+  io: Io,
+  { url, token, caFile, timeoutMs }: { url: string; token?: string; caFile?: string | undefined; timeoutMs?: number },
+): Promise<{ call: Call; url: string; close(): void }> => {
+  const { openRemote } = await import('../calls/remote.ts');
+  const pace = { now: io.now, sleep: timers, random: Math.random };
+  return openRemote({ url, token, env: io.env, ca: authorityOf(io, caFile), timeoutMs }, pace);
+};
+
+const openVaultTarget = async (io: Io, globals: Globals): Promise<Target> => {
   const { openLocal } = await import('../calls/local.ts');
-  const actor =
-    globals.apiKey === undefined || globals.asOwner
-      ? ({ kind: 'owner' } as const)
-      : ({ kind: 'bearer', text: globals.apiKey } as const);
+  const key = keyOf(globals);
+  const actor = key === undefined ? ({ kind: 'owner' } as const) : ({ kind: 'bearer', text: key } as const);
   const { vault, call, close: end } = await openLocal(worldOf(io), placeOf(io, globals), actor);
   const close = async (): Promise<void> => {
     if (!(await end()).scrubPending) return;
@@ -86,6 +104,67 @@ export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
   };
   const who = actor.kind === 'owner' ? 'its owner' : 'the API key';
   return { call, close, about: `the vault "${vault.id}", opened by ${vault.unlocked.source}, as ${who}` };
+};
+
+/** What was saved is refused for other reasons than a key is, and there is another way out. */
+const tellingToSignIn =
+  (call: Call, again: string): Call =>
+  async (name, input, options) => {
+    try {
+      return await call(name, input, options);
+    } catch (error) {
+      if (!(error instanceof MobiusError) || error.code !== 'unauthorized') throw error;
+      const { code, details } = error;
+      throw new MobiusError(code, 'the saved credential was not accepted', details, `sign in again: ${again}`);
+    }
+  };
+
+type ServerDestination = Extract<Destination, { kind: 'server' }>;
+
+/** What is shown to the server: the key that was given, else what was saved, good for the next moments. */
+export const credentialFor = async (
+  io: Io,
+  globals: Globals,
+  { url, saved }: ServerDestination,
+): Promise<{ token: string; source: string } | undefined> => {
+  const key = keyOf(globals);
+  if (key !== undefined) {
+    return { token: key, source: io.env.MOBIUS_API_KEY === key ? 'MOBIUS_API_KEY' : '--api-key' };
+  }
+  if (saved === undefined) return undefined;
+  const { savedToken } = await import('./sessions.ts');
+  const open = (more: { timeoutMs?: number }) => openServer(io, { url, caFile: saved.profile.ca_file, ...more });
+  const token = await savedToken(io, saved, open);
+  return token === undefined ? undefined : { token, source: `profile "${saved.name}"` };
+};
+
+/** The line that mends a credential that is missing or refused. */
+const loginLine = ({ url, saved }: ServerDestination): string =>
+  saved === undefined ? `mobius auth login --api-url ${url}` : `mobius auth login --profile ${saved.name}`;
+
+export const nothingSaved = (destination: ServerDestination): MobiusError => {
+  const hint = `sign in: ${loginLine(destination)}; or attach a key: --api-key, MOBIUS_API_KEY`;
+  return new MobiusError('unauthorized', `no credential is saved for "${destination.url}"`, {}, hint);
+};
+
+const openServerTarget = async (io: Io, globals: Globals, destination: ServerDestination): Promise<Target> => {
+  const { url, saved } = destination;
+  const credential = await credentialFor(io, globals, destination);
+  if (credential === undefined) throw nothingSaved(destination);
+  const { token, source } = credential;
+  const { call, close, url: shown } = await openServer(io, { url, token, caFile: saved?.profile.ca_file });
+  return {
+    call: keyOf(globals) === undefined ? tellingToSignIn(call, loginLine(destination)) : call,
+    close: async () => close(),
+    about: `the server "${shown}", with the credential of ${source}`,
+  };
+};
+
+export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
+  const destination = await destinationOf(io, globals);
+  if (destination.kind === 'server') return openServerTarget(io, globals, destination);
+  const { vault } = destination;
+  return openVaultTarget(io, vault === undefined ? globals : { ...globals, vault });
 };
 
 /** Once an answer is out and holds, what could wait until then is worth a word, not a failure. */
@@ -98,5 +177,5 @@ export const useTarget =
   async (): Promise<{ call: Call; project: string; close(): Promise<void> }> => {
     const target = await openTarget(io, globals);
     debug(target.about);
-    return { call: target.call, project: projectOf(globals), close: () => letGo(target, warn) };
+    return { call: target.call, project: await projectOf(io, globals), close: () => letGo(target, warn) };
   };

@@ -1,6 +1,7 @@
 import type { LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
-import { letGo, openTarget, projectOf } from '../cli/profiles.ts';
+import { projectOf } from '../cli/destination.ts';
+import { letGo, openTarget } from '../cli/profiles.ts';
 import { progressOn } from '../cli/progress.ts';
 import { MobiusError } from '../errors.ts';
 import type { Call } from '../operations.ts';
@@ -95,7 +96,7 @@ const importAll = async (context: LocalContext, secrets: readonly Named[]): Prom
   const one = flags['dry-run'] === true ? planned : write;
   try {
     for (const secret of secrets) {
-      lines.push(await one(call, projectOf(globals), secret, flags.update === true).catch(refusedAs(secret)));
+      lines.push(await one(call, await projectOf(io, globals), secret, flags.update === true).catch(refusedAs(secret)));
       step(lines.length, secrets.length);
     }
   } catch (error) {

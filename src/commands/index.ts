@@ -8,7 +8,7 @@ export interface NounEntry {
 
 export const nouns: Readonly<Record<string, NounEntry>> = {
   quickstart: { summary: 'make a vault, a first principal and its key, in one step', group: 'start' },
-  auth: { summary: 'who is acting', group: 'start' },
+  auth: { summary: 'who is acting, and on which server', group: 'start' },
   projects: { summary: 'the spaces that everything else lives in', alias: 'project', group: 'access' },
   principals: { summary: 'API clients and people: who acts', alias: 'principal', group: 'access' },
   roles: { summary: 'sets of permissions, and who has them', alias: 'role', group: 'access' },

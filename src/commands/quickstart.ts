@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
+import { destinationOf } from '../cli/destination.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
 import { exportLine } from '../cli/shell.ts';
 import { MobiusError } from '../errors.ts';
@@ -73,6 +74,11 @@ export default localCommand({
     if (globals.fields?.includes('key') === false) {
       throw new MobiusError('usage', '-F leaves out "key", which is shown only this once', {}, 'add key to -F');
     }
+    if (globals.apiUrl !== undefined || globals.profile !== undefined) {
+      const hint = 'leave --api-url and --profile out, and their variables; to sign in to a server: mobius auth login';
+      throw new MobiusError('usage', 'quickstart works on a vault of this machine', {}, hint);
+    }
+    const usual = await destinationOf(io, globals);
     const { createLocal, openLocal } = await import('../calls/local.ts');
     const place = placeOf(io, globals);
     const created = existsSync(place.path)
@@ -107,6 +113,9 @@ export default localCommand({
       } else {
         say('to act with this key in this shell:');
         say(`  ${exportLine(io, 'MOBIUS_API_KEY', issued.key)}`);
+      }
+      if (usual.kind === 'server') {
+        warn(`commands work on "${usual.url}" where nothing else is named; on this vault with --vault ${place.path}`);
       }
       say('next, with the key or without it:');
       for (const line of next) say(`  ${line}`);

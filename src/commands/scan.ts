@@ -1,6 +1,7 @@
 import type { LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
-import { letGo, openTarget, projectOf, type Target } from '../cli/profiles.ts';
+import { projectOf } from '../cli/destination.ts';
+import { letGo, openTarget, type Target } from '../cli/profiles.ts';
 import { keyPrefix, keySuffix, parseKey } from '../core/key-format.ts';
 import { MobiusError } from '../errors.ts';
 import type { Verification } from '../generated/types.ts';
@@ -58,7 +59,7 @@ const namesOf = async (call: Call, project: string): Promise<string[]> => {
 };
 
 const needlesOf = async (context: LocalContext, { open }: Lazily): Promise<Needle[]> => {
-  const project = projectOf(context.globals);
+  const project = await projectOf(context.io, context.globals);
   const { call } = await open();
   const { useSecrets } = await import('../use/resolve.ts');
   const secrets = await namesOf(call, project);
@@ -85,14 +86,14 @@ const isAskedFor = (key: string): boolean => {
 };
 
 /** Asks for each key once. Who may not ask isn't told, and who can't is told why and goes without. */
-const keyJudge = ({ globals, warn }: LocalContext, { open }: Lazily): ((key: string) => Promise<Known>) => {
+const keyJudge = ({ io, globals, warn }: LocalContext, { open }: Lazily): ((key: string) => Promise<Known>) => {
   const known = new Map<string, Known>();
   let possible = true;
   const ask = async (key: string): Promise<Known> => {
     if (!possible || !isAskedFor(key)) return { state: 'unknown' };
     try {
       const { call } = await open();
-      const answer = await call('api-keys.verify', { project: projectOf(globals), key });
+      const answer = await call('api-keys.verify', { project: await projectOf(io, globals), key });
       return { ...(answer.key_id === undefined ? {} : { key_id: answer.key_id }), state: stateOf(answer) };
     } catch (error) {
       if (!(error instanceof MobiusError)) throw error;

@@ -15,6 +15,29 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     },
   },
   auth: {
+    list: {
+      summary: 'list the saved profiles, or the credentials that a server knows you by',
+      load: () => import('../commands/auth/list.ts'),
+    },
+    login: { summary: 'sign in to a server, and save the credential', load: () => import('../commands/auth/login.ts') },
+    logout: {
+      summary: 'end the saved session or CLI credential, here and on its server',
+      load: () => import('../commands/auth/logout.ts'),
+    },
+    remove: { summary: 'forget a profile and its credential', load: () => import('../commands/auth/remove.ts') },
+    revoke: {
+      summary: 'end a session or CLI credential of yours, such as that of a lost machine',
+      load: () => import('../commands/auth/revoke.ts'),
+    },
+    status: {
+      summary: 'show which server or vault is used, with which credential, and whether it is accepted',
+      load: () => import('../commands/auth/status.ts'),
+    },
+    token: {
+      summary: 'print the credential that is shown to the server, for other programs',
+      load: () => import('../commands/auth/token.ts'),
+    },
+    use: { summary: 'work with a profile wherever none is named', load: () => import('../commands/auth/use.ts') },
     whoami: {
       summary: 'show who is acting, and with which permissions',
       load: () => import('../commands/auth/whoami.ts'),

@@ -33,6 +33,8 @@ export interface Serving {
   /** Where it listens; with the port that the system chose where none was named. */
   url: string;
   urls: readonly string[];
+  /** Does now what else is done within a second. */
+  settle(): Promise<void>;
   /** Drains, flushes and closes. The second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -56,16 +58,23 @@ export const refuseInTheClear = ({ listen, tls, behindProxy, unix, ownerWithoutC
 };
 
 /** Does once a second what the core left for later, one at a time. */
-const settleEverySecond = (settle: () => Promise<void>, log: Log): { end(): Promise<void> } => {
+const settleEverySecond = (settle: () => Promise<void>, log: Log): { now(): Promise<void>; end(): Promise<void> } => {
   let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
+  const begin = (): Promise<void> => {
     running ??= settle()
       .catch((error: Error) => log.error({ reason: error.message }, 'what was left for later could not be written'))
       .finally(() => {
         running = undefined;
       });
-  }, 1000);
+    return running;
+  };
+  const timer = setInterval(() => void begin(), 1000);
   return {
+    /** What runs already may have begun too early. */
+    async now() {
+      await running;
+      await begin();
+    },
     async end() {
       clearInterval(timer);
       await running;
@@ -138,6 +147,7 @@ export const startServer = async (
   return {
     url: urls[0] ?? '',
     urls,
+    settle: settling.now,
     stop() {
       ending ??= end();
       return ending;

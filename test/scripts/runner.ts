@@ -95,7 +95,7 @@ const take = async (step: Step, state: State, update: boolean): Promise<Change |
         delete world.env[step.name];
         return undefined;
       case 'clock':
-        world.tick(step.ms);
+        await world.tick(step.ms);
         return undefined;
       case 'file':
         writeFileSync(resolve(world.cwd, step.name), step.content);

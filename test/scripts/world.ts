@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Io, Sink } from '../../src/io.ts';
+import { uuidOf } from './ids.ts';
 
 export type Run = (io: Io) => Promise<number>;
 
@@ -13,7 +14,12 @@ export interface World {
   readonly home: string;
   readonly cwd: string;
   readonly env: Record<string, string>;
-  tick(ms: number): void;
+  now(): number;
+  /** Moves the clock, and waits for whoever keeps one of their own. */
+  tick(ms: number): Promise<void>;
+  onTick(moved: (now: number) => Promise<void>): void;
+  /** What is to be over before the next command: a local one has done it when it ends, a server takes its time. */
+  afterEach(work: () => Promise<void>): void;
   run(run: Run, line: { argv: readonly string[] } & Partial<Given>): Promise<Ran>;
   remove(): void;
 }
@@ -32,21 +38,14 @@ export interface Ran {
 
 const start = Date.parse('2026-01-01T00:00:00Z');
 
-/** A UUIDv7 of the clock's millisecond whose random part is a counter, so that ids are the same in every run. */
-const uuidOf = (now: number, count: number): Uint8Array => {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, (BigInt(now) << 16n) | 0x7000n);
-  view.setBigUint64(8, (1n << 63n) | BigInt(count));
-  return bytes;
-};
-
 export const createWorld = (): World => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'mobius-script-')));
   const [home, cwd] = [join(root, 'home'), join(root, 'work')];
   for (const folder of [home, cwd]) mkdirSync(folder);
   let now = start;
   let ids = 0;
+  const clocks: ((now: number) => Promise<void>)[] = [];
+  const waiting: (() => Promise<void>)[] = [];
 
   const sink = (parts: string[], isTTY: boolean): Sink => ({
     isTTY,
@@ -61,9 +60,13 @@ export const createWorld = (): World => {
     home,
     cwd,
     env: { HOME: home, PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', TZ: 'UTC' },
-    tick(ms) {
+    now: () => now,
+    async tick(ms) {
       now += ms;
+      for (const moved of clocks) await moved(now);
     },
+    onTick: (moved) => void clocks.push(moved),
+    afterEach: (work) => void waiting.push(work),
     async run(run, { argv, env = world.env, stdin = new Uint8Array(), terminal = false }) {
       const [out, err]: [string[], string[]] = [[], []];
       const ended: Promise<unknown>[] = [];
@@ -99,6 +102,7 @@ export const createWorld = (): World => {
         spawn: start,
       });
       await Promise.all(ended);
+      for (const work of waiting) await work();
       return { stdout: out.join(''), stderr: err.join(''), code };
     },
     remove: () => rmSync(root, { recursive: true, force: true }),

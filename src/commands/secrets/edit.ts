@@ -1,5 +1,6 @@
 import { localCommand } from '../../cli/command.ts';
-import { letGo, openTarget, projectOf } from '../../cli/profiles.ts';
+import { projectOf } from '../../cli/destination.ts';
+import { letGo, openTarget } from '../../cli/profiles.ts';
 import { parseValues, valuesForm } from '../../cli/values-form.ts';
 import { MobiusError } from '../../errors.ts';
 
@@ -19,7 +20,7 @@ export default localCommand({
     const target = await openTarget(io, globals);
     const { call } = target;
     try {
-      const project = projectOf(globals);
+      const project = await projectOf(io, globals);
       const before = await call('secrets.get', { project, secret: args.secret ?? '' });
       const { editText } = await import('../../use/editor.ts');
       const edited = await editText(valuesForm(before), io, parseValues, (error) =>

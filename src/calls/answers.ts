@@ -1,0 +1,79 @@
+import { type Code, kinds, MobiusError } from '../errors.ts';
+import type { Operation } from '../operations.ts';
+import type { Answer } from './http.ts';
+
+type Json = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const byStatus: Readonly<Record<number, Code>> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  409: 'conflict',
+  412: 'conflict',
+  422: 'bad_request',
+  429: 'rate_limit_exceeded',
+  501: 'unsupported',
+};
+
+const codeOfStatus = (status: number): Code =>
+  byStatus[status] ?? (status < 500 ? 'bad_request' : 'service_unavailable');
+
+/** The exit codes of a shell are for programs that we start; no server decides on them. */
+const codeOf = (said: unknown, status: number): Code =>
+  typeof said === 'string' && Object.hasOwn(kinds, said) && !said.startsWith('command_')
+    ? (said as Code)
+    : codeOfStatus(status);
+
+/** As `report` shows it, a message is one line; another server may send anything. */
+const line = (text: unknown, fallback: string): string =>
+  typeof text === 'string' && text.trim() !== '' ? text.slice(0, 2000) : fallback;
+
+const notOurs = (url: string, status: number): MobiusError => {
+  const message = `"${url}" answered with status ${status}, but not as a mobius server does`;
+  const code = status === 401 || status === 403 || status === 429 ? codeOfStatus(status) : 'service_unavailable';
+  return new MobiusError(code, message, { status }, 'is the address right? see: mobius auth status');
+};
+
+const sentOn = (url: string, { status, headers }: Answer): MobiusError => {
+  const to = typeof headers.location === 'string' ? ` to "${headers.location.slice(0, 300)}"` : '';
+  const message = `"${url}" sends on${to}, and a credential must not travel there by itself`;
+  return new MobiusError('service_unavailable', message, { status }, 'if that is the server, name it: --api-url URL');
+};
+
+/** The error that an answer tells, the same as it was on the server; RFC 8628 has flat ones. */
+export const errorIn = (answer: Answer, { wire }: Operation, url: string): MobiusError => {
+  const { status, text } = answer;
+  if (status >= 300 && status < 400) return sentOn(url, answer);
+  const { error, error_description: description } = (parsed(text) ?? {}) as Json;
+  if (typeof error === 'string' && wire === 'oauth') {
+    return new MobiusError('bad_request', line(description, error.replaceAll('_', ' ')), { oauth: error });
+  }
+  if (!isObject(error) || typeof error.code !== 'string') return notOurs(url, status);
+  const { code, message, details, hint } = error;
+  return new MobiusError(
+    codeOf(code, status),
+    line(message, `the server answered with status ${status}`),
+    isObject(details) ? details : {},
+    typeof hint === 'string' ? line(hint, hint) : undefined,
+  );
+};
+
+/** What an operation that was done answered. */
+export const outputOf = ({ status, text }: Answer, operation: Operation, url: string): unknown => {
+  if (operation.status === 204) return undefined;
+  const output = parsed(text);
+  if (!isObject(output)) throw notOurs(url, status);
+  return output;
+};

@@ -1,0 +1,50 @@
+import { localCommand } from '../../cli/command.ts';
+import { destinationOf, keyOf, projectOf } from '../../cli/destination.ts';
+import { credentialFor, openTarget, placeOf } from '../../cli/profiles.ts';
+import { MobiusError } from '../../errors.ts';
+import type { WhoAmI } from '../../generated/types.ts';
+
+/** What a person wants to know of whom the target took them for. */
+const accepted = (who: WhoAmI): object => ({
+  accepted: true,
+  kind: who.kind,
+  name: who.name,
+  ...(who.email === undefined ? {} : { email: who.email }),
+  ...(who.administrator === undefined ? {} : { administrator: who.administrator }),
+  ...(who.roles === undefined ? {} : { roles: who.roles }),
+  ...(who.expires_at === undefined ? {} : { expires_at: who.expires_at }),
+});
+
+export default localCommand({
+  summary: 'show which server or vault is used, with which credential, and whether it is accepted',
+  about: 'The exit code is 0 for a credential that is accepted, and 4 for one that is not, or where there is none.',
+  examples: ['mobius auth status', 'mobius auth status --profile team -o json | jq -r .accepted'],
+  async run({ io, globals, show }) {
+    const destination = await destinationOf(io, globals);
+    const { saved } = destination;
+    const project = await projectOf(io, globals);
+    const where =
+      destination.kind === 'server'
+        ? { target: 'server', api_url: destination.url }
+        : {
+            target: 'vault',
+            vault: placeOf(io, { ...globals, ...(destination.vault && { vault: destination.vault }) }).path,
+          };
+    const profile = saved === undefined ? {} : { profile: saved.name };
+    let source = 'none';
+    try {
+      if (destination.kind === 'server') source = (await credentialFor(io, globals, destination))?.source ?? source;
+      else if (keyOf(globals) === undefined) source = 'owner of the vault';
+      else source = io.env.MOBIUS_API_KEY === globals.apiKey ? 'MOBIUS_API_KEY' : '--api-key';
+      const { call, close } = await openTarget(io, globals);
+      const who = await call('auth.whoami', {}).finally(close);
+      show({ ...where, ...profile, credential: source, project: who.project ?? project, ...accepted(who) });
+      return 0;
+    } catch (error) {
+      if (!(error instanceof MobiusError)) throw error;
+      const refused = error.code === 'unauthorized' ? { accepted: false } : {};
+      show({ ...where, ...profile, credential: source, project, ...refused });
+      throw error;
+    }
+  },
+});

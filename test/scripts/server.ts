@@ -1,0 +1,106 @@
+import { placeOf, worldOf } from '../../src/cli/profiles.ts';
+import type { Io, Sink } from '../../src/io.ts';
+import { type Serving, startServer } from '../../src/server/serve.ts';
+import { administrator } from './administrator.ts';
+import { uuidOf } from './ids.ts';
+
+/** A process of its own that serves the vaults of scripts, one server for each. It is told what to do by messages. */
+
+interface Site {
+  home: string;
+  cwd: string;
+  env: Record<string, string>;
+  now: number;
+}
+
+export type Order = { id: number } & (
+  | ({ kind: 'prepare' } & Site)
+  | ({ kind: 'start' } & Site)
+  | { kind: 'clock'; now: number }
+  | { kind: 'settle' }
+  | { kind: 'stop' }
+);
+
+export type Reply = { id: number } & ({ url?: string; token?: string } | { failure: string });
+
+interface Running {
+  serving: Serving;
+  setClock(now: number): void;
+}
+
+const running = new Map<number, Running>();
+
+const silent: Sink = {
+  isTTY: false,
+  columns: Number.POSITIVE_INFINITY,
+  place: undefined,
+  write: () => undefined,
+  send: async () => undefined,
+};
+
+const ioOf = ({ home, cwd, env }: Site, now: () => number, first: number): Io => {
+  let ids = first;
+  return {
+    argv: [],
+    env,
+    cwd,
+    home,
+    platform: 'linux',
+    execPath: '/nonexistent/node',
+    stdin: { isTTY: false, read: async () => new Uint8Array() },
+    stdout: silent,
+    stderr: silent,
+    now,
+    newUuid: () => uuidOf(now(), ++ids),
+    onInterrupt: () => () => undefined,
+    signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined },
+    spawn: () => {
+      throw new Error('no program is started here');
+    },
+  };
+};
+
+const globals = { asOwner: false, output: 'json', quiet: false, input: false, color: false, logLevel: 'warn' } as const;
+
+// The vault was made by another process, and had its administrator from here: their ids count too.
+const [firstOfAdministrator, firstServed] = [1_000_000, 2_000_000];
+
+const prepare = async (site: Site): Promise<{ token: string }> => {
+  const io = ioOf(site, () => site.now, firstOfAdministrator);
+  return { token: await administrator(worldOf(io), placeOf(io, globals)) };
+};
+
+const start = async (order: Extract<Order, { kind: 'start' }>): Promise<{ url: string }> => {
+  let now = order.now;
+  const io = ioOf(order, () => now, firstServed);
+  const at = { world: worldOf(io), place: placeOf(io, globals) };
+  const serving = await startServer(io, at, { listen: { host: '127.0.0.1', port: 0 }, log: 'error' });
+  running.set(order.id, {
+    serving,
+    setClock: (moved) => {
+      now = moved;
+    },
+  });
+  return { url: serving.url };
+};
+
+const obey = async (order: Order): Promise<object> => {
+  if (order.kind === 'prepare') return prepare(order);
+  if (order.kind === 'start') return start(order);
+  const served = running.get(order.id);
+  if (order.kind === 'clock') served?.setClock(order.now);
+  else if (order.kind === 'settle') await served?.serving.settle();
+  else {
+    running.delete(order.id);
+    await served?.serving.stop();
+  }
+  return {};
+};
+
+process.on('message', (order: Order) => {
+  obey(order).then(
+    (done) => process.send?.({ id: order.id, ...done }),
+    (error: Error) => process.send?.({ id: order.id, failure: error.stack ?? error.message }),
+  );
+});
+process.on('disconnect', () => process.exit());
