@@ -13,7 +13,9 @@ const linesOf = ({ nouns, commands }: Product): string[][] => [
   [],
   ...Object.keys(nouns).flatMap((noun) => [
     [noun],
-    ...Object.keys(commands[noun] ?? {}).flatMap((verb) => (verb === '' ? [] : [[noun, verb]])),
+    ...Object.entries(commands[noun] ?? {}).flatMap(([verb, { hidden }]) =>
+      verb === '' || hidden === true ? [] : [[noun, verb]],
+    ),
   ]),
 ];
 
