@@ -52,7 +52,7 @@ const readiness = (child: ChildProcess): Promise<AgentState> =>
         if (texts.stdout.endsWith('\n')) done(JSON.parse(texts.stdout));
       });
     }
-    child.on('error', failed);
+    child.on('error', ({ message }) => failed(failureOf(message)));
     child.on('close', () => failed(failureOf(texts.stderr)));
     setTimeout(() => failed(failureOf('it was not ready in time')), startMs).unref();
   });
@@ -99,6 +99,7 @@ export const endAgent = async ({ signals }: Io, socket: string, { pid }: Pick<Ag
 /** Where the lock lies under which agents are started; its folder is there from then on, and ours alone. */
 const lockOf = (io: Io, socket: string): string => {
   const folder = agentFolder(io);
+  requireOwnFolder(io, socket);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   requireOwnFolder(io, socket);
   return join(folder, `${basename(socket)}.lock`);

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  copyFileSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -9,9 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import Sqlite from 'better-sqlite3';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Ended, type Machine, newMachine, withTools } from './machine.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -28,15 +30,24 @@ const passphrase = 'plainly a fake passphrase of a test';
 const hash = /^[0-9a-f]{16}\.sock$/;
 const longMs = 120_000;
 
+/** A new passphrase takes a while to hash: the vault is made once, and copied for each test. */
+let template: Machine;
 let machine: Machine;
 let folder: string;
 const pids = new Set<number>();
 
-beforeEach(async () => {
+beforeAll(async () => {
+  template = newMachine();
+  writeFileSync(join(template.work, 'passphrase.txt'), `${passphrase}\n`);
+  await template.json('vault', 'init', '--passphrase-file', 'passphrase.txt');
+});
+afterAll(() => template.remove());
+beforeEach(() => {
   machine = newMachine();
   folder = join(machine.dataFolder, 'run');
   writeFileSync(join(machine.work, 'passphrase.txt'), `${passphrase}\n`);
-  await machine.json('vault', 'init', '--passphrase-file', 'passphrase.txt');
+  mkdirSync(machine.dataFolder, { recursive: true });
+  copyFileSync(template.vault, machine.vault);
 });
 afterEach(() => {
   for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
@@ -324,7 +335,7 @@ test('where the system has a folder for what runs now, it listens there; a path 
   pids.add((JSON.parse(opened.stdout) as { agent: State }).agent.pid);
   expect(await list(far)).toMatchObject({ code: 0 });
   expect((await machine.mobius(['vault', 'lock'], { env: far })).code).toBe(0);
-  expect(dirname(long)).toBe(machine.work);
+  expect(readdirSync(long)).toEqual([]);
 });
 
 test('a re-key goes by under it, and a destroyed version is gone from the disk while it stays', async () => {
@@ -332,7 +343,10 @@ test('a re-key goes by under it, and a destroyed version is gone from the disk w
   await machine.json('secrets', 'create', 'db', '--set', 'password=fake-value');
   await machine.json('secrets', 'update', 'db', '--set', 'password=fake-other');
   await machine.json('secrets', 'destroy-version', 'db', '1', '--yes');
-  await until(() => lstatSync(`${machine.vault}-wal`).size === 0);
+  const file = new Sqlite(machine.vault, { readonly: true });
+  const pending = file.prepare('select scrub_pending_at from vault').pluck();
+  await until(() => pending.get() === null);
+  file.close();
   await machine.json('vault', 'rekey', '--passphrase-file', 'passphrase.txt', '--yes');
   expect(await machine.json('secrets', 'get', 'db')).toMatchObject({ name: 'db' });
 });
