@@ -257,10 +257,13 @@ describe('its end', () => {
 
   test('comes when the file of the vault is another one, which it is never taken for', async () => {
     const { pid } = await unlock();
+    // It can't see the change before the command does.
+    process.kill(pid, 'SIGSTOP');
     renameSync(machine.vault, `${machine.vault}.old`);
     for (const part of ['-wal', '-shm']) renameSync(`${machine.vault}${part}`, `${machine.vault}.old${part}`);
-    await machine.json('vault', 'init', '--passphrase-file', 'passphrase.txt');
-    await isLocked();
+    copyFileSync(template.vault, machine.vault);
+    expect(await list({ MOBIUS_TIMEOUT: '3' })).toMatchObject({ code: 3, stdout: '' });
+    process.kill(pid, 'SIGCONT');
     await until(() => !isRunning(pid));
     expect(sockets()).toEqual([]);
   });
@@ -367,8 +370,14 @@ withTools('tmux')('Ctrl-C at the question for the passphrase leaves no process',
   } finally {
     terminal.close();
   }
-  // The terminal is gone, and the agent is not.
+  // The terminal is gone, and the agent, which never had it, is not.
   await sleep(300);
   expect(pids.size).toBe(1);
+  for (const pid of pids) {
+    const [, , , session, terminalNumber] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\)\s/s, '')
+      .split(' ');
+    expect({ session, terminalNumber }).toEqual({ session: String(pid), terminalNumber: '0' });
+  }
   expect(await list()).toMatchObject({ code: 0 });
 });
