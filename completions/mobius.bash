@@ -12,7 +12,7 @@ _mobius_words() {
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
-    vault) echo 'backup check init keyslots passwd rekey restore status' ;;
+    vault) echo 'backup check init keyslots lock passwd rekey restore status unlock' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
   esac
@@ -95,6 +95,7 @@ _mobius_flags() {
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
+    'vault unlock') echo '--idle= --max=' ;;
     'serve') echo '--listen= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --bootstrap-admin-file= --stop-timeout= --log=' ;;
   esac
 }

@@ -22,7 +22,7 @@ function __mobius_words
         case secrets
             printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
-            printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds'
+            printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'lock	end the agent that holds the local vault open' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds' 'unlock	open the local vault for a while, so that commands need no passphrase'
         case automations
             printf '%s\n' 'list	list automations (not built yet)'
         case catalog
@@ -353,6 +353,10 @@ function __mobius_flags
         case 'vault restore'
             printf '%s\n' \
                 '--replace	replace the vault that is there, and keep it beside the new one'
+        case 'vault unlock'
+            printf '%s\n' \
+                '--idle=	lock when it was not used for so long; 30m when absent, 0 never' \
+                '--max=	lock after this time in any case; 8h when absent'
         case 'serve'
             printf '%s\n' \
                 '--listen=	127.0.0.1:7373 when absent; port 0 takes any free one' \

@@ -32,6 +32,8 @@ export interface Signals {
   take(name: NodeJS.Signals, taken: () => void): () => void;
   /** Sends one to this process itself. */
   raise(name: NodeJS.Signals): void;
+  /** Sends one to another process, or with 0 only asks for it; false where there is none. */
+  send(pid: number, name: NodeJS.Signals | 0): boolean;
 }
 
 /** Everything that a command may know of the world outside it. Only main.ts builds one from the real process. */
@@ -43,6 +45,10 @@ export interface Io {
   readonly platform: NodeJS.Platform;
   /** The program that runs us, for a second process of the same kind. */
   readonly execPath: string;
+  /** What it needs before a line of ours. */
+  readonly program: readonly string[];
+  /** The number of the user; absent where the system numbers none. */
+  readonly uid: number | undefined;
   readonly stdin: {
     readonly isTTY: boolean;
     /** The whole of standard input; a second call gives the same bytes. */

@@ -140,6 +140,8 @@ const createIo = (): Io => {
     },
     platform: process.platform,
     execPath: process.execPath,
+    program: [...process.execArgv, ...process.argv.slice(1, 2)],
+    uid: process.getuid?.(),
     stdin: {
       get isTTY() {
         return isTerminal(0);
@@ -165,6 +167,14 @@ const createIo = (): Io => {
         return () => void process.off(name, own);
       },
       raise: (name) => void process.kill(process.pid, name),
+      send: (pid, name) => {
+        try {
+          return process.kill(pid, name);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+          throw error;
+        }
+      },
     },
     spawn: (...line) => (require('node:child_process') as typeof import('node:child_process')).spawn(...line),
   };

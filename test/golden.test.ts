@@ -13,7 +13,9 @@ const linesOf = ({ nouns, commands }: Product): string[][] => [
   [],
   ...Object.keys(nouns).flatMap((noun) => [
     [noun],
-    ...Object.keys(commands[noun] ?? {}).flatMap((verb) => (verb === '' ? [] : [[noun, verb]])),
+    ...Object.entries(commands[noun] ?? {}).flatMap(([verb, { hidden }]) =>
+      verb === '' || hidden === true ? [] : [[noun, verb]],
+    ),
   ]),
 ];
 
@@ -173,8 +175,8 @@ const play = async (world: World, { argv, stdin, piped }: Invocation): Promise<R
   });
 };
 
-/** Serving ends when somebody ends it: its examples are played by its own test. */
-const played = commandPages.filter(({ line }) => line !== 'mobius serve');
+/** What starts a server ends when somebody ends it: these examples are played by tests of their own. */
+const played = commandPages.filter(({ line }) => !['mobius serve', 'mobius vault unlock'].includes(line));
 
 describe('the examples of', () => {
   test.each(played)('$line work', async ({ line, words, page }) => {

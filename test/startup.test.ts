@@ -23,7 +23,7 @@ const mobius = (args: readonly string[], env: Readonly<Record<string, string>> =
 };
 
 /** Of a package its name says enough; of our own files each one counts. */
-const nameOf = (path: string): string => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path;
+const nameOf = (path: string): string => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path;
 
 /** The engine's own record of what it loaded, with the files of the build traced back to the sources inside them. */
 const loadedBy = (args: readonly string[]): string[] => {
@@ -56,6 +56,19 @@ test.each([
   await expect(`${loaded.join('\n')}\n`).toMatchFileSnapshot(`golden/modules-${golden}.txt`);
   const never = ['@inquirer/prompts', 'ajv', 'chalk', 'fastest-levenshtein', 'string-width', 'yaml', 'src/cli/ask.ts'];
   expect(loaded.filter((name) => never.includes(name))).toEqual([]);
+});
+
+test('what a read through the agent loads: no engine, no core, no key', async () => {
+  mobius(['vault', 'unlock']);
+  try {
+    const loaded = loadedBy(['roles', 'list']);
+    await expect(`${loaded.join('\n')}\n`).toMatchFileSnapshot('golden/modules-agent-read.txt');
+    expect(loaded.filter((name) => /sqlite|sodium|^src\/(core|store|vault)\b/.test(name))).toEqual([
+      'src/core/key-format.ts',
+    ]);
+  } finally {
+    mobius(['vault', 'lock', '-q', '--log-level', 'error']);
+  }
 });
 
 test('neither the version nor the help loads an engine, the core or a command', () => {

@@ -51,6 +51,8 @@ export interface Local {
 /** A vault that many callers share, as a server has it. */
 export interface Served extends Pick<Local, 'vault' | 'close'> {
   core: Core;
+  /** What is to be done about once a second. */
+  settle(): Promise<void>;
 }
 
 export const openServed = async (world: World, place: Place, publicUrl?: () => string): Promise<Served> => {
@@ -59,6 +61,10 @@ export const openServed = async (world: World, place: Place, publicUrl?: () => s
   return {
     vault,
     core,
+    async settle() {
+      await core.settle('due');
+      await finishScrub(vault.file);
+    },
     async close(which = 'all') {
       try {
         await core.settle(which);

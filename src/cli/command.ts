@@ -169,6 +169,8 @@ export interface LocalCommand {
   /** Everything from the first word on is another program's line, its flags too. */
   passesOn?: true;
   extra?: readonly ExtraFlag[];
+  /** No person types it: neither the help nor a completion names it. */
+  hidden?: true;
   examples: readonly string[];
   run(context: LocalContext): Promise<number | undefined>;
 }

@@ -85,6 +85,9 @@ export const find = async (product: Product, argv: readonly string[]): Promise<F
   const [verb, ...rest] = next.words;
   if (verb === undefined) return { words: [noun], rest: [], given, wantsHelp };
   const entry = verbs[verb];
-  if (entry === undefined) throw await unknownCommand(verb, Object.keys(verbs), [noun]);
+  if (entry === undefined) {
+    const known = Object.keys(verbs).filter((name) => verbs[name]?.hidden !== true);
+    throw await unknownCommand(verb, known, [noun]);
+  }
   return { words: [noun, verb], entry, rest, given, wantsHelp };
 };

@@ -124,7 +124,7 @@ export const commandHelp = ({
 
 export const nounHelp = ({ nouns, commands }: Product, noun: string): string => {
   const { summary = '', alias } = nouns[noun] ?? {};
-  const verbs = Object.entries(commands[noun] ?? {});
+  const verbs = Object.entries(commands[noun] ?? {}).filter(([, { hidden }]) => hidden !== true);
   return [
     paragraph(`mobius ${noun}: ${summary}`),
     `\nusage: mobius ${noun} <verb> [arguments] [flags]\n`,

@@ -51,6 +51,21 @@ const dataFolder = (io: Io): string => {
   return join(folder(io, 'XDG_DATA_HOME') ?? fromHome(io, '.local', 'share'), 'mobius');
 };
 
+/** What every system takes as the name of a socket, less the name of the socket itself. */
+const longestFolder = 103 - '/0123456789abcdef.sock'.length;
+
+/**
+ * Where agents listen: in the user's folder for what runs now, which a logout clears, else beside the vault. A path that
+ * is too long for a socket is given up for one that never is.
+ */
+export const agentFolder = (io: Io): string => {
+  const runtime = folder(io, 'XDG_RUNTIME_DIR');
+  const isThere = runtime !== undefined && statSync(runtime, { throwIfNoEntry: false })?.isDirectory() === true;
+  const hasHome = homeOf(io) !== undefined || folder(io, 'XDG_DATA_HOME') !== undefined;
+  const own = isThere ? join(runtime, 'mobius') : hasHome ? join(dataFolder(io), 'run') : undefined;
+  return own === undefined || Buffer.byteLength(own) > longestFolder ? `/tmp/mobius-${io.uid ?? 0}` : own;
+};
+
 const fileName = 'vault.db';
 
 /** The vault's file: as named, `vault.db` inside a folder that was named, or the one in the data folder. */

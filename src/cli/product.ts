@@ -10,6 +10,8 @@ import { openTarget, type Target } from './profiles.ts';
 
 export interface CommandEntry {
   summary: string;
+  /** No person types it. */
+  hidden?: true;
   load(): Promise<{ default: AnyCommand }>;
 }
 

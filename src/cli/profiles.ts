@@ -4,6 +4,7 @@ import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
 import type { Place, World } from '../vault/open.ts';
+import { agentUrl, findAgent } from './agent.ts';
 import type { Context, Globals } from './command.ts';
 import { type Destination, destinationOf, keyOf, projectOf } from './destination.ts';
 import { reasonOf } from './files.ts';
@@ -64,6 +65,8 @@ const timers = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
     else signal?.addEventListener('abort', stop, { once: true });
   });
 
+const paceOf = ({ now }: Io) => ({ now, sleep: timers, random: Math.random });
+
 /** The certificates that a person trusts besides the system's: as the variable says, else as the profile does. */
 const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
   const named = io.env.MOBIUS_CA_FILE || saved;
@@ -88,13 +91,22 @@ export const openServer = async (
   { url, token, caFile, timeoutMs }: { url: string; token?: string; caFile?: string | undefined; timeoutMs?: number },
 ): Promise<{ call: Call; url: string; close(): void }> => {
   const { openRemote } = await import('../calls/remote.ts');
-  const pace = { now: io.now, sleep: timers, random: Math.random };
-  return openRemote({ url, token, env: io.env, ca: authorityOf(io, caFile), timeoutMs }, pace);
+  return openRemote({ url, token, env: io.env, ca: authorityOf(io, caFile), timeoutMs }, paceOf(io));
+};
+
+/** The vault as its agent holds it open: to whoever reaches the socket and shows no key, as its owner. */
+const openAgentTarget = async (io: Io, socketPath: string, token: string | undefined): Promise<Target> => {
+  const { openRemote } = await import('../calls/remote.ts');
+  const { call, close } = openRemote({ url: agentUrl, token, env: io.env, socketPath }, paceOf(io));
+  const who = token === undefined ? 'its owner' : 'the API key';
+  return { call, close: async () => close(), about: `the vault's agent at "${socketPath}", as ${who}` };
 };
 
 const openVaultTarget = async (io: Io, globals: Globals): Promise<Target> => {
-  const { openLocal } = await import('../calls/local.ts');
   const key = keyOf(globals);
+  const agent = await findAgent(io, globals, vaultPath(io, globals.vault));
+  if (agent !== undefined) return openAgentTarget(io, agent, key);
+  const { openLocal } = await import('../calls/local.ts');
   const actor = key === undefined ? ({ kind: 'owner' } as const) : ({ kind: 'bearer', text: key } as const);
   const { vault, call, close: end } = await openLocal(worldOf(io), placeOf(io, globals), actor);
   const close = async (): Promise<void> => {

@@ -3,6 +3,7 @@ import type { AnyCommand } from '../cli/command.ts';
 
 export interface Entry {
   summary: string;
+  hidden?: true;
   load: () => Promise<{ default: AnyCommand }>;
 }
 
@@ -212,6 +213,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       summary: 'list, add and remove what opens the vault',
       load: () => import('../commands/vault/keyslots.ts'),
     },
+    lock: { summary: 'end the agent that holds the local vault open', load: () => import('../commands/vault/lock.ts') },
     passwd: {
       summary: "change the vault's passphrase, or give it one",
       load: () => import('../commands/vault/passwd.ts'),
@@ -227,6 +229,15 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     status: {
       summary: 'show the local vault: where it is, what opens it, how much it holds',
       load: () => import('../commands/vault/status.ts'),
+    },
+    unlock: {
+      summary: 'open the local vault for a while, so that commands need no passphrase',
+      load: () => import('../commands/vault/unlock.ts'),
+    },
+    agent: {
+      summary: 'hold the local vault open, as vault unlock asks for it',
+      hidden: true,
+      load: () => import('../commands/vault/agent.ts'),
     },
   },
   serve: { '': { summary: 'serve the local vault over HTTP', load: () => import('../commands/serve.ts') } },

@@ -5,6 +5,8 @@ export interface BesidePorts {
   metrics: Metrics;
   /** The text of the document that describes the operations. */
   openapi: string;
+  /** What is told of it besides that it is well. */
+  health(): Readonly<Record<string, unknown>>;
   /** Rejects where the database doesn't answer. */
   ready(): Promise<void>;
   isDraining(): boolean;
@@ -18,7 +20,7 @@ const publicFor = (seconds: number): Record<string, string> => ({ 'Cache-Control
 
 /** What is told beside the operations: how the server is, and what others need to understand it. */
 export const addBeside = (app: FastifyInstance, ports: BesidePorts): void => {
-  const { metrics, openapi, ready, isDraining, publicKeys } = ports;
+  const { metrics, openapi, health, ready, isDraining, publicKeys } = ports;
   const named = (name: string) => ({ config: { named: name } });
 
   app.get('/openapi.json', named('openapi'), (_, reply) => reply.headers(publicFor(300)).type(jsonType).send(openapi));
@@ -28,7 +30,9 @@ export const addBeside = (app: FastifyInstance, ports: BesidePorts): void => {
     return reply.headers(publicFor(60)).type(jsonType).send(JSON.stringify({ keys }));
   });
 
-  app.get('/healthz', named('healthz'), (_, reply) => reply.type(jsonType).send('{"status":"ok"}'));
+  app.get('/healthz', named('healthz'), (_, reply) =>
+    reply.type(jsonType).send(JSON.stringify({ status: 'ok', ...health() })),
+  );
 
   const readiness = async (): Promise<string> => {
     if (isDraining()) return 'stopping';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { openServed } from '../calls/local.ts';
 import { idPrefixes, typeId } from '../core/ids.ts';
 import { MobiusError } from '../errors.ts';
@@ -27,6 +28,10 @@ export interface ServeOptions {
   log?: Level;
   /** On a private socket alone: whoever shows no credential acts as the owner. */
   ownerWithoutCredential?: boolean;
+  /** What /healthz tells besides, to whoever can ask. */
+  health?: () => Readonly<Record<string, unknown>>;
+  /** Called as each request comes, whatever it asks for. */
+  asked?: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 export interface Serving {
@@ -103,7 +108,7 @@ export const startServer = async (
   refuseInTheClear(options);
   const log = openLog(io, options.log ?? 'info');
   let urls: string[] = [];
-  const { vault, core, close } = await openServed(world, place, () => options.publicUrl ?? urls[0] ?? '');
+  const { vault, core, settle, close } = await openServed(world, place, () => options.publicUrl ?? urls[0] ?? '');
   let app: App;
   let listeners: Listener[];
   try {
@@ -115,6 +120,7 @@ export const startServer = async (
         log,
         metrics: openMetrics(),
         openapi: openapi(),
+        health: options.health ?? (() => ({})),
         publicKeys: core.publicKeys,
         ready: async () => void (await vault.db.get('select id from vault')),
       },
@@ -127,12 +133,16 @@ export const startServer = async (
       },
     );
     const newRequestId = (): string => typeId(idPrefixes.request, io.newUuid());
-    listeners = await listenAll(io, options, { handle: app.handle, newRequestId });
+    const handle = (request: IncomingMessage, response: ServerResponse): void => {
+      options.asked?.(request, response);
+      app.handle(request, response);
+    };
+    listeners = await listenAll(io, options, { handle, newRequestId });
   } catch (error) {
     await close();
     throw error;
   }
-  const settling = settleEverySecond(() => core.settle('due'), log);
+  const settling = settleEverySecond(settle, log);
   urls = listeners.map(({ url }) => url);
   for (const url of urls) log.info({ url, vault: vault.id, opened_by: vault.unlocked.source }, 'listening');
 

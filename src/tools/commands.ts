@@ -23,6 +23,8 @@ export interface Tree {
   aliases: Readonly<Record<string, readonly string[]>>;
   /** In the order of the nouns, then of the verbs. */
   pages: readonly Page[];
+  /** Those that only a program types. */
+  hidden: readonly Page[];
 }
 
 export const wordsOf = ({ noun, verb }: { noun: string; verb: string }): string =>
@@ -49,6 +51,8 @@ const readPage = async (folder: string, file: string, schemas: Schemas): Promise
   }
 };
 
+const isHidden = ({ command: { spec } }: Page): boolean => 'hidden' in spec && spec.hidden === true;
+
 /** Loads every command below a `src/commands` folder. */
 export const readCommands = async (folder: string, schemas: Schemas): Promise<Tree> => {
   const index = (await import(pathToFileURL(join(folder, 'index.ts')).href)) as Pick<Tree, 'nouns' | 'aliases'>;
@@ -66,23 +70,32 @@ export const readCommands = async (folder: string, schemas: Schemas): Promise<Tr
   return {
     nouns: Object.fromEntries(Object.entries(index.nouns).filter(([name]) => pages.some(({ noun }) => noun === name))),
     aliases: index.aliases,
-    pages: pages.sort((a, b) => order.indexOf(a.noun) - order.indexOf(b.noun)),
+    pages: pages.filter((page) => !isHidden(page)).sort((a, b) => order.indexOf(a.noun) - order.indexOf(b.noun)),
+    hidden: pages.filter(isHidden),
   };
 };
 
 /** `src/generated/commands.ts`: what the help lists and the command line loads. */
-export const commandsFile = ({ nouns, pages }: Tree): string => {
+export const commandsFile = ({ nouns, pages, hidden }: Tree): string => {
   const row = ({ verb, summary, file }: Page): [string, unknown] => [
     verb,
-    { summary, load: new Code(`() => import('../commands/${file}')`) },
+    {
+      summary,
+      ...(hidden.some((one) => one.file === file) ? { hidden: true } : {}),
+      load: new Code(`() => import('../commands/${file}')`),
+    },
   ];
   const table = Object.fromEntries(
-    Object.keys(nouns).map((name) => [name, Object.fromEntries(pages.filter(({ noun }) => noun === name).map(row))]),
+    Object.keys(nouns).map((name) => [
+      name,
+      Object.fromEntries([...pages, ...hidden].filter(({ noun }) => noun === name).map(row)),
+    ]),
   );
   return `import type { AnyCommand } from '../cli/command.ts';
 
 export interface Entry {
   summary: string;
+  hidden?: true;
   load: () => Promise<{ default: AnyCommand }>;
 }
 

@@ -1,7 +1,7 @@
 import { loadSodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import { listKeyslots } from './keyslots.ts';
+import { type Keyslot, listKeyslots } from './keyslots.ts';
 import { type Place, readHead, type World } from './open.ts';
 import { unlock } from './unlock.ts';
 
@@ -19,8 +19,26 @@ export interface Status {
 
 const counted = ['projects', 'principals', 'roles', 'api_keys', 'secrets', 'audit_log'] as const;
 
-/** What can be told of a vault, locked or not; it reads no record. */
-export const vaultStatus = async (world: World, place: Place): Promise<Status> => {
+/** What opens it, tried out. */
+const openedBy = async (
+  world: World,
+  vaultId: string,
+  slots: readonly Keyslot[],
+  { keys }: Place,
+): Promise<{ source: string; slot: string } | { lockedBecause: MobiusError }> => {
+  const sodium = await loadSodium(world.sodium);
+  try {
+    const { rootKey, source, slot } = await unlock(sodium, vaultId, slots, keys);
+    sodium.wipe(rootKey);
+    return { source, slot: slot.id };
+  } catch (error) {
+    if (!(error instanceof MobiusError) || error.code !== 'locked') throw error;
+    return { lockedBecause: error };
+  }
+};
+
+/** What can be told of a vault, locked or not; it reads no record. Where somebody `holds` it open no key is tried. */
+export const vaultStatus = async (world: World, place: Place, holds?: string): Promise<Status> => {
   const db = await openSqlite(place.path);
   try {
     const head = await readHead(db);
@@ -29,29 +47,34 @@ export const vaultStatus = async (world: World, place: Place): Promise<Status> =
     for (const table of counted) {
       records[table] = (await db.get<{ count: number }>(`select count(*) as count from ${table}`))?.count ?? 0;
     }
-    let unlockedBy: string | undefined;
-    let slotInUse: string | undefined;
-    let lockedBecause: MobiusError | undefined;
-    const sodium = await loadSodium(world.sodium);
-    try {
-      const unlocked = await unlock(sodium, head.id, slots, place.keys);
-      sodium.wipe(unlocked.rootKey);
-      unlockedBy = unlocked.source;
-      slotInUse = unlocked.slot.id;
-    } catch (error) {
-      if (!(error instanceof MobiusError) || error.code !== 'locked') throw error;
-      lockedBecause = error;
-    }
+    const opened =
+      holds === undefined ? await openedBy(world, head.id, slots, place) : { source: holds, slot: undefined };
     return {
       path: place.path,
       id: head.id,
       format: head.format,
       createdAt: head.created_at,
-      keyslots: slots.map(({ id, kind, created_at: createdAt }) => ({ id, kind, createdAt, inUse: id === slotInUse })),
+      keyslots: slots.map(({ id, kind, created_at: createdAt }) => ({
+        id,
+        kind,
+        createdAt,
+        inUse: 'slot' in opened && id === opened.slot,
+      })),
       records,
-      unlockedBy,
-      lockedBecause,
+      unlockedBy: 'source' in opened ? opened.source : undefined,
+      lockedBecause: 'lockedBecause' in opened ? opened.lockedBecause : undefined,
     };
+  } finally {
+    await db.close();
+  }
+};
+
+/** Its id and the kinds of what opens it, for which no key is needed. */
+export const waysInto = async (path: string): Promise<{ id: string; kinds: ReadonlySet<string> }> => {
+  const db = await openSqlite(path);
+  try {
+    const { id } = await readHead(db);
+    return { id, kinds: new Set((await listKeyslots(db)).map(({ kind }) => kind)) };
   } finally {
     await db.close();
   }

@@ -7,6 +7,8 @@ import { type SlotSecret, slotKey } from './slot-keys.ts';
 
 /** What there is to open the vault with. The first that was named decides, and is not passed over if it fails. */
 export interface KeySources {
+  /** What opened the vault a moment ago, from the process that started this one for it. */
+  handed?: Handed;
   /** `--key-file` or its variable. */
   keyFile?: string;
   /** The text of a key file, from the environment. */
@@ -31,11 +33,10 @@ export interface Unlocked {
   keyFile?: string;
 }
 
-interface Attempt {
-  secret: SlotSecret;
-  source: string;
-  keyFile?: string;
-}
+/** What opens a vault, without the slot that it opens. */
+export type Handed = Omit<Unlocked, 'rootKey' | 'slot'>;
+
+type Attempt = Handed;
 
 const mostQuestions = 5;
 const firstPauseMs = 500;
@@ -94,7 +95,7 @@ export const unlockAgain = async (
   sodium: Sodium,
   vaultId: string,
   slots: readonly Keyslot[],
-  { secret, source, keyFile }: Omit<Unlocked, 'rootKey' | 'slot'>,
+  { secret, source, keyFile }: Handed,
 ): Promise<Uint8Array | undefined> => {
   const bySecret = await openWith(sodium, vaultId, slots, { secret, source });
   if (bySecret !== undefined || keyFile === undefined) return bySecret?.rootKey;
@@ -163,6 +164,11 @@ export const unlock = async (
   slots: readonly Keyslot[],
   sources: KeySources,
 ): Promise<Unlocked> => {
+  if (sources.handed !== undefined) {
+    const opened = await openWith(sodium, vaultId, slots, sources.handed);
+    if (opened !== undefined) return opened;
+    throw wrong(sources.handed.source, waysIn(slots));
+  }
   if (sources.keyFile !== undefined) {
     const opened = await openWithFile(sodium, vaultId, slots, sources.keyFile);
     if (opened !== undefined) return opened;

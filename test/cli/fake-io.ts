@@ -52,6 +52,8 @@ export const fakeIo = (given: Given = {}): Fake => {
     home: given.home ?? '/nowhere',
     platform: process.platform,
     execPath: process.execPath,
+    program: [],
+    uid: process.getuid?.(),
     stdin: { isTTY: given.stdin === undefined && isTTY, read: async () => Buffer.from(given.stdin ?? '') },
     stdout: {
       isTTY,
@@ -77,7 +79,7 @@ export const fakeIo = (given: Given = {}): Fake => {
       cleaning.add(clean);
       return () => void cleaning.delete(clean);
     },
-    signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined },
+    signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined, send: () => false },
     spawn: () => {
       throw new Error('no program is started here');
     },

@@ -12,7 +12,7 @@ const helpOf = async (argv: readonly string[]): Promise<string> => {
 };
 
 const pages = Object.entries(product.commands).flatMap(([noun, verbs]) =>
-  Object.keys(verbs).map((verb) => (verb === '' ? [noun] : [noun, verb])),
+  Object.entries(verbs).flatMap(([verb, { hidden }]) => (hidden === true ? [] : [verb === '' ? [noun] : [noun, verb]])),
 );
 const groups = Object.keys(product.commands).filter((noun) => product.commands[noun]?.[''] === undefined);
 
@@ -43,7 +43,9 @@ describe.each(pages.map((words) => ({ words, line: words.join(' ') })))('mobius 
 test.each(groups)('mobius %s', async (noun) => {
   const page = await helpOf([noun]);
   expect(await helpOf(['help', noun])).toBe(page);
-  for (const verb of Object.keys(product.commands[noun] ?? {})) expect(page).toMatch(new RegExp(`\n {2}${verb} `));
+  for (const [verb, { hidden }] of Object.entries(product.commands[noun] ?? {})) {
+    expect(new RegExp(`\n {2}${verb} `).test(page)).toBe(hidden !== true);
+  }
   expect(page.split('\n').filter((row) => stringWidth(row) > 80)).toEqual([]);
 });
 

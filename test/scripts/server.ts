@@ -47,13 +47,15 @@ const ioOf = ({ home, cwd, env }: Site, now: () => number, first: number): Io =>
     home,
     platform: 'linux',
     execPath: '/nonexistent/node',
+    program: [],
+    uid: process.getuid?.(),
     stdin: { isTTY: false, read: async () => new Uint8Array() },
     stdout: silent,
     stderr: silent,
     now,
     newUuid: () => uuidOf(now(), ++ids),
     onInterrupt: () => () => undefined,
-    signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined },
+    signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined, send: () => false },
     spawn: () => {
       throw new Error('no program is started here');
     },

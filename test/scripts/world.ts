@@ -92,13 +92,15 @@ export const createWorld = (): World => {
         home,
         platform: 'linux',
         execPath: '/nonexistent/node',
+        program: [],
+        uid: process.getuid?.(),
         stdin: { isTTY: terminal, read: async () => stdin },
         stdout: sink(out, terminal),
         stderr: sink(err, terminal),
         now: () => now,
         newUuid: () => uuidOf(now, ++ids),
         onInterrupt: () => () => undefined,
-        signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined },
+        signals: { pid: process.pid, take: () => () => undefined, raise: () => undefined, send: () => false },
         spawn: start,
       });
       await Promise.all(ended);

@@ -33,6 +33,8 @@ const layers: readonly Layer[] = [
     lazily: ['calls/', 'vault/keychain'],
     types: ['vault/open'],
   },
+  { files: ['cli/agent'], may: ['cli/'], lazily: ['calls/', 'crypto'] },
+  { files: ['cli/agent-process'], may: ['cli/'], types: ['vault/unlock'] },
   { files: ['cli/destination'], may: ['cli/', 'core/key-format'] },
   { files: ['cli/sign-in'], may: ['cli/', 'version'] },
   {
@@ -43,6 +45,8 @@ const layers: readonly Layer[] = [
   {
     files: ['commands/'],
     may: [
+      'cli/agent',
+      'cli/agent-process',
       'cli/command',
       'cli/credentials',
       'cli/deliver',
@@ -57,6 +61,7 @@ const layers: readonly Layer[] = [
       'cli/secret-values',
       'cli/shell',
       'cli/sign-in',
+      'cli/times',
       'cli/values-form',
       'cli/variables',
       'core/key-format',
@@ -68,6 +73,7 @@ const layers: readonly Layer[] = [
   { files: ['calls/'], may: ['dialects/', 'crypto', 'version'] },
   { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids'], types: ['vault/open'] },
   { files: ['server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
+  { files: ['server/agent'], may: ['server/', 'store/files'], types: ['vault/open'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
   { files: ['dialects/'], may: ['formats'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },

@@ -38,6 +38,15 @@ describe('reading the commands', () => {
     expect(Object.keys(nouns)).toEqual(['purr', 'cats']);
   });
 
+  it('sets apart what no person types, and the command line finds it all the same', async () => {
+    const hidden = `export default { kind: 'local', spec: { summary: 'x', hidden: true, examples: [], run: async () => 0 } };`;
+    const tree = await treeOf({ 'cats/mew.ts': hidden });
+    expect(tree.pages.map(({ verb }) => verb)).not.toContain('mew');
+    expect(commandsFile(tree)).toMatch(
+      /mew: \{\s*summary: 'x',\s*hidden: true,\s*load: \(\) => import\('..\/commands\/cats\/mew.ts'\)/,
+    );
+  });
+
   it('knows the flags that the help shows', async () => {
     const { pages } = await treeOf();
     const own = pages[1]?.flags.filter(({ from, negates }) => from !== 'global' && negates !== true);

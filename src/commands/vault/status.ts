@@ -1,13 +1,20 @@
+import { agentOf, askAgent, namesKey } from '../../cli/agent.ts';
 import { localCommand } from '../../cli/command.ts';
 import { placeOf, worldOf } from '../../cli/profiles.ts';
 
 export default localCommand({
   summary: 'show the local vault: where it is, what opens it, how much it holds',
-  about: 'The exit code is 0 for a vault that opens and 3 for one that is locked or not there.',
+  about:
+    'The exit code is 0 for a vault that opens and 3 for one that is locked or not there. Where an agent holds it open ' +
+    '(mobius vault unlock), that is told too, and no key is needed.',
   examples: ['mobius vault status', 'mobius vault status -o json | jq -r .unlocked_by'],
   async run({ io, globals, show }) {
     const { vaultStatus } = await import('../../vault/status.ts');
-    const status = await vaultStatus(worldOf(io), placeOf(io, globals));
+    const place = placeOf(io, globals);
+    const socket = await agentOf(io, place.path);
+    const agent = socket && (await askAgent(io, socket));
+    const holds = agent !== undefined && !namesKey(io, globals) ? 'the agent' : undefined;
+    const status = await vaultStatus(worldOf(io), place, holds);
     const iso = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z');
     show({
       path: status.path,
@@ -18,6 +25,7 @@ export default localCommand({
       created_at: iso(status.createdAt),
       keyslots: status.keyslots.map(({ id, kind, createdAt }) => ({ id, kind, created_at: iso(createdAt) })),
       records: status.records,
+      agent: agent ?? null,
     });
     if (status.lockedBecause !== undefined) throw status.lockedBecause;
     return 0;

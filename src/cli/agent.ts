@@ -1,0 +1,113 @@
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Globals } from './command.ts';
+import { namedPassphrase } from './passphrases.ts';
+import { agentFolder } from './places.ts';
+
+/** What an agent tells of itself. */
+export interface AgentState {
+  pid: number;
+  since: string;
+  /** When it ends if nothing is asked of it until then; absent where it waits for ever. */
+  idle_until?: string;
+  locks_at: string;
+}
+
+/**
+ * Where the agent of a vault listens, whether or not one does; undefined where there is no vault. Another file under the
+ * same path is another vault: an agent that holds the old one must never be taken for its.
+ */
+export const agentSocket = async (io: Io, vault: string): Promise<string | undefined> => {
+  let identity: string;
+  try {
+    const real = realpathSync(vault);
+    const { dev, ino } = statSync(real, { bigint: true });
+    identity = `${real}\0${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+  const { sha256 } = await import('../crypto.ts');
+  const name = Buffer.from(sha256(Buffer.from(identity))).toString('hex', 0, 8);
+  return io.platform === 'win32' ? `\\\\.\\pipe\\mobius-${name}` : join(agentFolder(io), `${name}.sock`);
+};
+
+const distrusted = (path: string, why: string, hint: string): MobiusError =>
+  new MobiusError('forbidden', `the agent was not asked: "${path}" ${why}`, {}, hint);
+
+/** Whoever could put a socket here would be sent what is for the agent, and answer in its name. */
+const requireOwn = ({ uid }: Io, path: string, found: Stats): void => {
+  if (found.isSymbolicLink()) throw distrusted(path, 'is a link', 'remove it: mobius makes the real one');
+  if (uid !== undefined && found.uid !== uid) {
+    throw distrusted(path, 'belongs to another user', 'name what opens the vault instead: --key-file PATH');
+  }
+  if ((found.mode & 0o077) === 0) return;
+  throw distrusted(path, 'is open to other users', `make it yours alone: chmod go= "${path}"`);
+};
+
+const find = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
+
+/** Before an agent is started, and before one is asked. */
+export const requireOwnFolder = (io: Io, socket: string): void => {
+  const folder = dirname(socket);
+  const found = io.platform === 'win32' ? undefined : find(folder);
+  if (found !== undefined) requireOwn(io, folder, found);
+};
+
+/** What a killed agent left refuses connections. */
+const answers = async (socket: string): Promise<boolean> => {
+  const { connect } = await import('node:net');
+  return new Promise((done, failed) => {
+    const connection = connect(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      done(true);
+    });
+    connection.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') done(false);
+      // There is one, and a hundred others ask it at this moment.
+      else if (code === 'EAGAIN' || code === 'EBUSY') done(true);
+      else failed(distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock'));
+    });
+  });
+};
+
+/** The socket of the agent that holds this vault open, where there is one that answers. */
+export const agentOf = async (io: Io, vault: string): Promise<string | undefined> => {
+  const socket = await agentSocket(io, vault);
+  if (socket === undefined) return undefined;
+  if (io.platform !== 'win32') {
+    const found = find(socket);
+    if (found === undefined) return undefined;
+    requireOwnFolder(io, socket);
+    requireOwn(io, socket, found);
+  }
+  return (await answers(socket)) ? socket : undefined;
+};
+
+/** Whoever names what opens the vault wants it opened with that. */
+export const namesKey = (io: Io, globals: Globals): boolean =>
+  globals.keyFile !== undefined || Boolean(io.env.MOBIUS_VAULT_KEY) || namedPassphrase(io, globals) !== undefined;
+
+/** The agent that a command goes through. */
+export const findAgent = async (io: Io, globals: Globals, vault: string): Promise<string | undefined> =>
+  namesKey(io, globals) ? undefined : agentOf(io, vault);
+
+/** Nobody is asked for: a request needs an address, and the socket takes its place. */
+export const agentUrl = 'http://localhost';
+
+export const askAgent = async (io: Io, socket: string): Promise<AgentState> => {
+  const { openConnection } = await import('../calls/http.ts');
+  const connection = openConnection(new URL(agentUrl), { env: io.env, socketPath: socket, timeoutMs: 5000 });
+  try {
+    const { status, text } = await connection.send({ method: 'GET', path: '/healthz', headers: {} });
+    const { status: _, ...state } = JSON.parse(text) as AgentState & { status: string };
+    if (status === 200 && Number.isSafeInteger(state.pid) && state.pid > 1) return state;
+  } catch (error) {
+    if (error instanceof MobiusError) throw error;
+  } finally {
+    connection.close();
+  }
+  throw new MobiusError('service_unavailable', `what listens at "${socket}" is no agent`);
+};
