@@ -36,6 +36,8 @@ export interface Operation {
   scope: 'project' | 'vault' | 'caller' | 'public';
   /** Only a person who is logged in may, and the owner; an API key not. */
   interactive?: true;
+  /** It may be done again as often as it is asked: no answer is kept for an Idempotency-Key. */
+  repeatable?: true;
   /** RFC 8628 wants a form in place of JSON, and errors that are flat. */
   wire?: 'oauth';
   /** Its answer holds a value that is shown this once. */

@@ -1,4 +1,5 @@
 import { type Code, kinds, MobiusError } from '../errors.ts';
+import type { fieldsOf } from '../generated/fields.ts';
 import type { Operation } from '../operations.ts';
 import type { Answer } from './http.ts';
 
@@ -70,10 +71,30 @@ export const errorIn = (answer: Answer, { wire }: Operation, url: string): Mobiu
   );
 };
 
-/** What an operation that was done answered. */
-export const outputOf = ({ status, text }: Answer, operation: Operation, url: string): unknown => {
-  if (operation.status === 204) return undefined;
+type Fields = NonNullable<Awaited<ReturnType<(typeof fieldsOf)['secrets']>>['fields'][string]>;
+type Shown = NonNullable<Fields['output']>['shown'];
+
+const isOfKind = (kind: Shown[number]['kind'], value: unknown): boolean => {
+  if (kind === 'strings') return Array.isArray(value) && value.every((one) => typeof one === 'string');
+  if (kind === 'object') return typeof value === 'object' && value !== null;
+  return typeof value === (kind === 'integer' ? 'number' : kind === 'boolean' ? 'boolean' : 'string');
+};
+
+/** Whatever is there is of the kind that the schema says; a later server may answer more. */
+const fits = (value: unknown, shown: Shown): boolean =>
+  isObject(value) && shown.every(({ name, kind }) => value[name] === undefined || isOfKind(kind, value[name]));
+
+/** What an operation that was done answered. A server may be anything: what it says is looked at before it is used. */
+export const outputOf = (
+  { status, text }: Answer,
+  operation: Operation,
+  shape: Fields['output'],
+  url: string,
+): unknown => {
+  if (operation.status === 204 || shape === undefined) return undefined;
   const output = parsed(text);
   if (!isObject(output)) throw notOurs(url, status);
+  const all = shape.list ? output.items : [output];
+  if (!Array.isArray(all) || !all.every((one) => fits(one, shape.shown))) throw notOurs(url, status);
   return output;
 };

@@ -46,7 +46,9 @@ export const serverUrl = (text: string): URL => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     const hint = 'such as https://mobius.example.com';
-    throw new MobiusError('usage', `"${text}" is no address of a server`, { field: 'api_url' }, hint);
+    // What stands before an @ may be a password.
+    const shown = text.replace(/^.*@/s, '');
+    throw new MobiusError('usage', `"${shown}" is no address of a server`, { field: 'api_url' }, hint);
   }
   if (url.username !== '' || url.password !== '') {
     const hint = 'a key is given with --api-key or MOBIUS_API_KEY';

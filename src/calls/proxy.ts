@@ -11,7 +11,7 @@ const variable = (env: Env, name: string): string | undefined => env[name.toLowe
 const bare = (host: string): string => host.replace(/^\[|\]$/g, '').toLowerCase();
 
 export const isLoopback = (host: string): boolean =>
-  /^(localhost|.*\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)$/.test(bare(host));
+  /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)$/.test(bare(host));
 
 const inNetwork = (host: string, network: string, bits: number): boolean => {
   const [family, other] = [isIP(host), isIP(network)];

@@ -1,7 +1,8 @@
 import { randomBytes } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
+import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
-import type { Call, CallOptions, Name, Operation, Output } from '../operations.ts';
+import type { Call, CallOptions, Name, Noun, Operation, Output } from '../operations.ts';
 import { version } from '../version.ts';
 import { errorIn, outputOf } from './answers.ts';
 import { type Answer, openConnection, type Request, serverUrl, type Ways } from './http.ts';
@@ -60,14 +61,14 @@ export const requestOf = (name: Name, operation: Operation, input: Values): Requ
 };
 
 /** A change that is sent with a key is done once, however often it arrives. Who is nobody yet has none to keep it by. */
-const keyFor = ({ access, scope }: Operation, { idempotencyKey }: CallOptions): string | undefined => {
+const keyFor = ({ access, scope, repeatable }: Operation, { idempotencyKey }: CallOptions): string | undefined => {
   if (idempotencyKey !== undefined) return idempotencyKey;
-  const isChange = access === 'write' && scope !== 'public';
+  const isChange = access === 'write' && scope !== 'public' && repeatable !== true;
   return isChange ? Buffer.from(randomBytes(18)).toString('base64url') : undefined;
 };
 
-const mayRepeat = ({ method, access }: Operation, key: string | undefined): boolean =>
-  method === 'GET' || access === 'read' || key !== undefined;
+const mayRepeat = ({ method, access, repeatable }: Operation, key: string | undefined): boolean =>
+  method === 'GET' || access === 'read' || repeatable === true || key !== undefined;
 
 /** Everybody between here and there could read the credential, and everything else. */
 const refusePlain = (url: URL, { env, socketPath }: Server): void => {
@@ -104,7 +105,8 @@ export const openRemote = (server: Server, pace: Pace): { call: Call; url: strin
     const send = (): Promise<Answer> => connection.send({ ...request, headers, signal });
     const answer = await (mayRepeat(operation, key) ? withRetries(send, pace, signal) : send());
     if (answer.status < 200 || answer.status >= 300) throw errorIn(answer, operation, connection.url);
-    return outputOf(answer, operation, connection.url) as Output<K>;
+    const { fields } = await fieldsOf[name.slice(0, name.indexOf('.')) as Noun]();
+    return outputOf(answer, operation, fields[name]?.output, connection.url) as Output<K>;
   };
   return { call, url: connection.url, close: connection.close };
 };

@@ -74,7 +74,14 @@ const broken = (path: string, why: string): MobiusError =>
 
 /** Whoever else could read it could act as its owner. */
 const refuseReadable = (io: Io, path: string): void => {
-  if (io.platform === 'win32' || (statSync(path).mode & 0o077) === 0) return;
+  if (io.platform === 'win32') return;
+  const folder = dirname(path);
+  const { mode } = statSync(folder);
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
+    const hint = `make it yours alone: chmod 700 ${folder}`;
+    throw new MobiusError('usage', `others could put another file in place of "${path}"`, {}, hint);
+  }
+  if ((statSync(path).mode & 0o077) === 0) return;
   throw new MobiusError(
     'usage',
     `"${path}" can be read or changed by others`,
@@ -126,7 +133,7 @@ export const readCredentials = (io: Io): Credentials => {
 
 const textOf = ({ default: standard, profiles }: Credentials): string => {
   const tables = [...profiles].map(([name, profile]) => {
-    const known = fields.flatMap((field) => (profile[field] === undefined ? [] : [[field, profile[field]]]));
+    const known = fields.flatMap((field) => (typeof profile[field] === 'string' ? [[field, profile[field]]] : []));
     return [name, Object.fromEntries(known)];
   });
   return `${stringify({ ...(standard === undefined ? {} : { default: standard }), ...Object.fromEntries(tables) })}\n`;

@@ -8,7 +8,7 @@ import { admits, examine, type Fault, permissionsOf, requireHolds } from './call
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
-import { issueKey, keyAnswer, limitsFrom } from './key-issue.ts';
+import { issueKey, keyAnswer, limitsFrom, requireUnlimited } from './key-issue.ts';
 import { afterCursor, cursorAt } from './paging.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal } from './principals.ts';
@@ -68,6 +68,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
 
   'api-keys.update': async (context, { id, project: _, ...change }) => {
     const { tags, state } = change;
+    if (change.rate_limit !== undefined || change.allow_ips !== undefined) requireUnlimited(context);
     const row = await findKey(context, id);
     if (row.clear.revoked_at !== null) {
       throw new MobiusError('conflict', `the api key "${row.plain.name}" is revoked, which is final`, {

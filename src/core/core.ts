@@ -57,6 +57,10 @@ export interface Core {
   settle(which?: 'all' | 'due' | 'rest'): Promise<void>;
 }
 
+/** Whether an answer is kept for who repeats the request. */
+const isKept = ({ access, scope, repeatable }: Operation): boolean =>
+  access === 'write' && scope !== 'public' && repeatable !== true;
+
 /** What one call has with it, through all its transactions. */
 interface Running<K extends Name> {
   name: K;
@@ -97,7 +101,7 @@ export const makeCore = ({
     const store = storeOf(tx);
     const { caller, project } = await gate.admit(store, running, input, at);
     const request: Repeatable | undefined =
-      idempotencyKey === undefined || operation.access === 'read' || operation.scope === 'public'
+      idempotencyKey === undefined || !isKept(operation)
         ? undefined
         : { name, operation, input, actor, idempotencyKey };
     const before = request === undefined ? undefined : await answeredBefore(store, request, at);

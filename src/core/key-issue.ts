@@ -27,6 +27,16 @@ export const limitsFrom = (wish: {
     allow_ips: wish.allow_ips === undefined || wish.allow_ips.length === 0 ? undefined : wish.allow_ips,
   });
 
+/** A key that is held to limits hands them on: it would else make itself one without. */
+const limitsOf = (key: keys.KeyRow | undefined): Pick<keys.KeyRow['plain'], 'rate_limit' | 'allow_ips'> =>
+  present({ rate_limit: key?.plain.rate_limit, allow_ips: key?.plain.allow_ips });
+
+/** Nor does it lift them, from itself or from another. */
+export const requireUnlimited = ({ caller: { key } }: ProjectContext): void => {
+  if (Object.keys(limitsOf(key)).length === 0) return;
+  throw new MobiusError('forbidden', "a key that is held to limits can't change those of a key", { reason: 'limits' });
+};
+
 export const keyAnswer = (row: keys.KeyRow, now: number): ApiKey => {
   const { id, clear, plain, free } = row;
   const time = (value: number | null): string | undefined => (value === null ? undefined : iso(value));
@@ -111,7 +121,14 @@ export const issueKey = async (
       created_at: now,
       updated_at: now,
     },
-    present({ name: wish.name, prefix: keyPrefix(key), suffix: keySuffix(key), tags: wish.tags, ...limitsFrom(wish) }),
+    present({
+      name: wish.name,
+      prefix: keyPrefix(key),
+      suffix: keySuffix(key),
+      tags: wish.tags,
+      ...limitsFrom(wish),
+      ...limitsOf(caller.key),
+    }),
   );
   if (row === undefined) {
     throw new MobiusError(

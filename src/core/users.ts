@@ -123,31 +123,35 @@ export const handlers: Handlers<NameOf<'users'>> = {
   'users.enable': async (context, { id }) => userAnswer(await setDisabled(context, id, false)),
 
   'users.set-password': {
-    async before({ passwords, actor, now, tx }, input) {
+    async before({ passwords, actor, caller, now, tx }, input) {
       const user = await tx('read', (store) => findUser(store, input.id).catch(() => undefined));
-      const target = {
-        what: 'password' as const,
-        ip: addressOf(actor),
-        account: user === undefined ? input.id : users.folded(user.plain.email),
-      };
+      const isOwn = caller.user !== undefined && caller.user.id === user?.id;
+      // Nothing is told of somebody else, and no work is done, for who may not.
+      if (!caller.everywhere && !isOwn) return refuseOthers;
+      if (user === undefined) return async (context) => void (await findUser(context, input.id));
+      const ip = addressOf(actor);
+      const target = { what: 'password' as const, ip, account: users.folded(user.plain.email) };
       const { current_password: current } = input;
-      if (current !== undefined) await tx('write', (store) => countAttempt(store, target, now));
-      const isRight =
-        current !== undefined && (await passwords.matches(current, user?.plain.password, sourceOf(target.ip)));
-      const password = await passwords.hash(input.password);
-      return async (context) => {
-        const { caller } = context;
-        requireWhole(context);
-        if (!caller.everywhere && caller.user?.id !== user?.id) {
-          throw new MobiusError('permission_denied', "only an administrator may set somebody else's password");
+      if (isOwn) {
+        if (current === undefined) throw invalidField('current_password', 'is required');
+        await tx('write', (store) => countAttempt(store, target, now));
+        if (!(await passwords.matches(current, user.plain.password, sourceOf(ip)))) {
+          throw invalidField('current_password', 'is not the password until now');
         }
-        const row = await findUser(context, input.id);
-        if (!caller.everywhere && !isRight) throw invalidField('current_password', 'is not the password until now');
+      }
+      const password = await passwords.hash(input.password, sourceOf(ip));
+      return async (context) => {
+        requireWhole(context);
+        const row = await findUser(context, user.id);
         await users.update(context, row, { clear: { updated_at: context.now }, plain: { ...row.plain, password } });
-        if (isRight) await forgetAttempts(context, target);
-        await endSessions(context, row, caller.session?.id);
+        if (isOwn) await forgetAttempts(context, target);
+        await endSessions(context, row, context.caller.session?.id);
         await changedUser(context, row, { fields: ['password'] });
       };
     },
   },
+};
+
+const refuseOthers = async (): Promise<never> => {
+  throw new MobiusError('permission_denied', "only an administrator may set somebody else's password");
 };

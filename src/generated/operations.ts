@@ -455,6 +455,7 @@ export const operations: Readonly<Record<Name, Operation>> = {
     access: 'write',
     scope: 'project',
     permission: 'mobius.secrets.use',
+    repeatable: true,
   },
   'users.create': {
     summary: 'make a user: a person who can sign in',

@@ -2,10 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Actor, Origin } from '../core/caller.ts';
 
-/** As one address is always spelled, whichever way it came; whoever comes through a socket file is on this machine. */
-export const addressOf = (ip: string | undefined, peer: string | undefined): string => {
-  const told = [ip, peer].find((one) => one !== undefined && isIP(one) !== 0) ?? '127.0.0.1';
-  return told.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+/** What a proxy says in place of an address that it doesn't tell: in no network, and never this machine. */
+const unknownAddress = '0.0.0.0';
+
+/** Some proxies add the port that a caller came from. */
+const withoutPort = (text: string): string =>
+  text.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1');
+
+/** As one address is always spelled, whichever way it came; what is none never counts as this machine's. */
+export const addressOf = (told: string): string => {
+  const plain = withoutPort(told.trim());
+  return (isIP(plain) === 0 ? unknownAddress : plain).replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 };
 
 /** Node keeps the first of two such headers, a proxy before us may have looked at the second. */

@@ -29,7 +29,8 @@ export interface AppOptions extends HeaderOptions {
 }
 
 export interface App {
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** `throughFile`: by a socket in a folder, which only programs of this machine reach. */
+  handle(request: IncomingMessage, response: ServerResponse, throughFile: boolean): void;
   /** From now on it says that it is not ready, and asks to close each connection after its answer. */
   drain(): void;
   close(): Promise<void>;
@@ -112,8 +113,9 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     const { named = 'unknown', operation } = request.routeOptions.config;
     const { url: route = 'unknown' } = request.routeOptions;
     const wire = operation === undefined ? undefined : operations[operation].wire;
-    const ip = addressOf(request.ip, request.socket.remoteAddress);
-    Object.assign(toldOf(request), { ip, operation: named, route, ...(wire === undefined ? {} : { wire }) });
+    const told = toldOf(request);
+    const ip = options.behindProxy ? addressOf(request.ip ?? told.ip) : told.ip;
+    Object.assign(told, { ip, operation: named, route, ...(wire === undefined ? {} : { wire }) });
   });
   app.setNotFoundHandler((request, reply) => {
     const { url: target = '' } = request.raw;
@@ -142,9 +144,10 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   await app.ready();
 
   return {
-    handle(request, response) {
+    handle(request, response, throughFile) {
       const id = typeId(idPrefixes.request, io.newUuid());
-      const ip = addressOf(request.socket.remoteAddress, undefined);
+      // The address of one who is gone already isn't known any more, which must not make it this machine's.
+      const ip = throughFile ? '127.0.0.1' : addressOf(request.socket.remoteAddress ?? '');
       const told: Told = { id, operation: 'unknown', route: 'unknown', ip };
       requests.set(request, told);
       addHeaders(request, response, id, options);

@@ -11,10 +11,10 @@ type Part = string | Html | readonly Html[] | undefined;
  * What a reader's eye would obey instead of showing, or not see at all. A name made by whoever asks must not be able to
  * look like another one.
  */
-const obeyed = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g;
+const obeyed = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 const visible = (text: string): string =>
-  text.replace(obeyed, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  text.replace(obeyed, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}}`);
 
 /** The one place where a value becomes part of a page: nothing in it is markup, in an attribute or between tags. */
 export const escaped = (text: string): string =>

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, type Stats } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -25,7 +25,7 @@ export interface Listener {
 }
 
 export interface Listening {
-  handle: RequestListener;
+  handle(request: IncomingMessage, response: ServerResponse, throughFile: boolean): void;
   /** For an answer to what never becomes a request. */
   newRequestId(): string;
 }
@@ -80,7 +80,7 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
       busy.set(socket, left);
       if (left === 0 && broken.has(socket)) socket.destroySoon();
     });
-    handle(request, response);
+    handle(request, response, typeof server.address() === 'string');
   };
   server.maxConnections = mostConnections;
   server.on('request', answer);

@@ -133,9 +133,9 @@ export const startServer = async (
       },
     );
     const newRequestId = (): string => typeId(idPrefixes.request, io.newUuid());
-    const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const handle: Listening['handle'] = (request, response, throughFile) => {
       options.asked?.(request, response);
-      app.handle(request, response);
+      app.handle(request, response, throughFile);
     };
     listeners = await listenAll(io, options, { handle, newRequestId });
   } catch (error) {

@@ -38,7 +38,8 @@ const idempotencyKey = {
 };
 
 const inPath = ({ path }: Described, name: string): boolean => path.includes(`{${name}}`);
-const isRepeatable = ({ access, scope }: Described): boolean => access === 'write' && scope !== 'public';
+const isRepeatable = ({ access, scope, repeatable }: Described): boolean =>
+  access === 'write' && scope !== 'public' && repeatable !== true;
 const hasBody = ({ method }: Described): boolean => method === 'POST' || method === 'PATCH';
 
 const parameter = (operation: Described, name: string, property: Schema, required: boolean, models: Models): Json => {

@@ -31,6 +31,7 @@ interface OperationFile {
   permission?: string;
   scope?: Operation['scope'];
   interactive?: true;
+  repeatable?: true;
   wire?: 'oauth';
   input: Schema;
   output?: Schema;
@@ -131,6 +132,7 @@ const describe = (file: string, source: OperationFile, modelsFolder: string, mod
   if (source.description !== undefined) described.description = source.description;
   if (source.permission !== undefined) described.permission = source.permission;
   if (source.interactive !== undefined) described.interactive = source.interactive;
+  if (source.repeatable !== undefined) described.repeatable = source.repeatable;
   if (source.wire !== undefined) described.wire = source.wire;
   const headers = headersOf(properties);
   if (headers !== undefined) described.headers = headers;

@@ -54,6 +54,12 @@ describe('a rate limit', () => {
     });
   });
 
+  test('counts a request that is wrong in itself', async () => {
+    const { key } = await made({ rate_limit: '1/60s' });
+    expect((await refusal(vault.as(key)('principals.get', { id: '' }))).code).toBe('invalid_input');
+    expect((await refusal(vault.as(key)('auth.whoami', {}))).code).toBe('rate_limit_exceeded');
+  });
+
   test('a key that verifies itself spends one use', async () => {
     const { key } = await made({ rate_limit: '2/60s' });
     expect(await vault.as(key)('api-keys.verify', { key })).toMatchObject({ code: 'VALID', remaining: 1 });
@@ -75,6 +81,22 @@ describe('a rate limit', () => {
     (text) => expect(rateLimit(text)).toBeDefined(),
   );
   test.each(['1/1s', '9999999/86400s', 'none'])('"%s" is one', (text) => expect(rateLimit(text)).toBeUndefined());
+});
+
+test('a key with limits hands them on, and lifts none', async () => {
+  const { key, id } = await made({ rate_limit: '50/60s', allow_ips: ['127.0.0.0/8'] });
+  const call = vault.as(key);
+  const free = await call('api-keys.create', {
+    name: 'free',
+    principal_id: 'worker',
+    rate_limit: 'none',
+    allow_ips: [],
+  });
+  expect(free).toMatchObject({ rate_limit: '50/60s', allow_ips: ['127.0.0.0/8'] });
+  for (const change of [{ rate_limit: 'none' }, { allow_ips: [] }]) {
+    expect((await refusal(call('api-keys.update', { id, ...change }))).code).toBe('forbidden');
+  }
+  await call('api-keys.update', { id, tags: { a: 'b' } });
 });
 
 describe('an allow list', () => {

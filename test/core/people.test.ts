@@ -272,6 +272,8 @@ describe('a user in projects', () => {
     const next = `${password}-2`;
     const mine = { id: 'bob@example.test', password: next };
     expect((await refusal(call('users.set-password', mine))).details).toMatchObject({ field: 'current_password' });
+    const unknown = { id: 'nobody@example.test', password: next, current_password: password };
+    expect((await refusal(call('users.set-password', unknown))).code).toBe('permission_denied');
     const wrong = { ...mine, current_password: 'a-wrong-password' };
     expect((await refusal(call('users.set-password', wrong))).details).toMatchObject({ field: 'current_password' });
     const other = { id: 'ada@example.test', password: next, current_password: password };

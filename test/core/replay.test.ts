@@ -89,6 +89,13 @@ test('what answers nothing is answered with nothing again', async () => {
   expect([await revoke(), await revoke()]).toEqual([undefined, undefined]);
 });
 
+test('what may be asked again is not kept: values of secrets would fill the file', async () => {
+  await vault.owner('secrets.create', { name: 's', values: { key: 'a-fake-value' } });
+  const recipient = 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=';
+  await call('secrets.use', { references: ['s.key'], recipient }, { idempotencyKey: key });
+  expect(vault.rows('select id from answers')).toEqual([]);
+});
+
 test('a revoked credential gets no stored answer', async () => {
   const leaver = await vault.client('leaver', ['Admin']);
   await create('ci', key, leaver.call);
