@@ -78,6 +78,9 @@ interface Line {
   agent: Agent;
 }
 
+/** Said here, for a variable of Node's could turn the check off for whoever forgot that it is set. */
+const checked = { rejectUnauthorized: true } as const;
+
 const authorities = async (ca: string | undefined): Promise<{ ca?: string[] }> => {
   if (ca === undefined) return {};
   const { rootCertificates } = await import('node:tls');
@@ -95,12 +98,18 @@ const tlsLine = async (url: URL, proxy: URL | undefined, ways: Ways): Promise<Li
   const https = await import('node:https');
   const trust = await authorities(ways.ca);
   if (proxy === undefined) {
-    const agent = new https.Agent({ keepAlive: true, ...trust });
-    return { agent, start: (path, headers, more) => https.request(url, { ...more, path, headers, agent, ...trust }) };
+    const agent = new https.Agent({ keepAlive: true, ...trust, ...checked });
+    return {
+      agent,
+      start: (path, headers, more) => https.request(url, { ...more, path, headers, agent, ...trust, ...checked }),
+    };
   }
   const { HttpsProxyAgent } = await import('https-proxy-agent');
   const agent = new HttpsProxyAgent(proxy, { keepAlive: true, ...trust });
-  return { agent, start: (path, headers, more) => https.request(url, { ...more, path, headers, agent, ...trust }) };
+  return {
+    agent,
+    start: (path, headers, more) => https.request(url, { ...more, path, headers, agent, ...trust, ...checked }),
+  };
 };
 
 /** Plain HTTP: to a proxy as a whole address, as proxies want it. */

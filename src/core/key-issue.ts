@@ -101,6 +101,11 @@ export const issueKey = async (
       { name: principal.plain.name },
     );
   }
+  // A person's roles change behind the back of whoever holds a key for them: only they, and who may do all, make one.
+  if (principal.clear.user_id !== null && !caller.everywhere && caller.user?.id !== principal.clear.user_id) {
+    const message = `the principal "${principal.plain.name}" is a person: only they make keys for it`;
+    throw new MobiusError('forbidden', message, { reason: 'person' });
+  }
   // Whoever may issue keys but not manage access must not reach more through somebody else's key.
   await requireHolds(context, caller, permissionsOf(roles), project);
   if (reservedPrefixes.some((prefix) => wish.prefix?.startsWith(prefix))) {

@@ -143,6 +143,7 @@ export const handlers: Handlers<NameOf<'users'>> = {
       return async (context) => {
         requireWhole(context);
         const row = await findUser(context, user.id);
+        if (isOwn && row.plain.password.hash !== user.plain.password.hash) throw changedMeanwhile();
         await users.update(context, row, { clear: { updated_at: context.now }, plain: { ...row.plain, password } });
         if (isOwn) await forgetAttempts(context, target);
         await endSessions(context, row, context.caller.session?.id);
@@ -151,6 +152,9 @@ export const handlers: Handlers<NameOf<'users'>> = {
     },
   },
 };
+
+const changedMeanwhile = (): MobiusError =>
+  new MobiusError('conflict', 'the password was changed at the same moment', { reason: 'changed_meanwhile' });
 
 const refuseOthers = async (): Promise<never> => {
   throw new MobiusError('permission_denied', "only an administrator may set somebody else's password");

@@ -34,7 +34,7 @@ const second = 1000;
 const limits = {
   headersTimeout: 10 * second,
   requestTimeout: 30 * second,
-  keepAliveTimeout: 65 * second,
+  keepAliveTimeout: 20 * second,
   // The timeouts above are looked after this often.
   connectionsCheckingInterval: second,
   maxHeaderSize: 16 * 1024,

@@ -15,7 +15,8 @@ export interface RoutePorts {
 }
 
 /** The values of one secret may be 16 MiB, and JSON escapes. */
-const largestBody = 20 * 1024 * 1024;
+const largestValues = 20 * 1024 * 1024;
+const largestBody = 1024 * 1024;
 /** More than this is read only for a credential that works, and never where none is needed. */
 export const largestUnasked = 64 * 1024;
 
@@ -40,6 +41,11 @@ const announced = ({ method, headers }: FastifyRequest): { isLarge: boolean; isO
   };
 };
 
+const limitOf = ({ scope }: Operation, fields: readonly Field[]): number => {
+  if (scope === 'public') return largestUnasked;
+  return fields.some(({ secret, kind }) => secret === true && kind === 'json') ? largestValues : largestBody;
+};
+
 const addRoute = (
   app: FastifyInstance,
   { core, actorOf }: RoutePorts,
@@ -61,7 +67,7 @@ const addRoute = (
   app.route({
     method: operation.method,
     url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
-    bodyLimit: operation.scope === 'public' ? largestUnasked : largestBody,
+    bodyLimit: limitOf(operation, fields),
     config: { named: name, operation: name },
     async onRequest(request, reply) {
       const { isLarge, isOdd } = announced(request);

@@ -31,7 +31,7 @@ const failureOf = async (work: Promise<unknown>): Promise<MobiusError> =>
     (error: MobiusError) => error,
   );
 
-const done: Reply = { status: 200, json: {} };
+const done: Reply = { status: 200, json: { items: [] } };
 const error = (status: number, code: string, more: object = {}): Reply => ({
   status,
   json: { error: { code, message: 'words of the server', ...more } },

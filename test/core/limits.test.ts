@@ -83,6 +83,15 @@ describe('a rate limit', () => {
   test.each(['1/1s', '9999999/86400s', 'none'])('"%s" is one', (text) => expect(rateLimit(text)).toBeUndefined());
 });
 
+test('a key for a person is made by that person, or by who may do all', async () => {
+  await vault.owner('users.create', { email: 'bob@example.test', password: 'a-fake-password', role_ids: ['Viewer'] });
+  const wish = { name: 'for bob', principal_id: 'bob@example.test' };
+  const admin = await vault.client('admin', ['Owner']);
+  const error = await refusal(admin.call('api-keys.create', wish));
+  expect([error.code, error.details]).toEqual(['forbidden', { reason: 'person' }]);
+  await vault.owner('api-keys.create', wish);
+});
+
 test('a key with limits hands them on, and lifts none', async () => {
   const { key, id } = await made({ rate_limit: '50/60s', allow_ips: ['127.0.0.0/8'] });
   const call = vault.as(key);

@@ -31,7 +31,7 @@ describe('a body', () => {
     ['reaches for it further down', '{"name":"a","values":{"__proto__":"x"}}', 400, 'unknown field "values.__proto__"'],
     ['contradicts the path', '{"project":"other","name":"a"}', 400, '"project" contradicts the path'],
     ['holds another type', '{"name":1,"values":{"k":"v"}}', 400, '"name" must be text'],
-    ['is too deep', `{"name":"a","values":${'['.repeat(90)}${']'.repeat(90)}}`, 400, 'the input is nested too deeply'],
+    ['is too deep', `{"name":"a","values":${'['.repeat(90)}${']'.repeat(90)}}`, 400, 'the body is nested too deeply'],
   ])('that %s is refused', async (_, body, status, message) => {
     const answered = await world.ask('POST', secrets, bodied(body));
     expect({ status: answered.status, message: messageOf(answered) }).toEqual({ status, message });
@@ -43,7 +43,7 @@ describe('a body', () => {
     const answered = await world.ask('POST', secrets, sending({ name: 'many', values }, key));
     expect({ status: answered.status, message: messageOf(answered) }).toEqual({
       status: 400,
-      message: 'the input holds too many values',
+      message: 'the body holds too many values',
     });
   });
 

@@ -71,6 +71,8 @@ test("the caller's address is the connection's, unless a proxy is said to stand 
   expect(await ipOf(false, headers)).toBe('127.0.0.1');
   expect(await ipOf(true, headers)).toBe('198.51.100.7');
   expect(await ipOf(true, {})).toBe('127.0.0.1');
-  expect(await ipOf(true, { 'X-Forwarded-For': '203.0.113.9, nonsense' })).toBe('127.0.0.1');
+  expect(await ipOf(true, { 'X-Forwarded-For': '203.0.113.9, nonsense' })).toBe('0.0.0.0');
+  expect(await ipOf(true, { 'X-Forwarded-For': '203.0.113.9:4711' })).toBe('203.0.113.9');
+  expect(await ipOf(true, { 'X-Forwarded-For': '[2001:db8::1]:4711' })).toBe('2001:db8::1');
   expect(await ipOf(true, { 'X-Forwarded-For': '::ffff:203.0.113.9' })).toBe('203.0.113.9');
 });
