@@ -72,9 +72,12 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
   /** How many answers each connection waits for. */
   const busy = new WeakMap<object, number>();
   const broken = new WeakSet<object>();
+  /** What arrives on a connection, or arrived last. */
+  const latest = new WeakMap<object, IncomingMessage>();
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    latest.set(socket, request);
     response.once('close', () => {
       const left = (busy.get(socket) ?? 1) - 1;
       busy.set(socket, left);
@@ -88,6 +91,11 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
   server.on('checkExpectation', answer);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    // It is the body of the request itself that doesn't come: nobody will ever answer it.
+    if (latest.get(socket)?.complete === false) {
       socket.destroy();
       return;
     }
