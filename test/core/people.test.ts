@@ -200,6 +200,29 @@ describe('guessing', () => {
     expect(all.filter(({ code }) => code === 'rate_limit_exceeded')).toHaveLength(15);
   });
 
+  test('an address is one account however it is written, and whether there is one or not', async () => {
+    await person('ada@example.test');
+    const spellings = ['ada@example.test', 'ADA@example.test', '\uff41da@example.test'];
+    for (const there of [true, false]) {
+      const codes: string[] = [];
+      for (const spelling of [...spellings, ...spellings]) {
+        const email = there ? spelling : spelling.replace('example', 'elsewhere');
+        codes.push((await refusal(stranger()('auth.login', { email, password: 'a-wrong-password' }))).code);
+      }
+      expect(codes).toEqual([...Array(5).fill('unauthorized'), 'rate_limit_exceeded']);
+    }
+  });
+
+  test('ever new addresses from one source fill no table', async () => {
+    const tried = Array.from({ length: 6 }, (_, n) => n);
+    for (const n of tried) await refusal(stranger()('auth.login', { email: `x${n}@example.test`, password }));
+    const rows = vault.rows<{ n: number }>('select count(*) as n from attempts')[0]?.n ?? 0;
+    expect(rows).toBeLessThanOrEqual(6);
+    vault.clock.now += 2 * 3_600_000;
+    await vault.core.settle('due');
+    expect(vault.rows('select id from attempts')).toEqual([]);
+  });
+
   test('one who has a /64 of IPv6 is one source', async () => {
     await person('ada@example.test');
     for (let i = 0; i < 5; i++) await refusal(guess(stranger(`2001:db8:0:1::${i}`)));
@@ -446,6 +469,15 @@ describe('device login', () => {
     await vault.as(token)('auth.whoami', {});
     vault.clock.now += 1;
     expect((await refusal(vault.as(token)('auth.whoami', {}))).code).toBe('unauthorized');
+  });
+
+  test('one source may have so many waiting, and takes none from another', async () => {
+    for (let i = 0; i < 20; i++) await begin();
+    const error = await refusal(begin());
+    expect([error.code, error.details]).toEqual(['rate_limit_exceeded', { retry_after_seconds: 60 }]);
+    await stranger('203.0.113.8')('auth.device-code', { mobius_label: 'another' });
+    vault.clock.now += 10 * minute;
+    await begin();
   });
 
   test('the owner of the vault lends nobody their name', async () => {

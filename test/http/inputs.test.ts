@@ -38,6 +38,31 @@ describe('a body', () => {
     expect(answered.text).not.toContain('plain-secret-value');
   });
 
+  test('that names a field twice is refused however long it is', async () => {
+    const body = `{"name":"a","description":"${'x'.repeat(100_000)}","name":"b"}`;
+    const answered = await world.ask('POST', secrets, bodied(body));
+    expect({ status: answered.status, message: messageOf(answered) }).toEqual({
+      status: 400,
+      message: 'line 1 of the body has "name" for the second time in one object',
+    });
+  });
+
+  test('of a key that may not be used here is not read', async () => {
+    const made = { name: 'elsewhere', principal_id: 'owner', allow_ips: ['203.0.113.0/24'] };
+    const elsewhere = await world.vault.owner('api-keys.create', made);
+    const viewer = await world.vault.client('viewer', ['viewer']);
+    // Announced as large and never sent: whoever waited for it would not answer.
+    for (const [shown, status] of [
+      [elsewhere.key, 403],
+      [viewer.key, 403],
+      ['mbx_nothing', 401],
+    ] as const) {
+      const head = `POST ${secrets} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${shown}\r\n`;
+      const answered = await world.raw(`${head}Content-Type: application/json\r\nContent-Length: 5000000\r\n\r\n{`);
+      expect(answered.split('\r\n', 1)[0]).toContain(String(status));
+    }
+  });
+
   test('with very many values is refused', async () => {
     const values = Object.fromEntries(Array.from({ length: 110_000 }, (_, index) => [`k${index}`, 'v']));
     const answered = await world.ask('POST', secrets, sending({ name: 'many', values }, key));
