@@ -25,6 +25,9 @@ export const sealedTables = [
   auditLog,
 ] as const;
 
+/** Tables of counters and answers that are over within a day: their rows are bound to nothing, and nothing rests on them. */
+export const passingTables = ['attempts', 'answers', 'rate_windows'] as const;
+
 /** The same, but the audit log, whose rows stand for things that may be gone and are checked by their chain. */
 export const recordTables = [
   { table: projectTable, truths: projectTruths },

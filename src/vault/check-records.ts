@@ -1,5 +1,5 @@
 import type { Db, Query, Row, Value } from '../store/db.ts';
-import { recordTables } from '../store/sealed-tables.ts';
+import { passingTables, recordTables } from '../store/sealed-tables.ts';
 import type { Expected, Link, Store, Stored } from '../store/table.ts';
 import { tagRows } from '../store/tags.ts';
 import type { Vault } from './open.ts';
@@ -297,6 +297,12 @@ const checkLooseValues = async ({ db, findings, tick }: View): Promise<void> => 
   tick(all);
 };
 
+const countPassing = async ({ db, findings, tick }: View, table: string): Promise<void> => {
+  const all = (await db.get<{ count: number }>(`select count(*) as count from ${table}`))?.count ?? 0;
+  findings.count(table, all);
+  tick(all);
+};
+
 /** Looks at one part; where the engine can't go on in it, that is told and the other parts are still looked at. */
 export const attempt = async (findings: Findings, table: string, part: () => Promise<void>): Promise<void> => {
   try {
@@ -314,5 +320,8 @@ export const checkRecords = async (view: View): Promise<void> => {
   if (!view.missing.has('tags')) await attempt(view.findings, 'tags', () => checkOrphans(view));
   if (!view.missing.has('secret_values') && !view.missing.has('secret_versions')) {
     await attempt(view.findings, 'secret_values', () => checkLooseValues(view));
+  }
+  for (const table of passingTables) {
+    if (!view.missing.has(table)) await attempt(view.findings, table, () => countPassing(view, table));
   }
 };

@@ -1,7 +1,7 @@
 import { loadSodium, type Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import type { Query, Row } from '../store/db.ts';
-import { recordTables, sealedTables } from '../store/sealed-tables.ts';
+import { passingTables, recordTables, sealedTables } from '../store/sealed-tables.ts';
 import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
 import { isTime } from '../store/table.ts';
 import { checkAudit } from './check-audit.ts';
@@ -169,7 +169,7 @@ const checkScrub = async (file: SqliteDb, findings: Findings): Promise<void> => 
   findings.remark('what was removed still lies in the log; the next command empties it, when nobody else is reading');
 };
 
-const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values'];
+const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values', ...passingTables];
 
 const findMissing = async (file: SqliteDb, findings: Findings): Promise<ReadonlySet<string>> => {
   const rows = await file.all<{ name: string }>("select name from sqlite_schema where type = 'table'");

@@ -1,8 +1,11 @@
 import { expect } from 'vitest';
+import type { Session } from '../../src/generated/types.ts';
 import type { Call } from '../../src/operations.ts';
 import { useSecrets } from '../../src/use/resolve.ts';
 import { finishScrub } from '../../src/vault/scrub.ts';
 import { type Client, makeVault, minute, outcome, type TestVault } from '../core/world.ts';
+
+const fakePassword = 'a-fake-password';
 
 /** All that can be asked about a vault, and what was answered: an answer, or the code of a refusal. */
 export type Readings = ReadonlyMap<string, unknown>;
@@ -72,6 +75,22 @@ export const furnish = async (): Promise<Furnished> => {
   });
   await clients.boss.call('secrets.update', { secret: 'db/prod', values: { password: 'fake-now' } });
 
+  await owner('users.create', { email: 'ada@example.test', password: fakePassword, administrator: true, name: 'Ada' });
+  await owner('users.create', { email: 'bob@example.test', password: fakePassword, role_ids: ['Worker'] });
+  const stranger = vault.core.as({ kind: 'nobody', from: { ip: '203.0.113.7' } });
+  const sessions: Session[] = [];
+  for (const email of ['ada@example.test', 'bob@example.test']) {
+    sessions.push(await stranger('auth.login', { email, password: fakePassword }));
+    await stranger('auth.device-code', { mobius_label: `of ${email}` });
+  }
+  await outcome(stranger('auth.login', { email: 'bob@example.test', password: 'a-wrong-password' }));
+  const metered = await owner(
+    'api-keys.create',
+    { name: 'metered', principal_id: 'boss', rate_limit: '1000000/86400s' },
+    { idempotencyKey: 'a-fake-key' },
+  );
+  await vault.as(metered.key)('auth.whoami', {});
+
   // Not the checked calls of the vault: this asks some thousand times.
   const as = (key: string): Call => vault.core.as({ kind: 'bearer', text: key });
   const ask = vault.core.as({ kind: 'owner' });
@@ -94,6 +113,11 @@ export const furnish = async (): Promise<Furnished> => {
     ['may boss manage', () => ask('permissions.check', { principal_id: 'boss', permission: 'mobius.access.manage' })],
     ['weak lists', () => weak('principals.list', {})],
     ['weak renames', () => weak('projects.update', { id: 'default', name: 'Mine' })],
+    ['users', () => ask('users.list', {})],
+    ...sessions.map(({ access_token: token }, at): [string, () => Promise<unknown>] => [
+      `who is signed in ${at}`,
+      () => as(token)('auth.whoami', {}),
+    ]),
     ['revoked switched on', () => ask('api-keys.update', { id: clients.revoked.keyId, state: 'active' })],
   ];
   for (const secret of ['openai', 'db/prod']) {
