@@ -437,7 +437,7 @@ describe('verify', () => {
     keyslots: "select id || 'x', kind, params, created_at, sealed from keyslots limit 1",
     projects: "select id || 'x', zeroblob(32), archived_at, created_at, updated_at, sealed from projects limit 1",
     principals: `select id || 'x', project_id, null, kind, owner_id, disabled_at, archived_at, created_at, updated_at,
-      sealed from principals limit 1`,
+      sealed, null from principals limit 1`,
     roles: "select id || 'x', project_id, zeroblob(32), created_at, updated_at, sealed from roles limit 1",
     role_assignments: `select id || 'x', project_id, principal_id, id, granted_by, created_at, sealed
       from role_assignments limit 1`,
