@@ -5,6 +5,7 @@ import type { Io } from '../../src/io.ts';
 import { type ServeOptions, startServer } from '../../src/server/serve.ts';
 import { fakeIo } from '../cli/fake-io.ts';
 import { makeVault, type TestVault } from '../core/world.ts';
+import { problemOf } from '../scripts/contract.ts';
 
 export interface Answered {
   status: number;
@@ -48,6 +49,13 @@ export interface Where {
   socketPath?: string;
 }
 
+/** Whatever a test asks for: an answer of a documented operation is as the description has it. */
+const holdAgainstDescription = (method: string, url: string, { status, headers, text }: Answered): void => {
+  const problem = problemOf({ method, url, status, headers, body: text });
+  if (problem === undefined || /^no such (path|method)/.test(problem)) return;
+  throw new Error(`${method} ${url} -> ${status} is not as schemas/openapi.json has it: ${problem}\n${text}`);
+};
+
 export const ask = async (where: Where, method: string, path: string, asked: Asked = {}): Promise<Answered> => {
   const { key, headers = {}, body } = asked;
   const request = httpRequest({
@@ -68,7 +76,9 @@ export const ask = async (where: Where, method: string, path: string, asked: Ask
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
-  return { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
+  const result: Answered = { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
+  holdAgainstDescription(method, path, result);
+  return result;
 };
 
 export const json = { 'Content-Type': 'application/json' };
