@@ -194,7 +194,8 @@ export const unlock = async (
   const askable = slots.some(({ kind }) => kind === 'passphrase' || kind === 'recovery');
   if (askable && sources.ask !== undefined) return askUntilRight(sodium, vaultId, slots, sources.ask);
   const why = slots.some(({ kind }) => kind === 'key-file') ? `: its key file "${path}" ${whyNot(path)}` : '';
-  throw new MobiusError('locked', `the vault is locked${why}`, {}, waysIn(slots));
+  const hint = askable ? `${waysIn(slots)}; or once for many commands: mobius vault unlock` : waysIn(slots);
+  throw new MobiusError('locked', `the vault is locked${why}`, {}, hint);
 };
 
 const whyNot = (path: string): string => (existsSync(path) ? "doesn't open it" : 'is not there');
