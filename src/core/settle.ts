@@ -3,6 +3,7 @@ import type { Db } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
 import { iso } from './context.ts';
+import { idPrefixes, isId } from './ids.ts';
 import type { makeRefusals, Refusal } from './refusals.ts';
 import type { makeUses } from './uses.ts';
 
@@ -45,7 +46,7 @@ const touchAll = async (store: Store, used: readonly [id: string, at: number][],
   if (used.length === 0) return;
   const [keys, sessions] = [await import('../store/api-keys.ts'), await import('../store/sessions.ts')];
   for (const [id, at] of used) {
-    if (id.startsWith('cred_')) await sessions.touch(store, id, at);
+    if (isId(id, idPrefixes.session)) await sessions.touch(store, id, at);
     else await keys.touch(store, id, at, gapMs);
   }
 };
