@@ -13,7 +13,7 @@ import type { Change, Handler, Outside, ProjectContext } from './context.ts';
 import { entryOf } from './entry.ts';
 import { makeGate } from './gate.ts';
 import { handlerOf } from './handlers.ts';
-import { idPrefixes, typeId } from './ids.ts';
+import { hexOf, idPrefixes, typeId } from './ids.ts';
 import { publicKeys, type Signatures } from './jwt.ts';
 import { type Meters, makeMetering, meterOf } from './metering.ts';
 import { makeRefusals } from './refusals.ts';
@@ -38,7 +38,10 @@ export interface Ports {
 }
 
 export interface Core {
-  /** The operations as this actor may use them: authorise, validate, then the handler, in one transaction. */
+  /**
+   * The operations as this actor may use them: validate, authorise, then the handler, in one transaction. Whoever isn't
+   * accepted learns nothing of what was wrong with the rest of what they asked.
+   */
   as(actor: Actor): Call;
   /**
    * Refuses whoever can't call this at all, before anything of what they ask was read: by their credential, where it is
@@ -51,8 +54,8 @@ export interface Core {
   publicKeys(): Promise<Record<string, string>[]>;
   /**
    * Does what may wait until an answer is out: writes when credentials were last used and how often a call was refused,
-   * and destroys the versions of secrets whose time is over. A server asks every second for what is `due`, and for the `rest`
-   * when it ends; of one command all is done at once.
+   * and destroys the versions of secrets whose time is over. A server asks every second for what is `due`, and for the
+   * `rest` when it ends; of one command all is done at once.
    */
   settle(which?: 'all' | 'due' | 'rest'): Promise<void>;
 }
@@ -138,7 +141,6 @@ export const makeCore = ({
     await db.tx('read', (tx) => gate.screen(storeOf(tx), { name, operation, actor, metered }, now()));
   };
 
-  /** Whoever isn't known learns nothing of what was wrong with the rest of the request. */
   const validOrRefused = async <K extends Name>(name: K, actor: Actor, input: unknown): Promise<Input<K>> => {
     try {
       return await validate(name, input);
@@ -206,5 +208,3 @@ export const makeCore = ({
     },
   };
 };
-
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
