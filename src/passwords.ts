@@ -141,8 +141,6 @@ export const makePasswords = (sodium?: string): Passwords => {
     return hashed;
   };
 
-  const nobodys = { salt: randomBytes(16), hash: randomBytes(32) };
-
   return {
     async hash(password, source = '') {
       const salt = randomBytes(16);
@@ -156,8 +154,8 @@ export const makePasswords = (sodium?: string): Passwords => {
     },
 
     async matches(password, known, source = '') {
-      const salt = known === undefined ? nobodys.salt : new Uint8Array(Buffer.from(known.salt, 'base64'));
-      const expected = known === undefined ? nobodys.hash : new Uint8Array(Buffer.from(known.hash, 'base64'));
+      const salt = known === undefined ? randomBytes(16) : new Uint8Array(Buffer.from(known.salt, 'base64'));
+      const expected = known === undefined ? randomBytes(32) : new Uint8Array(Buffer.from(known.hash, 'base64'));
       const used = known === undefined ? cost : { operations: known.operations, memoryBytes: known.memory_bytes };
       const hash = await derive(password.normalize('NFKC'), salt, used, source);
       return sameBytes(hash, expected) && known !== undefined;

@@ -1,3 +1,5 @@
+import { hexOf } from './ids.ts';
+
 /** The 16 bytes of an address that `formats.ip` takes; IPv4 as mapped into IPv6. Undefined for anything else. */
 export const addressBytes = (text: string): Uint8Array | undefined => {
   const bytes = new Uint8Array(16);
@@ -51,5 +53,5 @@ export const sourceOf = (address: string): string => {
   const bytes = addressBytes(address);
   if (bytes === undefined) return address;
   const start = isV4(bytes) ? bytes : bytes.subarray(0, 8);
-  return Array.from(start, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexOf(start);
 };

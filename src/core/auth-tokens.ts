@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { sessionJwt } from './identify.ts';
 import { idPrefixes, parseTypeId, typeId } from './ids.ts';
 import { signingKey, signJwt } from './jwt.ts';
-import { formatKey, parseKey } from './key-format.ts';
+import { formatKey, keyBytes, parseKey } from './key-format.ts';
 
 export const accessSeconds = 15 * 60;
 export const sessionMs = 30 * 86_400_000;
@@ -30,26 +30,11 @@ const refreshToken = (store: Store, sessionId: string, generation: number): stri
   return formatKey(refreshPrefix, Uint8Array.from([...uuid, ...numberBytes(generation), ...mac]));
 };
 
-const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-
-const bytesOf = (body: string): Uint8Array => {
-  const bytes = new Uint8Array(32);
-  for (const digit of body) {
-    let carry = alphabet.indexOf(digit);
-    for (let at = 31; at >= 0; at--) {
-      carry += (bytes[at] ?? 0) * 62;
-      bytes[at] = carry & 255;
-      carry >>= 8;
-    }
-  }
-  return bytes;
-};
-
 /** Which session and generation a refresh token is of; undefined for what we never gave. */
 export const readRefreshToken = (store: Store, text: string): { sessionId: string; generation: number } | undefined => {
   const parsed = parseKey(text);
   if (!parsed.ok || parsed.prefix !== refreshPrefix) return undefined;
-  const bytes = bytesOf(parsed.key.slice(refreshPrefix.length, -6));
+  const bytes = keyBytes(parsed);
   const sessionId = typeId(idPrefixes.session, bytes.slice(0, 16));
   const generation = new DataView(bytes.buffer).getUint32(16);
   return refreshToken(store, sessionId, generation) === parsed.key ? { sessionId, generation } : undefined;

@@ -70,10 +70,11 @@ export const parseTypeId = (text: string): { prefix: string; uuid: Uint8Array } 
 
 export const isId = (text: string, prefix: string): boolean => parseTypeId(text)?.prefix === prefix;
 
+export const hexOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
 export const uuidText = (uuid: Uint8Array): string =>
-  Array.from(sixteen(uuid), (byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
-    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  hexOf(sixteen(uuid)).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 /** Takes upper case too, as RFC 9562 asks of readers. */
 export const parseUuidText = (text: string): Uint8Array | undefined => {

@@ -42,6 +42,20 @@ const base62 = (number: Uint8Array, length: number): string => {
   return text;
 };
 
+/** The number that a text of digits is, big-endian; the inverse of `base62`. */
+const fromBase62 = (digits: string, length: number): Uint8Array => {
+  const number = new Uint8Array(length);
+  for (const digit of digits) {
+    let carry = alphabet.indexOf(digit);
+    for (let at = length - 1; at >= 0; at--) {
+      carry += (number[at] ?? 0) * 62;
+      number[at] = carry;
+      carry >>= 8;
+    }
+  }
+  return number;
+};
+
 /** CRC32 (IEEE). Bit by bit: a key is short, and a table would cost every start of the program more than it saves. */
 const checksum = (ascii: string): string => {
   let crc = 0xffffffff;
@@ -75,6 +89,10 @@ export const parseKey = (text: string): ParsedKey => {
   const key = prefix + body + check;
   return project === undefined ? { ok: true, key, prefix } : { ok: true, key, prefix, project };
 };
+
+/** The bytes that a key stands for, as `parseKey` gave it. */
+export const keyBytes = ({ key, prefix }: Extract<ParsedKey, { ok: true }>): Uint8Array =>
+  fromBase62(key.slice(prefix.length, -checksumLength), randomLength);
 
 /** What is kept beside a key's hash and shown, so that a person can tell keys apart. */
 export const keyPrefix = (key: string): string => key.slice(0, 8);
