@@ -56,11 +56,11 @@ export const destinationOf = async (io: Io, globals: Globals): Promise<Destinati
   const { apiUrl, profile: name, vault } = globals;
   if (apiUrl === undefined && name === undefined && vault !== undefined) return { kind: 'vault', vault };
   const credentials = await credentialsOf(io);
-  if (apiUrl !== undefined && URL.canParse(apiUrl) && `${new URL(apiUrl).username}${new URL(apiUrl).password}` !== '') {
-    const hint = 'a key is given with --api-key or MOBIUS_API_KEY';
-    throw new MobiusError('usage', 'the address of a server must hold no login', { field: 'api_url' }, hint);
+  if (apiUrl !== undefined) {
+    // Before anything could say it again: a password may stand in it.
+    (await import('../calls/http.ts')).serverUrl(apiUrl);
+    return { kind: 'server', url: apiUrl, saved: savedFor(apiUrl, globals, credentials) };
   }
-  if (apiUrl !== undefined) return { kind: 'server', url: apiUrl, saved: savedFor(apiUrl, globals, credentials) };
   const chosen = name ?? credentials.default;
   if (chosen === undefined) return { kind: 'vault', vault };
   const profile = credentials.profiles.get(chosen);

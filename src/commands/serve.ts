@@ -105,17 +105,6 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
   };
 };
 
-/** Resolves at the first signal. The second one does what it always does, and ends the process at once. */
-const stopAsked = ({ io }: LocalContext): Promise<void> =>
-  new Promise((asked) => {
-    const takings = (['SIGTERM', 'SIGINT'] as const).map((name) =>
-      io.signals.take(name, () => {
-        for (const letGo of takings) letGo();
-        asked();
-      }),
-    );
-  });
-
 export default localCommand({
   summary: 'serve the local vault over HTTP',
   about:
@@ -148,9 +137,9 @@ export default localCommand({
   async run(context) {
     const { io, globals, say } = context;
     const options = await optionsOf(context);
-    const { startServer } = await import('../server/serve.ts');
+    const [{ startServer }, { stopAt }] = [await import('../server/serve.ts'), await import('../server/stop.ts')];
     const served = await startServer(io, { world: worldOf(io), place: placeOf(io, globals) }, options);
-    const stop = stopAsked(context);
+    const stop = new Promise<void>((asked) => stopAt(io, ['SIGTERM', 'SIGINT'], asked));
     for (const url of served.urls) say(`listening on ${url}`);
     await stop;
     await served.stop();

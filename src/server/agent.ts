@@ -3,6 +3,7 @@ import type { Io } from '../io.ts';
 import { identityOf } from '../store/files.ts';
 import type { Place, World } from '../vault/open.ts';
 import { type Serving, startServer } from './serve.ts';
+import { stopAt } from './stop.ts';
 
 export interface AgentOptions {
   /** Where it listens: a path that only its owner can reach. */
@@ -40,16 +41,6 @@ const socketIdentity = ({ platform }: Io, socket: string): string => {
   return `${dev}:${ino}`;
 };
 
-/** Ends at a signal; the second one does not wait. */
-const onSignals = ({ signals }: Io, stop: () => void): void => {
-  const takings = (['SIGTERM', 'SIGINT', 'SIGHUP'] as const).map((name) =>
-    signals.take(name, () => {
-      for (const letGo of takings) letGo();
-      stop();
-    }),
-  );
-};
-
 /**
  * Serves the vault to its owner until a signal, or until one of its limits is reached; then the keys are wiped. By the
  * clock, so that the time a machine sleeps counts. It ends too when its socket or the vault's file is another one or
@@ -77,7 +68,7 @@ export const runAgent = async (
   const stopped = new Promise<void>((asked) => {
     stop = asked;
   });
-  onSignals(io, stop);
+  stopAt(io, ['SIGTERM', 'SIGINT', 'SIGHUP'], stop);
   const vaultFile = identityOf(place.path);
   const serving: Serving = await startServer(
     io,
