@@ -35,7 +35,7 @@ const layers: readonly Layer[] = [
   },
   { files: ['cli/agent'], may: ['cli/'], lazily: ['calls/', 'crypto'] },
   { files: ['cli/agent-process'], may: ['cli/'], types: ['vault/unlock'] },
-  { files: ['cli/destination'], may: ['cli/', 'core/key-format'] },
+  { files: ['cli/destination'], may: ['cli/', 'core/key-format'], lazily: ['calls/http'] },
   { files: ['cli/sign-in'], may: ['cli/', 'version'] },
   {
     files: ['cli/'],
