@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles users permissions api-keys secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -11,6 +11,7 @@ _mobius_words() {
     users) echo 'create disable enable list set-password' ;;
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke update verify' ;;
+    tokens) echo 'create get inspect list revoke rotate-signing-key verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
     vault) echo 'backup check init keyslots lock passwd rekey restore status unlock' ;;
     automations) echo 'list' ;;
@@ -34,6 +35,7 @@ _mobius_alias() {
     user) echo 'users' ;;
     permission) echo 'permissions' ;;
     api-key) echo 'api-keys' ;;
+    token) echo 'tokens' ;;
     secret) echo 'secrets' ;;
     automation) echo 'automations' ;;
     whoami) echo 'auth whoami' ;;
@@ -76,6 +78,12 @@ _mobius_flags() {
     'api-keys revoke') echo '--dry-run' ;;
     'api-keys update') echo '--tag= --state= --rate-limit= --allow-ip= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
+    'tokens create') echo '--expires-in= --count= --request-limit= --permissions= --name= --file= -f= --out= --dry-run' ;;
+    'tokens inspect') echo '--file= -f=' ;;
+    'tokens list') echo '--principal-id= --principal= --key-id= --expiring-within= --include-ended --limit= --cursor=' ;;
+    'tokens revoke') echo '--all --principal= --yes -y' ;;
+    'tokens rotate-signing-key') echo '--drop-old --file= -f= --yes -y --dry-run' ;;
+    'tokens verify') echo '--permission= --ip= --file= -f=' ;;
     'secrets create') echo '--name= --values= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
     'secrets delete') echo '--yes -y --dry-run' ;;
     'secrets destroy-version') echo '--yes -y --dry-run' ;;

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -19,6 +19,8 @@ function __mobius_words
             printf '%s\n' 'check	tell whether a principal holds a permission, and which roles carry it' 'list	list every permission, the presets and the action groups'
         case api-keys
             printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
+        case tokens
+            printf '%s\n' 'create	make short-lived tokens with limits' 'get	show one token, by its id' 'inspect	show what is known of a token, given the token itself' 'list	list tokens, those that end first before others' 'revoke	revoke a token for good, or all of them; the next use is refused' 'rotate-signing-key	sign with a new key from now on' 'verify	tell whether a token works, and count one request of it'
         case secrets
             printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
@@ -44,6 +46,8 @@ function __mobius_alias
             echo 'permissions'
         case api-key
             echo 'api-keys'
+        case token
+            echo 'tokens'
         case secret
             echo 'secrets'
         case automation
@@ -229,6 +233,44 @@ function __mobius_flags
         case 'api-keys verify'
             printf '%s\n' \
                 '--key=	the raw key' \
+                '--permission=	also ask whether it may do this' \
+                '--ip=	the address it is used from' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin'
+        case 'tokens create'
+            printf '%s\n' \
+                '--expires-in=	how long it works: from a minute to a day (such as 90d, 12h, or seconds)' \
+                '--count=	how many to make' \
+                '--request-limit=	how many requests each is good for' \
+                '--permissions=	what it may do, all of it what its maker may; everything that its maker may when absent (repeatable, or with commas between)' \
+                '--name=	what it is for' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--out=	write the one-time value to this file (mode 0600); an existing file is replaced whole' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'tokens inspect'
+            printf '%s\n' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin'
+        case 'tokens list'
+            printf '%s\n' \
+                '--principal-id=	only those that act as this principal, by name or id' \
+                '--principal=	only those that act as this principal, by name or id' \
+                '--key-id=	only those that were made with this API key, by name or id' \
+                '--expiring-within=	only those that end before this (RFC 3339, or a duration from now such as 90d)' \
+                '--include-ended	those too that work no more' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor'
+        case 'tokens revoke'
+            printf '%s\n' \
+                '--all	all of them' \
+                '--principal=	with --all: only those that act as this one' \
+                '--yes	do it without asking' '-y	do it without asking'
+        case 'tokens rotate-signing-key'
+            printf '%s\n' \
+                '--drop-old	refuse at once what earlier keys signed: every token, and every session until it is refreshed' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--yes	do it without asking' '-y	do it without asking' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'tokens verify'
+            printf '%s\n' \
                 '--permission=	also ask whether it may do this' \
                 '--ip=	the address it is used from' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin'

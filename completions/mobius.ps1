@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'serve' = 'serve the local vault over HTTP'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed file on this machine'; 'serve' = 'serve the local vault over HTTP'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'list' = 'list the saved profiles, or the credentials that a server knows you by'; 'login' = 'sign in to a server, and save the credential'; 'logout' = 'end the saved session or CLI credential, here and on its server'; 'remove' = 'forget a profile and its credential'; 'revoke' = 'end a session or CLI credential of yours, such as that of a lost machine'; 'status' = 'show which server or vault is used, with which credential, and whether it is accepted'; 'token' = 'print the credential that is shown to the server, for other programs'; 'use' = 'work with a profile wherever none is named'; 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -13,12 +13,13 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'users' = [ordered]@{ 'create' = 'make a user: a person who can sign in'; 'disable' = 'keep a user from signing in, and refuse all that they hold'; 'enable' = 'let a disabled user sign in again'; 'list' = 'list the users'; 'set-password' = 'change a password; every other session of the user ends' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
     'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
+    'tokens' = [ordered]@{ 'create' = 'make short-lived tokens with limits'; 'get' = 'show one token, by its id'; 'inspect' = 'show what is known of a token, given the token itself'; 'list' = 'list tokens, those that end first before others'; 'revoke' = 'revoke a token for good, or all of them; the next use is refused'; 'rotate-signing-key' = 'sign with a new key from now on'; 'verify' = 'tell whether a token works, and count one request of it' }
     'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
     'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'lock' = 'end the agent that holds the local vault open'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds'; 'unlock' = 'open the local vault for a while, so that commands need no passphrase' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
-  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'secret' = 'secrets'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
   $lines = @('run')
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
@@ -224,6 +225,50 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'api-keys verify' = [ordered]@{
       '--key' = @{ Text = 'the raw key'; Values = @() }
+      '--permission' = @{ Text = 'also ask whether it may do this'; Values = @() }
+      '--ip' = @{ Text = 'the address it is used from'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+    }
+    'tokens create' = [ordered]@{
+      '--expires-in' = @{ Text = 'how long it works: from a minute to a day (such as 90d, 12h, or seconds)'; Values = @() }
+      '--count' = @{ Text = 'how many to make'; Values = @() }
+      '--request-limit' = @{ Text = 'how many requests each is good for'; Values = @() }
+      '--permissions' = @{ Text = 'what it may do, all of it what its maker may; everything that its maker may when absent (repeatable, or with commas between)'; Values = @() }
+      '--name' = @{ Text = 'what it is for'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'tokens inspect' = [ordered]@{
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+    }
+    'tokens list' = [ordered]@{
+      '--principal-id' = @{ Text = 'only those that act as this principal, by name or id'; Values = @() }
+      '--principal' = @{ Text = 'only those that act as this principal, by name or id'; Values = @() }
+      '--key-id' = @{ Text = 'only those that were made with this API key, by name or id'; Values = @() }
+      '--expiring-within' = @{ Text = 'only those that end before this (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--include-ended' = @{ Text = 'those too that work no more'; Values = $null }
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+    }
+    'tokens revoke' = [ordered]@{
+      '--all' = @{ Text = 'all of them'; Values = $null }
+      '--principal' = @{ Text = 'with --all: only those that act as this one'; Values = @() }
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
+    }
+    'tokens rotate-signing-key' = [ordered]@{
+      '--drop-old' = @{ Text = 'refuse at once what earlier keys signed: every token, and every session until it is refreshed'; Values = $null }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'tokens verify' = [ordered]@{
       '--permission' = @{ Text = 'also ask whether it may do this'; Values = @() }
       '--ip' = @{ Text = 'the address it is used from'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }

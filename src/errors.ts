@@ -62,8 +62,10 @@ export const kinds = {
     hint: (d) =>
       d.credential === 'login'
         ? 'log in again: mobius auth login'
-        : 'attach a valid key of the project (--api-key, MOBIUS_API_KEY): this one may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
-          'one who may verify keys can tell which: mobius api-keys verify',
+        : d.credential === 'token'
+          ? 'log in again (mobius auth login), or get another token: one who may verify tokens can tell what is wrong with this one'
+          : 'attach a valid key of the project (--api-key, MOBIUS_API_KEY): this one may be mistyped, expired, revoked or of another project, or its principal disabled; ' +
+            'one who may verify keys can tell which: mobius api-keys verify',
   },
   permission_denied: {
     exit: 4,

@@ -25,8 +25,11 @@ export interface Operation {
   /** With `{name}` for what comes from the input; the rest of the input is the query of a GET or DELETE, else the body. */
   path: string;
   status: 200 | 201 | 204;
-  /** A read never takes the write lock; a write runs in one transaction that also appends its audit row. */
-  access: 'read' | 'write';
+  /**
+   * A read never takes the write lock; a write runs in one transaction that also appends its audit row; a count changes
+   * counters alone, leaves no audit row, and goes on in a project that is archived.
+   */
+  access: 'read' | 'write' | 'count';
   /** Absent: any accepted credential will do. */
   permission?: string;
   /**
@@ -36,6 +39,8 @@ export interface Operation {
   scope: 'project' | 'vault' | 'caller' | 'public';
   /** Only a person who is logged in may, and the owner; an API key not. */
   interactive?: true;
+  /** A short-lived token can't do it, whatever permissions it carries. */
+  byToken?: false;
   /** It may be done again as often as it is asked: no answer is kept for an Idempotency-Key. */
   repeatable?: true;
   /** RFC 8628 wants a form in place of JSON, and errors that are flat. */

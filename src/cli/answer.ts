@@ -7,10 +7,12 @@ export interface Answer {
   value: unknown;
   /** Absent where no schema describes the value as it is shown. */
   shape?: Shape | undefined;
-  /** A text inside the value that is shown once. */
+  /** A text inside the value that is shown once; several stand on a line each. */
   oneTime?: string | undefined;
   /** The id of the thing, where the value doesn't carry it as its own. */
   id?: string | undefined;
+  /** Those of a list on a terminal, in their order. */
+  columns?: readonly string[] | undefined;
   /** The line that shows the next page, given its cursor. */
   more?: ((cursor: string) => string) | undefined;
 }
@@ -53,10 +55,11 @@ export const plainText = (value: unknown): string => {
   return JSON.stringify(value);
 };
 
-/** The same value without the properties that hold this text. */
+/** The same value without the properties that hold this text, or a line of it. */
 export const without = (value: unknown, text: string): unknown => {
   if (Array.isArray(value)) return value.map((entry) => without(entry, text));
   if (!isItem(value)) return value;
-  const kept = Object.entries(value).filter(([, inner]) => inner !== text);
+  const once = text.split('\n');
+  const kept = Object.entries(value).filter(([, inner]) => typeof inner !== 'string' || !once.includes(inner));
   return Object.fromEntries(kept.map(([name, inner]) => [name, without(inner, text)]));
 };

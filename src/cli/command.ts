@@ -101,12 +101,15 @@ export interface Globals {
 
 /** A value that is shown once: never cut short, and taken back if it can't be handed over. */
 export interface OneTime<K extends Name> {
+  /** What it is, in a sentence; a key where absent. */
+  noun?: 'token';
   /** The shown property that holds it, `key` where absent: -F must name it. */
   field?: string;
   /** Whether this input asks for one; always, where absent. */
   expected?(input: Input<K>): boolean;
+  /** Several stand on a line each. */
   value(output: Output<K>): string | undefined;
-  /** The id of what was issued, for the sentence that says it was taken back. */
+  /** The id of what was issued, or all of them, for the sentence that says it was taken back. */
   id(output: Output<K>): string;
   takeBack(call: Call, output: Output<K>, input: Input<K>): Promise<unknown>;
 }
@@ -146,11 +149,13 @@ export interface OperationCommand<K extends Name = Name> {
   prepare?(input: Partial<Input<K>>, context: Context): Promise<Partial<Input<K>>> | Partial<Input<K>>;
   /** Answers without a target what can be told without one; undefined goes on to the call. */
   offline?(input: Input<K>, context: Context): Promise<Output<K> | undefined> | Output<K> | undefined;
-  /** What a person is asked before it is done; without a terminal --yes is needed then. */
-  confirm?(input: Input<K>): string;
+  /** What a person is asked before it is done, where there is a danger; without a terminal --yes is needed then. */
+  confirm?(input: Input<K>): string | undefined;
   oneTime?: OneTime<K>;
   /** The shape that is shown, where it differs from what the operation answers. */
-  show?(output: Output<K>): unknown;
+  show?(output: Output<K>, input: Input<K>): unknown;
+  /** The columns of a list on a terminal, where they are not those that say most of anything. */
+  columns?: readonly string[];
   /** The names that -F may pick where `show` gives another shape than what is answered; absent: any. */
   shown?(input: Input<K>, answered: readonly string[]): readonly string[];
   /** The sentence when it is done: past tense, with name and id. */

@@ -14,16 +14,18 @@ interface Issued {
 /** What was issued has reached nobody, so it must not go on working: it is taken back, and its id named. */
 const takeBack = async (where: string, error: unknown, issued: Issued): Promise<MobiusError> => {
   const { oneTime, call, output, input } = issued;
+  const { noun = 'key' } = oneTime;
   const id = oneTime.id(output as never);
   const lost = `could not write ${where}: ${reasonOf(error)}`;
   try {
     await oneTime.takeBack(call, output as never, input as never);
   } catch (failure) {
     const why = failure instanceof Error ? failure.message : String(failure);
-    const message = `${lost}; the key ${id} could not be revoked either and still works: ${why}`;
-    return new MobiusError('internal', message, { id, revoked: false }, `revoke it: mobius api-keys revoke ${id}`);
+    const message = `${lost}; the ${noun} ${id} could not be revoked either and still works: ${why}`;
+    const command = noun === 'key' ? 'api-keys' : 'tokens';
+    return new MobiusError('internal', message, { id, revoked: false }, `revoke it: mobius ${command} revoke ${id}`);
   }
-  return new MobiusError('internal', `${lost}; the key ${id} was revoked`, { id, revoked: true });
+  return new MobiusError('internal', `${lost}; the ${noun} ${id} was revoked`, { id, revoked: true });
 };
 
 /**

@@ -64,6 +64,7 @@ const dryRun = async ({ invocation, known, context }: Running, input: Values): P
 const isConfirmed = async ({ invocation, spec, context }: Running, input: Values): Promise<boolean> => {
   if (spec.confirm === undefined || has(invocation, 'yes')) return true;
   const question = spec.confirm(input as never);
+  if (question === undefined) return true;
   if (context.prompt.possible) return context.prompt.confirm(question, false);
   throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
 };
@@ -83,11 +84,12 @@ const present = async (
 ): Promise<number> => {
   const { io } = invocation;
   const oneTime = call === undefined ? undefined : spec.oneTime?.value(output as never);
-  const shown = spec.show === undefined ? output : spec.show(output as never);
+  const shown = spec.show === undefined ? output : spec.show(output as never, input as never);
   const answer = {
     value: oneTime !== undefined && delivery !== undefined ? without(shown, oneTime) : shown,
     shape: spec.show === undefined ? known.fields.output : undefined,
     id: idOf(output),
+    columns: spec.columns,
     more: (cursor: string) => nextPage(invocation, cursor),
     ...(oneTime === undefined || delivery !== undefined ? {} : { oneTime }),
   };
@@ -100,7 +102,10 @@ const present = async (
   warnOfMore(invocation, output, context);
   if (spec.done !== undefined) context.say(spec.done(output as never, input as never));
   if (oneTime !== undefined) {
-    context.say(delivery === undefined ? 'shown only this once: store it now' : `wrote the key to "${delivery.path}"`);
+    const what = spec.oneTime?.noun ?? 'key';
+    context.say(
+      delivery === undefined ? 'shown only this once: store it now' : `wrote the ${what} to "${delivery.path}"`,
+    );
   }
   return spec.exit?.(output as never) ?? 0;
 };

@@ -57,6 +57,9 @@ const columnsOf = (answer: Answer, items: readonly Item[], fields: readonly stri
   if (fields !== undefined)
     return fields.map((name) => shown.find((one) => one.name === name) ?? { name, kind: 'object' });
   const filled = shown.filter((one) => isScalar(one) && items.some((item) => (item[one.name] ?? '') !== ''));
+  if (answer.columns !== undefined) {
+    return answer.columns.flatMap((name) => filled.filter((one) => one.name === name));
+  }
   const first = leading.flatMap((name) => filled.filter((one) => one.name === name));
   return [...first, ...filled.filter((one) => !first.includes(one))].slice(0, most);
 };
@@ -129,14 +132,15 @@ const ordered = (item: Item, shown: readonly Shown[], fields: readonly string[] 
 
 /** What a person reads. A one-time value stands whole on a line of its own, where a double click selects it. */
 export const pretty = (answer: Answer, view: View): string => {
-  const items = itemsOf(answer);
-  if (items !== undefined) return list(answer, items, view);
   const { oneTime } = answer;
   const value = oneTime === undefined ? answer.value : without(answer.value, oneTime);
+  const once = oneTime === undefined ? '' : `\n${oneTime.split('\n').map(visible).join('\n')}\n\n`;
+  const items = itemsOf({ ...answer, value });
+  if (items !== undefined) return `${list(answer, items, view)}${once}`;
   if (!isItem(value)) return `${visible(plainText(value))}\n`;
   const shown = shownOf(answer, [value]);
   const record = lines(ordered(value, shown, view.fields), shown, view)
     .map((line) => `${line}\n`)
     .join('');
-  return oneTime === undefined ? record : `${record}\n${visible(oneTime)}\n\n`;
+  return `${record}${once}`;
 };

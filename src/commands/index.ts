@@ -15,6 +15,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   users: { summary: 'people who can sign in to a server', alias: 'user', group: 'access' },
   permissions: { summary: 'what can be allowed', alias: 'permission', group: 'access' },
   'api-keys': { summary: 'the keys that principals act with', alias: 'api-key', group: 'access' },
+  tokens: { summary: 'short-lived credentials with limits', alias: 'token', group: 'access' },
   secrets: { summary: 'sensitive values, in versions; used without being read', alias: 'secret', group: 'access' },
   run: { summary: 'run a program that gets secrets as its variables', group: 'vault' },
   env: { summary: 'write variables with their values in the words of a shell', group: 'vault' },

@@ -1,10 +1,9 @@
 import { MobiusError, notFound } from '../errors.ts';
-import type { Verification } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import { setTags } from '../store/tags.ts';
-import { admits, examine, type Fault, permissionsOf, requireHolds } from './caller.ts';
+import { admits, examine, permissionsOf, requireHolds, verifyCode } from './caller.ts';
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
@@ -15,7 +14,7 @@ import { findPrincipal } from './principals.ts';
 import { rolesOf } from './role-book.ts';
 
 /** By id or name, in the project of the call. A revoked key has no name any more, but its id finds it. */
-const findKey = async (context: ProjectContext, reference: string): Promise<keys.KeyRow> => {
+export const findKey = async (context: ProjectContext, reference: string): Promise<keys.KeyRow> => {
   const { project } = context;
   const row = isId(reference, idPrefixes.apiKey)
     ? await keys.byId(context, reference)
@@ -24,14 +23,6 @@ const findKey = async (context: ProjectContext, reference: string): Promise<keys
     throw notFound('api key', reference, project.plain.handle);
   }
   return row;
-};
-
-const verifyCode: Record<Fault, Verification['code']> = {
-  malformed: 'NOT_FOUND',
-  unknown: 'NOT_FOUND',
-  revoked: 'REVOKED',
-  expired: 'EXPIRED',
-  disabled: 'DISABLED',
 };
 
 const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<principals.PrincipalRow> => {

@@ -1,12 +1,11 @@
-import { MobiusError } from '../errors.ts';
 import type { Session } from '../generated/types.ts';
 import type * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import type { Context } from './context.ts';
-import { sessionJwt } from './identify.ts';
 import { idPrefixes, parseTypeId, typeId } from './ids.ts';
-import { signingKey, signJwt } from './jwt.ts';
+import { openSigner } from './jwt.ts';
 import { formatKey, keyBytes, parseKey } from './key-format.ts';
+import { sessionJwt } from './session-identity.ts';
 
 export const accessSeconds = 15 * 60;
 export const sessionMs = 30 * 86_400_000;
@@ -42,13 +41,12 @@ export const readRefreshToken = (store: Store, text: string): { sessionId: strin
 
 /** The pair of tokens of a session as it stands now. */
 export const tokensOf = async (context: Context, session: sessions.SessionRow): Promise<Session> => {
-  const { signatures, issuer, now } = context;
-  const key = await signingKey(context, signatures, context.newId, now);
-  if (key === undefined) throw new MobiusError('internal', 'no signing key could be made');
+  const { issuer, now } = context;
+  const sign = await openSigner(context, sessionJwt);
   const issued = Math.floor(now / 1000);
   const claims = { iss: issuer, sub: session.clear.user_id, sid: session.id, iat: issued, exp: issued + accessSeconds };
   return {
-    access_token: signJwt(signatures, key, sessionJwt, claims),
+    access_token: sign(claims),
     token_type: 'Bearer',
     expires_in: accessSeconds,
     refresh_token: refreshToken(context, session.id, session.clear.generation),

@@ -1,14 +1,15 @@
 import { MobiusError, notFound } from '../errors.ts';
-import type { CliCredential } from '../generated/types.ts';
+import type { CliCredential, WhoAmI } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
+import type { TokenRow } from '../store/tokens.ts';
 import * as users from '../store/users.ts';
 import { sourceOf } from './addresses.ts';
 import { readRefreshToken, sessionMs, tokensOf } from './auth-tokens.ts';
-import { addressOf } from './caller.ts';
+import { addressOf, type Caller } from './caller.ts';
 import { type Context, type Handlers, iso, type Outside, present } from './context.ts';
 import {
   asksTooFast,
@@ -90,9 +91,23 @@ const handlesOf = async (store: Store, user: users.UserRow): Promise<string[]> =
   return handles.sort();
 };
 
+const whoIsToken = ({ name, principal, project, key, permissions }: Caller, { id, clear, plain }: TokenRow): WhoAmI =>
+  present({
+    kind: 'token' as const,
+    name,
+    principal_id: principal?.id,
+    token_id: id,
+    token_name: plain.name,
+    key_id: key?.id,
+    key_name: key?.plain.name,
+    project: project?.plain.handle,
+    permissions: [...permissions],
+    expires_at: iso(clear.expires_at),
+  });
+
 export const handlers: Handlers<NameOf<'auth'>> = {
   'auth.whoami': async (context) => {
-    const { kind, name, key, principal, project, roles, user, session, everywhere } = context.caller;
+    const { kind, name, key, principal, project, roles, user, session, token, everywhere } = context.caller;
     const permissions = [...context.caller.permissions];
     if (kind === 'user' && user !== undefined) {
       return present({
@@ -107,6 +122,7 @@ export const handlers: Handlers<NameOf<'auth'>> = {
         permissions,
       });
     }
+    if (token !== undefined) return whoIsToken(context.caller, token);
     if (key === undefined) return { kind: 'owner', name, permissions };
     return present({
       kind: 'api-key' as const,

@@ -1,9 +1,11 @@
 import { MobiusError } from '../errors.ts';
+import type { Verification } from '../generated/types.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import type { SessionRow } from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
+import type { TokenRow } from '../store/tokens.ts';
 import * as users from '../store/users.ts';
 import { isWithin } from './addresses.ts';
 import { holds, presets } from './catalogue.ts';
@@ -35,21 +37,34 @@ export interface Bound {
 
 /** An actor as found in the store. */
 export interface Caller {
-  kind: 'owner' | 'api-key' | 'user' | 'nobody';
+  kind: 'owner' | 'api-key' | 'user' | 'token' | 'nobody';
   name: string;
   permissions: readonly string[];
   /** Nothing is out of reach: the owner, and an administrator. */
   everywhere: boolean;
   roles: readonly Role[];
   from?: Origin;
-  /** The only project of a key; of a user, the one that the call is about. */
+  /** The only project of a key or token; of a user, the one that the call is about. */
   project?: projects.ProjectRow;
   /** Whom the caller acts as there. */
   principal?: principals.PrincipalRow;
+  /** What acts; beside a token, the key that it was made with, whose limits hold for it too. */
   key?: keys.KeyRow;
   user?: users.UserRow;
   session?: SessionRow;
+  token?: TokenRow;
 }
+
+/** The one thing that somebody acts with. */
+export const credentialOf = ({
+  key,
+  session,
+  token,
+}: Pick<Caller, 'key' | 'session' | 'token'>): { id: string; name: string } | undefined => {
+  if (token !== undefined) return { id: token.id, name: token.plain.name ?? '' };
+  if (key !== undefined) return { id: key.id, name: key.plain.name };
+  return session === undefined ? undefined : { id: session.id, name: session.plain.label };
+};
 
 export const everything: readonly string[] = presets.flatMap(({ id, permissions }) =>
   id === 'owner' ? permissions : [],
@@ -65,21 +80,33 @@ export const permissionsOf = (roles: readonly Role[]): string[] =>
 /**
  * What is wrong with a credential, or nothing. One that was never issued is told apart from one that can't have been.
  */
-export type Fault = 'malformed' | 'unknown' | 'revoked' | 'expired' | 'disabled';
+export type Fault = 'malformed' | 'unknown' | 'early' | 'revoked' | 'expired' | 'disabled';
+
+/** What a verification says of it. */
+export const verifyCode: Record<Fault, Verification['code']> = {
+  malformed: 'NOT_FOUND',
+  unknown: 'NOT_FOUND',
+  early: 'DISABLED',
+  revoked: 'REVOKED',
+  expired: 'EXPIRED',
+  disabled: 'DISABLED',
+};
+
 export type Examined = { bound: Bound; fault?: undefined } | { fault: Fault; key?: keys.KeyRow };
 
-/** The one place that decides whether an API key works. */
-export const examine = async (store: Store, text: string, now: number): Promise<Examined> => {
-  const parsed = parseKey(text);
-  if (!parsed.ok) return { fault: 'malformed' };
-  const key = await keys.byKey(store, parsed.key);
-  if (key === undefined) return { fault: 'unknown' };
+/** The one place that decides whether an API key works, or what was made with it. */
+export const examineKey = async (
+  store: Store,
+  key: keys.KeyRow,
+  now: number,
+  handle: string | undefined,
+): Promise<Examined> => {
   const principal = await principals.byId(store, key.clear.principal_id);
   const project = await projects.byId(store, key.clear.project_id);
   if (principal === undefined || project === undefined) {
     throw new MobiusError('damaged', `the principal or project of the key "${key.id}" is missing`, { id: key.id });
   }
-  if (parsed.project !== undefined && parsed.project !== project.plain.handle) return { fault: 'unknown', key };
+  if (handle !== undefined && handle !== project.plain.handle) return { fault: 'unknown', key };
   const state = keys.stateOf(key, now);
   if (state === 'revoked' || state === 'expired') return { fault: state, key };
   const off = [
@@ -93,6 +120,21 @@ export const examine = async (store: Store, text: string, now: number): Promise<
   return { bound: { project, principal, key, roles: await rolesOf(store, principal) } };
 };
 
+export const examine = async (store: Store, text: string, now: number): Promise<Examined> => {
+  const parsed = parseKey(text);
+  if (!parsed.ok) return { fault: 'malformed' };
+  const key = await keys.byKey(store, parsed.key);
+  return key === undefined ? { fault: 'unknown' } : examineKey(store, key, now, parsed.project);
+};
+
+export const asKey = (bound: Bound): Caller => ({
+  kind: 'api-key',
+  name: bound.principal.plain.name,
+  permissions: permissionsOf(bound.roles),
+  everywhere: false,
+  ...bound,
+});
+
 /** Whether a key may be used from there; one without a list, from everywhere. */
 export const admits = ({ plain }: keys.KeyRow, address: string): boolean =>
   plain.allow_ips === undefined || plain.allow_ips.some((network) => isWithin(address, network));
@@ -102,9 +144,17 @@ export const cliPrefix = 'mbc_';
 
 /** One sentence for every fault: a guesser learns nothing from it but what they showed. */
 export const refused = (text = ''): MobiusError =>
-  text.startsWith(cliPrefix) || text.startsWith('eyJ')
-    ? new MobiusError('unauthorized', 'the login was not accepted', { credential: 'login' })
-    : new MobiusError('unauthorized', 'the API key was not accepted');
+  text.startsWith('eyJ')
+    ? new MobiusError('unauthorized', 'the login or token was not accepted', { credential: 'token' })
+    : text.startsWith(cliPrefix)
+      ? new MobiusError('unauthorized', 'the login was not accepted', { credential: 'login' })
+      : new MobiusError('unauthorized', 'the API key was not accepted');
+
+/** What is short-lived must not outlive itself in something that it made. */
+export const notByToken = (): MobiusError =>
+  new MobiusError('forbidden', "a short-lived token can't do this: it needs an API key or a login", {
+    reason: 'token',
+  });
 
 /** Refuses with the missing permission and the roles that carry it, so that a 403 says how to mend it. */
 export const requirePermission = async (

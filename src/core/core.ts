@@ -19,6 +19,7 @@ import { type Meters, makeMetering, meterOf } from './metering.ts';
 import { makeRefusals } from './refusals.ts';
 import { answeredBefore, keepAnswer, type Repeatable } from './replay.ts';
 import { makeSettling } from './settle.ts';
+import { countRequest, MustCount } from './spending.ts';
 import { makeUses } from './uses.ts';
 
 /** What the core needs of the world. It does no input or output of its own. */
@@ -97,12 +98,18 @@ export const makeCore = ({
   const metering = makeMetering(db, sealer, now);
   const settleNow = makeSettling({ db, sealer, now, newAuditId, uses, refusals });
 
-  const perform = async <K extends Name>(tx: Query, running: Running<K>, handler: Handler<K>): Promise<Output<K>> => {
+  const perform = async <K extends Name>(
+    tx: Query,
+    mode: 'read' | 'write',
+    running: Running<K>,
+    handler: Handler<K>,
+  ): Promise<Output<K>> => {
     const { name, operation, actor, input, metered, idempotencyKey } = running;
     const at = now();
     secretsTouched ||= name.startsWith('secrets.');
     const store = storeOf(tx);
     const { caller, project } = await gate.admit(store, running, input, at);
+    if (caller.token !== undefined && mode === 'read') throw new MustCount();
     const request: Repeatable | undefined =
       idempotencyKey === undefined || !isKept(operation)
         ? undefined
@@ -126,6 +133,7 @@ export const makeCore = ({
       meter: (key: KeyRow) => meterOf(key, metered),
     };
     try {
+      if (caller.token !== undefined) await countRequest(store, caller.token, at);
       const answer = await handler(context as ProjectContext, input);
       if (request !== undefined) await keepAnswer(store, request, answer, at);
       return answer;
@@ -186,7 +194,14 @@ export const makeCore = ({
       };
       handler = await parts.before(outside, running.input);
     }
-    return metering(running.metered, () => db.tx(operation.access, (tx) => perform(tx, running, handler)));
+    const within = (mode: 'read' | 'write'): Promise<Output<K>> =>
+      metering(running.metered, () => db.tx(mode, (tx) => perform(tx, mode, running, handler)));
+    try {
+      return await within(operation.access === 'read' ? 'read' : 'write');
+    } catch (error) {
+      if (error instanceof MustCount) return within('write');
+      throw error;
+    }
   };
 
   return {

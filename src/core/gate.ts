@@ -3,7 +3,17 @@ import type { Name, Operation } from '../operations.ts';
 import type { KeyRow } from '../store/api-keys.ts';
 import type { ProjectRow } from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
-import { type Actor, addressOf, admits, type Caller, nobody, refused, requirePermission } from './caller.ts';
+import {
+  type Actor,
+  addressOf,
+  admits,
+  type Caller,
+  credentialOf,
+  nobody,
+  notByToken,
+  refused,
+  requirePermission,
+} from './caller.ts';
 import { type Identified, identify, type Refused } from './identify.ts';
 import type { Signatures } from './jwt.ts';
 import { type Meters, meterOf } from './metering.ts';
@@ -59,12 +69,13 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
       operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
     const caller: Caller = { ...found, ...(actor.from === undefined ? {} : { from: actor.from }) };
     try {
-      requirePerson(caller, operation);
+      requireFitting(caller, operation);
       if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
       const project = caller.project ?? (handle === undefined ? undefined : await findProject(store, handle));
       await authorise(store, caller, operation, handle === undefined ? undefined : project);
-      const credential = caller.key?.id ?? caller.session?.id;
-      if (credential !== undefined) uses.note(credential, at);
+      // A token's own counter says when it was last used.
+      const credential = caller.token === undefined ? credentialOf(caller) : undefined;
+      if (credential !== undefined) uses.note(credential.id, at);
       return { caller, project: handle === undefined ? undefined : project };
     } catch (error) {
       noteRefusal(name, error, sourceOf(caller, actor), at);
@@ -85,9 +96,9 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     async screen(store: Store, { name, operation, actor, metered }: Asking, at: number): Promise<void> {
       const caller = requireKnown(name, await identify(store, { actor, now: at, signatures, issuer }), actor, at);
       try {
-        requirePerson(caller, operation);
-        if (caller.key === undefined) return;
-        requireUsable(caller.key, actor, metered);
+        requireFitting(caller, operation);
+        if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
+        if (caller.kind === 'user') return;
         await authorise(store, caller, { ...operation, access: 'read' }, caller.project);
       } catch (error) {
         noteRefusal(name, error, sourceOf(caller, actor), at);
@@ -97,20 +108,25 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
   };
 };
 
-const sourceOf = ({ key, session }: Pick<Refused, 'key' | 'session'>, { from }: Actor): Source => {
-  if (key !== undefined) {
-    return { projectId: key.clear.project_id, principalId: key.clear.principal_id, credentialId: key.id };
+const sourceOf = ({ key, session, token }: Pick<Refused, 'key' | 'session' | 'token'>, { from }: Actor): Source => {
+  const bound = token ?? key;
+  if (bound !== undefined) {
+    const { project_id: projectId, principal_id: principalId } = bound.clear;
+    return { projectId, credentialId: bound.id, ...(principalId === null ? {} : { principalId }) };
   }
   if (session !== undefined) return { credentialId: session.id };
   return from === undefined ? {} : { address: from.ip };
 };
 
-const requirePerson = (caller: Caller, operation: Operation): void => {
-  if (operation.interactive === true && caller.kind === 'api-key') {
-    throw new MobiusError('forbidden', "this needs a person who is logged in: an API key can't do it", {
+/** Some things are not for every kind of credential, whatever it may do. */
+const requireFitting = ({ kind }: Caller, operation: Operation): void => {
+  if (operation.interactive === true && (kind === 'api-key' || kind === 'token')) {
+    const what = kind === 'token' ? 'a token' : 'an API key';
+    throw new MobiusError('forbidden', `this needs a person who is logged in: ${what} can't do it`, {
       reason: 'interactive',
     });
   }
+  if (operation.byToken === false && kind === 'token') throw notByToken();
 };
 
 /** What a key's own limits say of this use of it. */

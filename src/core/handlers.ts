@@ -9,6 +9,7 @@ const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N
   roles: () => import('./roles.ts'),
   permissions: () => import('./permissions.ts'),
   secrets: () => import('./secrets.ts'),
+  tokens: () => import('./tokens.ts'),
   users: () => import('./users.ts'),
   'api-keys': () => import('./api-keys.ts'),
 };

@@ -1,3 +1,4 @@
+import { MobiusError } from '../errors.ts';
 import * as signing from '../store/signing-keys.ts';
 import type { Store } from '../store/table.ts';
 import { idPrefixes, isId } from './ids.ts';
@@ -38,34 +39,50 @@ const readPart = (text: string): Claims | undefined => {
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(fromUtf8.decode(bytes));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    // Spelled otherwise than we do, a claim that stands there twice with it, it can't be ours.
+    return part(value) === text ? (value as Claims) : undefined;
   } catch {
     return undefined;
   }
 };
 
-/** The key that signs today, made where there is none. */
-export const signingKey = async (
-  store: Store,
-  signatures: Signatures,
-  newId: (prefix: string) => string,
-  now: number,
-): Promise<signing.SigningKeyRow | undefined> => {
-  const known = await signing.latest(store);
-  if (known !== undefined) return known;
-  const { publicKey, privateKey } = signatures.newKey();
+export interface Signing extends Store {
+  signatures: Signatures;
+  newId(prefix: string): string;
+  now: number;
+}
+
+export const newSigningKey = async (context: Signing): Promise<signing.SigningKeyRow> => {
+  const { publicKey, privateKey } = context.signatures.newKey();
+  const clear = { created_at: context.now, retired_at: null };
   const plain = { public_key: publicKey, private_key: privateKey };
-  return signing.insert(store, newId(idPrefixes.signingKey), { created_at: now }, plain);
+  const made = await signing.insert(context, context.newId(idPrefixes.signingKey), clear, plain);
+  if (made === undefined) throw new MobiusError('internal', 'no signing key could be made');
+  return made;
 };
 
-export const signJwt = (signatures: Signatures, key: signing.SigningKeyRow, type: string, claims: Claims): string => {
-  const message = `${part({ alg: 'EdDSA', typ: type, kid: key.id })}.${part(claims)}`;
-  return `${message}.${encode(signatures.sign(key.plain.private_key, utf8.encode(message)))}`;
+/** Signs with the key of today, made where there is none: each call is one JWT. */
+export const openSigner = async (context: Signing, type: string): Promise<(claims: Claims) => string> => {
+  const key = (await signing.latest(context)) ?? (await newSigningKey(context));
+  const { private_key: privateKey } = key.plain;
+  if (privateKey === undefined) {
+    throw new MobiusError('damaged', `the signing key "${key.id}" can't sign`, { id: key.id });
+  }
+  return (claims) => {
+    const message = `${part({ alg: 'EdDSA', typ: type, kid: key.id })}.${part(claims)}`;
+    return `${message}.${encode(context.signatures.sign(privateKey, utf8.encode(message)))}`;
+  };
 };
 
-const longest = 4_096;
+/** Nothing that we sign is longer, and nothing longer is looked at: it must fit in the head of a request. */
+export const longestJwt = 4_096;
 
 export const looksLikeJwt = (text: string): boolean => /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/.test(text);
+
+/** The type that a JWT says it has, which anybody can write: it only tells which of our checks it will have to pass. */
+export const typeOfJwt = (text: string): unknown =>
+  text.length > longestJwt ? undefined : readPart(text.slice(0, Math.max(0, text.indexOf('.'))))?.typ;
 
 /** The claims of a token of this type that one of our keys signed; what they say of time is for the caller to check. */
 export const readJwt = async (
@@ -74,7 +91,7 @@ export const readJwt = async (
   type: string,
   text: string,
 ): Promise<Claims | undefined> => {
-  if (text.length > longest) return undefined;
+  if (text.length > longestJwt) return undefined;
   const [head = '', body = '', signature = ''] = text.split('.');
   const header = readPart(head);
   // The one algorithm that we sign with: what a token itself asks for is not followed.

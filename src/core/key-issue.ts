@@ -3,7 +3,7 @@ import type { ApiKey, ApiKeyCreated } from '../generated/types.ts';
 import * as keys from '../store/api-keys.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import { setTags, type Tags } from '../store/tags.ts';
-import { permissionsOf, requireHolds, requirePermission } from './caller.ts';
+import { notByToken, permissionsOf, requireHolds, requirePermission } from './caller.ts';
 import { iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
 import { formatKey, keyPrefix, keySuffix } from './key-format.ts';
@@ -84,6 +84,7 @@ export const issueKey = async (
 ): Promise<ApiKeyCreated> => {
   const { project, now, caller } = context;
   // Said here, for a key is also made as part of a larger step that asks for another permission.
+  if (caller.kind === 'token') throw notByToken();
   await requirePermission(context, caller, 'mobius.keys.issue', project);
   const expiresAt = wish.expires_at === undefined ? null : Date.parse(wish.expires_at);
   if (expiresAt !== null && expiresAt <= now) throw invalidField('expires_at', 'must be in the future');

@@ -1,27 +1,32 @@
 import { invalidField } from '../errors.ts';
 import { parseTypeId } from './ids.ts';
 
-/** A cursor is opaque to its reader: today the last id of a page, in base64url. */
-const spell = (id: string): string => btoa(id).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+/** A cursor is opaque to its reader: today where a page ended, in base64url. */
+const spell = (place: string): string => btoa(place).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 
-/** The id after which a page begins; sorts before every id where there is no cursor. */
-export const afterCursor = (cursor: string | undefined): string => {
-  if (cursor === undefined) return '';
-  let id = '';
+/** Where a page ended; undefined where there is no cursor. */
+export const readCursor = <T>(cursor: string | undefined, parse: (place: string) => T | undefined): T | undefined => {
+  if (cursor === undefined) return undefined;
+  let found: T | undefined;
   try {
-    id = atob(cursor.replaceAll('-', '+').replaceAll('_', '/'));
+    found = parse(atob(cursor.replaceAll('-', '+').replaceAll('_', '/')));
   } catch {
-    throw invalidField('cursor', 'is not one that a page ended with');
+    found = undefined;
   }
-  if (parseTypeId(id) === undefined) throw invalidField('cursor', 'is not one that a page ended with');
-  return id;
+  if (found === undefined) throw invalidField('cursor', 'is not one that a page ended with');
+  return found;
 };
 
+/** The id after which a page begins; sorts before every id where there is no cursor. */
+export const afterCursor = (cursor: string | undefined): string =>
+  readCursor(cursor, (id) => (parseTypeId(id) === undefined ? undefined : id)) ?? '';
+
 /** Of a page that was read with one row more than its limit: whether there is a next one and where it begins. */
-export const cursorAt = (
-  rows: readonly { id: string }[],
+export const cursorAt = <R extends { id: string }>(
+  rows: readonly R[],
   limit: number,
+  placeOf: (row: R) => string = ({ id }) => id,
 ): { has_more: boolean; next_cursor?: string } => {
   const last = rows.length > limit ? rows[limit - 1] : undefined;
-  return last === undefined ? { has_more: false } : { has_more: true, next_cursor: spell(last.id) };
+  return last === undefined ? { has_more: false } : { has_more: true, next_cursor: spell(placeOf(last)) };
 };

@@ -110,6 +110,7 @@ export const handlers: Handlers<NameOf<'principals'>> = {
         user_id: user?.id ?? null,
         disabled_at: null,
         archived_at: null,
+        tokens_revoked_at: null,
         created_at: now,
         updated_at: now,
       },

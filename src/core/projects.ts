@@ -33,7 +33,7 @@ const visible = async (context: Context, reference: string, permission: string):
 const listed = async (context: Context, withArchived: boolean): Promise<projects.ProjectRow[]> => {
   const { everywhere, kind, project, user } = context.caller;
   if (everywhere) return projects.list(context, withArchived);
-  if (kind === 'api-key' && project !== undefined) return [project];
+  if ((kind === 'api-key' || kind === 'token') && project !== undefined) return [project];
   const parts = user === undefined ? [] : await principals.allOfUser(context, user.id);
   const ids = new Set(project === undefined ? parts.map(({ clear }) => clear.project_id) : [project.id]);
   const rows: projects.ProjectRow[] = [];
@@ -66,7 +66,13 @@ export const addProject = async (
   const row = await projects.insert(
     context,
     context.newId(idPrefixes.project),
-    { handle_index: projects.handleIndex(context, handle), archived_at: null, created_at: now, updated_at: now },
+    {
+      handle_index: projects.handleIndex(context, handle),
+      archived_at: null,
+      tokens_revoked_at: null,
+      created_at: now,
+      updated_at: now,
+    },
     { handle, name, ...(description ? { description } : {}) },
   );
   if (row === undefined) {

@@ -134,6 +134,30 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/api-keys/verify.ts'),
     },
   },
+  tokens: {
+    create: { summary: 'make short-lived tokens with limits', load: () => import('../commands/tokens/create.ts') },
+    get: { summary: 'show one token, by its id', load: () => import('../commands/tokens/get.ts') },
+    inspect: {
+      summary: 'show what is known of a token, given the token itself',
+      load: () => import('../commands/tokens/inspect.ts'),
+    },
+    list: {
+      summary: 'list tokens, those that end first before others',
+      load: () => import('../commands/tokens/list.ts'),
+    },
+    revoke: {
+      summary: 'revoke a token for good, or all of them; the next use is refused',
+      load: () => import('../commands/tokens/revoke.ts'),
+    },
+    'rotate-signing-key': {
+      summary: 'sign with a new key from now on',
+      load: () => import('../commands/tokens/rotate-signing-key.ts'),
+    },
+    verify: {
+      summary: 'tell whether a token works, and count one request of it',
+      load: () => import('../commands/tokens/verify.ts'),
+    },
+  },
   secrets: {
     create: { summary: 'create a secret and its first version', load: () => import('../commands/secrets/create.ts') },
     delete: { summary: 'delete a secret with all its versions', load: () => import('../commands/secrets/delete.ts') },

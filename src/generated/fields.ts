@@ -10,5 +10,6 @@ export const fieldsOf: Readonly<Record<Noun, () => Promise<{ fields: Readonly<Re
   projects: () => import('./fields/projects.ts'),
   roles: () => import('./fields/roles.ts'),
   secrets: () => import('./fields/secrets.ts'),
+  tokens: () => import('./fields/tokens.ts'),
   users: () => import('./fields/users.ts'),
 };

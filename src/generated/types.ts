@@ -362,6 +362,112 @@ export interface Tags {
   [k: string]: string;
 }
 
+export interface Token {
+  /** its UUID, as in the claim jti */
+  id: string;
+  /** the name of whom it acts as */
+  owner: string;
+  /** what it is for */
+  name?: string;
+  /** whether it works, and if not, why */
+  state: 'active' | 'disabled' | 'expired' | 'revoked' | 'spent';
+  /** when it stops working by itself */
+  expires_at: string;
+  /** requests left */
+  remaining: number;
+  /** requests that it was made for */
+  request_limit: number;
+  /** when a request of it was last accepted; absent until the first */
+  last_used_at?: string;
+  /** the name of the key or login that it was made with */
+  made_by: string;
+  /** what it was made for: it may as much of this as its maker may */
+  permissions: string[];
+  /** whom it acts as; absent for the owner of the vault and for an administrator */
+  principal_id?: string;
+  /** the key that it was made with, and ends with */
+  key_id?: string;
+  /** the session or CLI credential that it was made with, and ends with */
+  credential_id?: string;
+  /** the project it belongs to */
+  project_id: string;
+  /** when it was revoked */
+  revoked_at?: string;
+  /** when it was made */
+  created_at: string;
+}
+
+export interface TokenCreated {
+  /** its UUID, as in the claim jti */
+  id: string;
+  /** the name of whom it acts as */
+  owner: string;
+  /** what it is for */
+  name?: string;
+  /** whether it works, and if not, why */
+  state: 'active' | 'disabled' | 'expired' | 'revoked' | 'spent';
+  /** when it stops working by itself */
+  expires_at: string;
+  /** requests left */
+  remaining: number;
+  /** requests that it was made for */
+  request_limit: number;
+  /** when a request of it was last accepted; absent until the first */
+  last_used_at?: string;
+  /** the name of the key or login that it was made with */
+  made_by: string;
+  /** what it was made for: it may as much of this as its maker may */
+  permissions: string[];
+  /** whom it acts as; absent for the owner of the vault and for an administrator */
+  principal_id?: string;
+  /** the key that it was made with, and ends with */
+  key_id?: string;
+  /** the session or CLI credential that it was made with, and ends with */
+  credential_id?: string;
+  /** the project it belongs to */
+  project_id: string;
+  /** when it was revoked */
+  revoked_at?: string;
+  /** when it was made */
+  created_at: string;
+  /** the token itself, shown only this once */
+  token: string;
+}
+
+export interface TokenVerification {
+  /** true for VALID alone */
+  valid: boolean;
+  /** why */
+  code:
+    | 'VALID'
+    | 'NOT_FOUND'
+    | 'DISABLED'
+    | 'EXPIRED'
+    | 'REVOKED'
+    | 'INSUFFICIENT_PERMISSIONS'
+    | 'USAGE_EXCEEDED'
+    | 'RATE_LIMITED'
+    | 'FORBIDDEN';
+  /** the token */
+  token_id?: string;
+  /** what it is for */
+  name?: string;
+  /** the name of whom it acts as */
+  owner?: string;
+  /** whom it acts as */
+  principal_id?: string;
+  /** the key that it was made with */
+  key_id?: string;
+  /** the handle of its project */
+  project?: string;
+  /** what it may do */
+  permissions?: string[];
+  /** when it stops working by itself */
+  expires_at?: string;
+  /** requests left */
+  remaining?: number;
+}
+
 export interface User {
   /** usr_… */
   id: string;
@@ -413,7 +519,7 @@ export interface Verification {
 
 export interface WhoAmI {
   /** how the caller is known */
-  kind: 'owner' | 'api-key' | 'user';
+  kind: 'owner' | 'api-key' | 'user' | 'token';
   /** the caller's name */
   name: string;
   /** the address that the person signs in with */
@@ -428,7 +534,11 @@ export interface WhoAmI {
   projects?: string[];
   /** the principal that acts */
   principal_id?: string;
-  /** the key it acts with */
+  /** the token it acts with */
+  token_id?: string;
+  /** what that token is for */
+  token_name?: string;
+  /** the key it acts with, or that its token was made with */
   key_id?: string;
   /** that key's name */
   key_name?: string;
@@ -438,7 +548,7 @@ export interface WhoAmI {
   roles?: string[];
   /** what it may do */
   permissions: string[];
-  /** when its key stops working */
+  /** when its key or token stops working */
   expires_at?: string;
 }
 
@@ -999,6 +1109,110 @@ export interface SecretsUseOutput {
   sealed: string;
 }
 
+export interface TokensCreateInput {
+  /** the project it is about */
+  project?: string;
+  /** how long it works: from a minute to a day */
+  expires_in_seconds?: number;
+  /** how many to make */
+  count?: number;
+  /** how many requests each is good for */
+  request_limit?: number;
+  /** what it may do, all of it what its maker may; everything that its maker may when absent */
+  permissions?: string[];
+  /** what it is for */
+  name?: string;
+}
+
+export interface TokensCreateOutput {
+  /** what was made */
+  items: TokenCreated[];
+}
+
+export interface TokensGetInput {
+  /** the project it is about */
+  project?: string;
+  /** a token's UUID */
+  id: string;
+}
+
+export interface TokensInspectInput {
+  /** the project it is about */
+  project?: string;
+  /** the token itself */
+  token: string;
+}
+
+export interface TokensListInput {
+  /** the project it is about */
+  project?: string;
+  /** only those that act as this principal, by name or id */
+  principal_id?: string;
+  /** only those that were made with this API key, by name or id */
+  key_id?: string;
+  /** only those that end before this */
+  expires_before?: string;
+  /** those too that work no more */
+  include_ended?: boolean;
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface TokensListOutput {
+  /** what was found */
+  items: Token[];
+  /** whether there is a further page */
+  has_more: boolean;
+  /** give it as cursor to get that page */
+  next_cursor?: string;
+}
+
+export interface TokensRevokeInput {
+  /** the project it is about */
+  project?: string;
+  /** a token's UUID */
+  id: string;
+}
+
+export interface TokensRevokeAllInput {
+  /** the project it is about */
+  project?: string;
+  /** only those that act as this principal, by name or id */
+  principal_id?: string;
+}
+
+export interface TokensRevokeAllOutput {
+  /** how many had not ended by then */
+  revoked: number;
+}
+
+export interface TokensRotateSigningKeyInput {
+  /** refuse at once what earlier keys signed: every token, and every session until it is refreshed */
+  drop_old?: boolean;
+}
+
+export interface TokensRotateSigningKeyOutput {
+  /** sig_…, the kid of what it signs */
+  id: string;
+  /** when it was made */
+  created_at: string;
+  /** earlier keys that verify no more */
+  dropped: number;
+}
+
+export interface TokensVerifyInput {
+  /** the project it is about */
+  project?: string;
+  /** the token itself */
+  token: string;
+  /** also ask whether it may do this */
+  permission?: string;
+  /** the address it is used from */
+  ip?: string;
+}
+
 export interface UsersCreateInput {
   /** the e-mail address that the person signs in with */
   email: string;
@@ -1100,6 +1314,14 @@ export interface Operations {
   'secrets.rollback': { input: SecretsRollbackInput; output: SecretUpdated };
   'secrets.update': { input: SecretsUpdateInput; output: SecretUpdated };
   'secrets.use': { input: SecretsUseInput; output: SecretsUseOutput };
+  'tokens.create': { input: TokensCreateInput; output: TokensCreateOutput };
+  'tokens.get': { input: TokensGetInput; output: Token };
+  'tokens.inspect': { input: TokensInspectInput; output: Token };
+  'tokens.list': { input: TokensListInput; output: TokensListOutput };
+  'tokens.revoke': { input: TokensRevokeInput; output: void };
+  'tokens.revoke-all': { input: TokensRevokeAllInput; output: TokensRevokeAllOutput };
+  'tokens.rotate-signing-key': { input: TokensRotateSigningKeyInput; output: TokensRotateSigningKeyOutput };
+  'tokens.verify': { input: TokensVerifyInput; output: TokenVerification };
   'users.create': { input: UsersCreateInput; output: User };
   'users.disable': { input: UsersDisableInput; output: User };
   'users.enable': { input: UsersEnableInput; output: User };

@@ -28,5 +28,6 @@ export const validatorsOf: Readonly<Record<Noun, () => Promise<{ validators: Rea
   projects: () => import('./validators/projects.js'),
   roles: () => import('./validators/roles.js'),
   secrets: () => import('./validators/secrets.js'),
+  tokens: () => import('./validators/tokens.js'),
   users: () => import('./validators/users.js'),
 };

@@ -230,4 +230,31 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    id: 4,
+    sql: [
+      'alter table projects add column tokens_revoked_at bigint',
+      'alter table principals add column tokens_revoked_at bigint',
+      'alter table signing_keys add column retired_at bigint',
+      `create table tokens (
+        id text primary key,
+        project_id text not null references projects (id),
+        principal_id text references principals (id),
+        key_id text references api_keys (id),
+        session_id text references sessions (id),
+        request_limit bigint not null,
+        expires_at bigint not null,
+        revoked_at bigint,
+        created_at bigint not null,
+        used bigint not null,
+        last_used_at bigint,
+        sealed bytea not null
+      )`,
+      'create index tokens_by_project on tokens (project_id, expires_at, id)',
+      'create index tokens_by_principal on tokens (principal_id, expires_at, id)',
+      'create index tokens_by_key on tokens (key_id, expires_at, id)',
+      'create index tokens_by_session on tokens (session_id)',
+      'create index tokens_by_expiry on tokens (expires_at)',
+    ],
+  },
 ];

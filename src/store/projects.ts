@@ -1,13 +1,21 @@
 import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
-type Clear = { handle_index: Uint8Array; archived_at: number | null; created_at: number; updated_at: number };
+type Clear = {
+  handle_index: Uint8Array;
+  archived_at: number | null;
+  /** Tokens that were made by then work no more. */
+  tokens_revoked_at: number | null;
+  created_at: number;
+  updated_at: number;
+};
 type Plain = { handle: string; name: string; description?: string };
 export type ProjectRow = Stored<Clear, Plain>;
 
 export const projectTable = table<Clear, Plain>('projects', [
   'handle_index',
   'archived_at',
+  'tokens_revoked_at',
   'created_at',
   'updated_at',
 ]);
@@ -31,7 +39,16 @@ export const list = (store: Store, withArchived: boolean): Promise<ProjectRow[]>
   projectTable.select(store, `${withArchived ? '' : 'where t.archived_at is null'} order by t.id`, []);
 
 /** Tables with a column for the project, what refers to others first. */
-const contents = ['sessions', 'secret_versions', 'secrets', 'api_keys', 'role_assignments', 'roles', 'principals'];
+const contents = [
+  'tokens',
+  'sessions',
+  'secret_versions',
+  'secrets',
+  'api_keys',
+  'role_assignments',
+  'roles',
+  'principals',
+];
 
 /** The project and every row that belongs to it; its audit rows stay. */
 export const removeWithContents = async (store: Store, id: string, now: number): Promise<void> => {

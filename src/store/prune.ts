@@ -1,6 +1,9 @@
 import type { Store } from './table.ts';
+import * as tokens from './tokens.ts';
 
 const hourMs = 3_600_000;
+/** No token that a retired key signed lives longer. */
+const longestTokenMs = 24 * hourMs;
 /** Of each table in one go, so that nobody waits long; the next go does the rest. */
 const atOnce = 500;
 
@@ -16,6 +19,8 @@ export const prune = async (store: Store, now: number): Promise<{ isDone: boolea
       now - hourMs,
       now,
     ]),
+    await tokens.prune(store, now, atOnce),
+    await store.db.run(first('signing_keys', 'retired_at <= $1'), [now - longestTokenMs - hourMs]),
   ];
   await store.db.run('update answers set sealed = null where replay_until <= $1 and sealed is not null', [now]);
   return { isDone: removed.every((count) => count < atOnce) };

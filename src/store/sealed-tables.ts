@@ -7,6 +7,7 @@ import { assignmentTable, assignmentTruths, roleTable, roleTruths } from './role
 import { secretTable, secretTruths, versionTable, versionTruths } from './secrets.ts';
 import { sessionTable, sessionTruths } from './sessions.ts';
 import { signingTable, signingTruths } from './signing-keys.ts';
+import { tokenTable, tokenTruths } from './tokens.ts';
 import { userTable, userTruths } from './users.ts';
 
 /** Every table whose rows are sealed under a record key. Sealing all of them anew walks this list. */
@@ -22,6 +23,7 @@ export const sealedTables = [
   sessionTable,
   deviceTable,
   signingTable,
+  tokenTable,
   auditLog,
 ] as const;
 
@@ -41,4 +43,5 @@ export const recordTables = [
   { table: sessionTable, truths: sessionTruths },
   { table: deviceTable, truths: deviceTruths },
   { table: signingTable, truths: signingTruths },
+  { table: tokenTable, truths: tokenTruths },
 ] as const;

@@ -1,13 +1,17 @@
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
-type Clear = { created_at: number };
-/** Ed25519: the public half as JWK has it, the private one as PKCS 8, both in base64. */
-type Plain = { public_key: string; private_key: string };
+type Clear = {
+  created_at: number;
+  /** Since when it signs nothing new; what it signed is still accepted. */
+  retired_at: number | null;
+};
+/** Ed25519: the public half as JWK has it, the private one as PKCS 8, both in base64; a retired one has only the first. */
+type Plain = { public_key: string; private_key?: string };
 export type SigningKeyRow = Stored<Clear, Plain>;
 
-export const signingTable = table<Clear, Plain>('signing_keys', ['created_at']);
+export const signingTable = table<Clear, Plain>('signing_keys', ['created_at', 'retired_at']);
 
-export const { insert } = signingTable;
+export const { insert, update, remove } = signingTable;
 
 export const signingTruths: Truths = { links: [] };
 
@@ -15,6 +19,6 @@ export const byId = (store: Store, id: string): Promise<SigningKeyRow | undefine
   signingTable.one(store, 'where t.id = $1', [id]);
 
 export const latest = (store: Store): Promise<SigningKeyRow | undefined> =>
-  signingTable.one(store, 'order by t.id desc limit 1', []);
+  signingTable.one(store, 'where t.retired_at is null order by t.id desc limit 1', []);
 
 export const all = (store: Store): Promise<SigningKeyRow[]> => signingTable.select(store, 'order by t.id', []);

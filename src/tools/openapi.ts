@@ -81,10 +81,11 @@ const inputParts = (operation: Described, models: Models): Json => {
 };
 
 const pathItem = (operation: Described, models: Models): Json => {
-  const { name, noun, summary, description, permission, interactive, scope, wire, status, output } = operation;
+  const { name, noun, summary, description, permission, interactive, byToken, scope, wire, status, output } = operation;
   const needs = permission === undefined ? undefined : `Needs the permission \`${permission}\`.`;
   const person = interactive === true ? 'Needs a person who is logged in: an API key is refused.' : undefined;
-  const text = [description, needs, person].filter((part) => part !== undefined).join('\n\n');
+  const token = byToken === false ? 'A short-lived token is refused.' : undefined;
+  const text = [description, needs, person, token].filter((part) => part !== undefined).join('\n\n');
   return {
     operationId: name,
     tags: [noun],

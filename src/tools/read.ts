@@ -27,10 +27,11 @@ interface OperationFile {
   description?: string;
   http: string;
   status: 200 | 201 | 204;
-  access: 'read' | 'write';
+  access: Operation['access'];
   permission?: string;
   scope?: Operation['scope'];
   interactive?: true;
+  byToken?: false;
   repeatable?: true;
   wire?: 'oauth';
   input: Schema;
@@ -116,7 +117,7 @@ const describe = (file: string, source: OperationFile, modelsFolder: string, mod
   const inProject = path.includes('{project}');
   if (!inProject && source.scope === undefined) fail('"scope" is needed where the path has no {project}');
   if ((source.status === 204) !== (source.output === undefined)) fail('status 204 goes with no "output", and only it');
-  if (method === 'GET' && source.access === 'write') fail('a GET never changes anything');
+  if (method === 'GET' && source.access !== 'read') fail('a GET never changes anything');
 
   const input = withProject(withModelNames(source.input, file, modelsFolder), path);
   const { properties, required } = propertiesOf(input, models);
@@ -132,6 +133,7 @@ const describe = (file: string, source: OperationFile, modelsFolder: string, mod
   if (source.description !== undefined) described.description = source.description;
   if (source.permission !== undefined) described.permission = source.permission;
   if (source.interactive !== undefined) described.interactive = source.interactive;
+  if (source.byToken !== undefined) described.byToken = source.byToken;
   if (source.repeatable !== undefined) described.repeatable = source.repeatable;
   if (source.wire !== undefined) described.wire = source.wire;
   const headers = headersOf(properties);

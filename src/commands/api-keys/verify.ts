@@ -1,4 +1,5 @@
 import { operationCommand } from '../../cli/command.ts';
+import { credentialText } from '../../cli/credential-text.ts';
 import { parseKey } from '../../core/key-format.ts';
 
 export default operationCommand({
@@ -12,10 +13,7 @@ export default operationCommand({
     'printenv MOBIUS_API_KEY | mobius api-keys verify --permission mobius.work.execute',
     'mobius api-keys verify --key @ci.key -q',
   ],
-  async prepare(input, { text, prompt, io }) {
-    if (input.key === undefined && io.stdin.isTTY) return { ...input, key: await prompt.hidden('API key:') };
-    return { ...input, key: (await text(input.key ?? '@-')).trim() };
-  },
+  prepare: async (input, context) => ({ ...input, key: await credentialText(input.key, 'API key:', context) }),
   offline({ key }, { warn }) {
     const parsed = parseKey(key);
     if (parsed.ok) return undefined;

@@ -204,6 +204,8 @@ export const fields: Readonly<Record<string, Fields>> = {
         { name: 'credential_id', kind: 'string' },
         { name: 'projects', kind: 'strings' },
         { name: 'principal_id', kind: 'string' },
+        { name: 'token_id', kind: 'string' },
+        { name: 'token_name', kind: 'string' },
         { name: 'key_id', kind: 'string' },
         { name: 'key_name', kind: 'string' },
         { name: 'project', kind: 'string' },

@@ -1,0 +1,67 @@
+import { localCommand } from '../../cli/command.ts';
+import { projectOf } from '../../cli/destination.ts';
+import { letGo, openTarget } from '../../cli/profiles.ts';
+import { MobiusError } from '../../errors.ts';
+
+const either = (message: string): MobiusError =>
+  new MobiusError(
+    'usage',
+    message,
+    {},
+    'a token: mobius tokens revoke ID; all of a principal: mobius tokens revoke --all --principal NAME',
+  );
+
+export default localCommand({
+  summary: 'revoke a token for good, or all of them; the next use is refused',
+  about:
+    'With --all every token that was made so far, of a principal or of the whole project. It takes as long for a ' +
+    'million tokens as for one. What is made afterwards works: to stop that too, disable the principal or its key.',
+  args: [{ name: 'id', label: 'token', description: "the token's id", optional: true }],
+  extra: [
+    { name: 'all', description: 'all of them' },
+    { name: 'principal', value: 'PRINCIPAL', description: 'with --all: only those that act as this one' },
+    { name: 'yes', short: 'y', description: 'do it without asking' },
+  ],
+  examples: [
+    'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001',
+    'mobius tokens revoke --all --principal worker-prod --yes',
+  ],
+  async run({ io, globals, args, flags, prompt, say, show, warn }) {
+    const { id } = args;
+    const all = flags.all === true;
+    const principal = flags.principal as string | undefined;
+    if (id === undefined && !all) throw either('nothing was named that could be revoked');
+    if (id !== undefined && (all || principal !== undefined)) throw either('a token and --all exclude each other');
+    if (!all && principal !== undefined) throw either('--principal goes with --all');
+    const project = await projectOf(io, globals);
+    const whose = principal === undefined ? `of the project "${project}"` : `of "${principal}"`;
+    if (all && flags.yes !== true) {
+      const question = `Revoke every token ${whose}?`;
+      if (!prompt.possible) {
+        throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
+      }
+      if (!(await prompt.confirm(question, false))) {
+        say('nothing was done');
+        return 1;
+      }
+    }
+    const target = await openTarget(io, globals);
+    const { call } = target;
+    try {
+      if (id !== undefined) {
+        await call('tokens.revoke', { project, id });
+        say(`revoked token ${id}`);
+        return 0;
+      }
+      const answer = await call('tokens.revoke-all', {
+        project,
+        ...(principal === undefined ? {} : { principal_id: principal }),
+      });
+      show(answer);
+      say(`revoked all tokens ${whose}: ${answer.revoked} had not ended`);
+      return 0;
+    } finally {
+      await letGo(target, warn);
+    }
+  },
+});

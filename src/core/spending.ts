@@ -1,0 +1,24 @@
+import { MobiusError } from '../errors.ts';
+import type { Store } from '../store/table.ts';
+import * as tokens from '../store/tokens.ts';
+
+/** Thrown out of a transaction that only reads, where a token acts: its request is counted in one that writes. */
+export class MustCount extends Error {
+  constructor() {
+    super('a request of a token is counted where it is answered');
+  }
+}
+
+/**
+ * Counts the request that a token makes, in the transaction that does what it asks: one that is refused is not counted,
+ * and one that is not counted is not answered.
+ */
+export const countRequest = async (store: Store, token: tokens.TokenRow, now: number): Promise<void> => {
+  if ((await tokens.spend(store, token, now)) !== undefined) return;
+  throw new MobiusError(
+    'rate_limit_exceeded',
+    `the ${token.clear.request_limit} requests of this token are used up`,
+    { reason: 'usage_exceeded' },
+    'get another token: waiting does not help',
+  );
+};

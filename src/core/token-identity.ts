@@ -1,0 +1,134 @@
+import { MobiusError } from '../errors.ts';
+import * as keys from '../store/api-keys.ts';
+import * as principals from '../store/principals.ts';
+import * as projects from '../store/projects.ts';
+import * as sessions from '../store/sessions.ts';
+import type { Store } from '../store/table.ts';
+import * as tokens from '../store/tokens.ts';
+import { asKey, type Caller, examineKey, type Fault, owner } from './caller.ts';
+import { holds } from './catalogue.ts';
+import type { Identified, Question } from './identify.ts';
+import { parseUuidText } from './ids.ts';
+import { readJwt } from './jwt.ts';
+import { asUser } from './session-identity.ts';
+
+/** As RFC 9068 has it: neither a session nor anything else that we sign passes for a token, nor a token for that. */
+export const tokenJwt = 'at+jwt';
+
+/** How far ahead the clock of whoever made a token may go. Its end is exact. */
+export const skewMs = 5_000;
+
+const damaged = (row: tokens.TokenRow, what: string): MobiusError =>
+  new MobiusError('damaged', `the ${what} of the token "${row.id}" is missing`, { id: row.id });
+
+/** What both lists carry, wildcards included. */
+const both = (one: readonly string[], other: readonly string[]): string[] =>
+  [
+    ...new Set([
+      ...one.filter((permission) => holds(other, permission)),
+      ...other.filter((permission) => holds(one, permission)),
+    ]),
+  ].sort();
+
+/** Whoever made it, as they are now. */
+const makerOf = async (
+  store: Store,
+  row: tokens.TokenRow,
+  project: projects.ProjectRow,
+  now: number,
+): Promise<{ caller: Caller; fault?: undefined } | { fault: Fault }> => {
+  const { key_id: keyId, session_id: sessionId } = row.clear;
+  if (keyId !== null) {
+    const key = await keys.byId(store, keyId);
+    if (key === undefined) throw damaged(row, 'key');
+    const examined = await examineKey(store, key, now, undefined);
+    return examined.fault === undefined ? { caller: asKey(examined.bound) } : { fault: examined.fault };
+  }
+  if (sessionId === null) return { caller: { ...owner, project } };
+  const session = await sessions.byId(store, sessionId);
+  if (session === undefined) throw damaged(row, 'session');
+  try {
+    const found = await asUser(store, { session }, { now, handle: project.plain.handle });
+    if (found.fault === undefined) return found;
+    return { fault: found.fault === 'elsewhere' ? 'disabled' : found.fault };
+  } catch (error) {
+    // A person who has no part in the project any more.
+    if (error instanceof MobiusError && error.code === 'not_found') return { fault: 'disabled' };
+    throw error;
+  }
+};
+
+const isCutOff = (row: tokens.TokenRow, by: { clear: { tokens_revoked_at: number | null } } | undefined): boolean =>
+  row.clear.created_at <= (by?.clear.tokens_revoked_at ?? -1);
+
+const faultOf = (row: tokens.TokenRow, now: number): Fault | undefined => {
+  const { created_at: made, expires_at: end, revoked_at: revoked } = row.clear;
+  if (revoked !== null) return 'revoked';
+  if (end <= now) return 'expired';
+  return Math.floor(made / 1000) * 1000 > now + skewMs ? 'early' : undefined;
+};
+
+/** The one place that decides whether a token works: it lives no longer than what it was made with, nor than whom it is for. */
+export const examineToken = async (
+  store: Store,
+  row: tokens.TokenRow,
+  project: projects.ProjectRow,
+  now: number,
+): Promise<{ caller: Caller; fault?: undefined } | { fault: Fault }> => {
+  const { principal_id: principalId } = row.clear;
+  const principal = principalId === null ? undefined : await principals.byId(store, principalId);
+  if (principalId !== null && principal === undefined) throw damaged(row, 'principal');
+  if (isCutOff(row, project) || isCutOff(row, principal)) return { fault: 'revoked' };
+  const fault = faultOf(row, now);
+  if (fault !== undefined) return { fault };
+  const off = [project.clear.archived_at, principal?.clear.disabled_at, principal?.clear.archived_at];
+  if (off.some((time) => (time ?? null) !== null)) return { fault: 'disabled' };
+  const maker = await makerOf(store, row, project, now);
+  if (maker.fault !== undefined) return maker;
+  const { name, key, permissions } = maker.caller;
+  return {
+    caller: {
+      kind: 'token',
+      name,
+      roles: [],
+      permissions: both(row.plain.permissions, permissions),
+      everywhere: false,
+      project,
+      token: row,
+      ...(principal === undefined ? {} : { principal }),
+      ...(key === undefined ? {} : { key }),
+    },
+  };
+};
+
+export interface FoundToken {
+  row: tokens.TokenRow;
+  project: projects.ProjectRow;
+}
+
+/** The token that a JWT of ours is; a fault where it is none, or none any more. */
+export const findToken = async (
+  store: Store,
+  text: string,
+  { signatures, issuer, now, handle }: Omit<Question, 'actor'>,
+): Promise<FoundToken | Fault | 'elsewhere'> => {
+  const claims = await readJwt(store, signatures, tokenJwt, text);
+  if (claims === undefined) return 'malformed';
+  const { iss, jti, aud, exp } = claims;
+  if (iss !== issuer || typeof jti !== 'string' || parseUuidText(jti) === undefined) return 'malformed';
+  const row = await tokens.byId(store, jti);
+  if (row === undefined) {
+    if (handle !== undefined && aud !== handle) return 'elsewhere';
+    return typeof exp === 'number' && exp * 1000 <= now ? 'expired' : 'unknown';
+  }
+  const project = await projects.byId(store, row.clear.project_id);
+  if (project === undefined) throw damaged(row, 'project');
+  return handle !== undefined && project.plain.handle !== handle ? 'elsewhere' : { row, project };
+};
+
+export const asToken = async (store: Store, text: string, question: Question): Promise<Identified> => {
+  const found = await findToken(store, text, question);
+  if (typeof found === 'string') return { fault: found };
+  const examined = await examineToken(store, found.row, found.project, question.now);
+  return examined.fault === undefined ? examined : { fault: examined.fault, token: found.row };
+};
