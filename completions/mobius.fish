@@ -238,9 +238,9 @@ function __mobius_flags
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin'
         case 'tokens create'
             printf '%s\n' \
-                '--expires-in=	how long it works: from a minute to a day (such as 90d, 12h, or seconds)' \
-                '--count=	how many to make' \
-                '--request-limit=	how many requests each is good for' \
+                '--expires-in=	how long it works, from a minute to a day; an hour when absent (such as 90d, 12h, or seconds)' \
+                '--count=	how many to make, up to 25; one when absent' \
+                '--request-limit=	how many requests each is good for; 5000 when absent' \
                 '--permissions=	what it may do, all of it what its maker may; everything that its maker may when absent (repeatable, or with commas between)' \
                 '--name=	what it is for' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \

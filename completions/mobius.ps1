@@ -231,9 +231,9 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
     }
     'tokens create' = [ordered]@{
-      '--expires-in' = @{ Text = 'how long it works: from a minute to a day (such as 90d, 12h, or seconds)'; Values = @() }
-      '--count' = @{ Text = 'how many to make'; Values = @() }
-      '--request-limit' = @{ Text = 'how many requests each is good for'; Values = @() }
+      '--expires-in' = @{ Text = 'how long it works, from a minute to a day; an hour when absent (such as 90d, 12h, or seconds)'; Values = @() }
+      '--count' = @{ Text = 'how many to make, up to 25; one when absent'; Values = @() }
+      '--request-limit' = @{ Text = 'how many requests each is good for; 5000 when absent'; Values = @() }
       '--permissions' = @{ Text = 'what it may do, all of it what its maker may; everything that its maker may when absent (repeatable, or with commas between)'; Values = @() }
       '--name' = @{ Text = 'what it is for'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }

@@ -16,6 +16,7 @@ const plural: Record<string, string> = {
   project: 'projects',
   'role assignment': 'roles list-assignments',
   user: 'users',
+  token: 'tokens',
 };
 
 const listCommand = (details: Details): string | undefined => {
@@ -111,7 +112,11 @@ export const kinds = {
   },
   damaged: { exit: 1, http: 500, hint: () => 'the vault file was changed outside mobius; restore it from a backup' },
   unsupported: { exit: 1, http: 501 },
-  rate_limit_exceeded: { exit: 7, http: 429 },
+  rate_limit_exceeded: {
+    exit: 7,
+    http: 429,
+    hint: (d) => (d.reason === 'usage_exceeded' ? 'get another token: waiting does not help' : undefined),
+  },
   service_unavailable: { exit: 7, http: 503 },
   internal: { exit: 1, http: 500 },
   // As a shell has them.

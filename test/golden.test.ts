@@ -88,6 +88,12 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   'api-keys': [worker, 'api-keys create ci --principal-id worker-prod --out ci.key'],
   'api-keys create': [worker],
   permissions: [worker, ci],
+  tokens: [
+    'principals create worker-prod --role Operator',
+    'api-keys create lending --principal-id worker-prod --out lending.key',
+    'tokens create --name frontend --out frontend.jwt',
+  ],
+  'tokens create': [],
   secrets: [
     ...['openai', 'db/prod', 'db/old'].map((name) => `secrets create ${name} --set api_key=one`),
     ...['two', 'three', 'four'].map((value) => `secrets update openai --set api_key=${value}`),
@@ -133,6 +139,9 @@ const others: Record<string, number> = {
   'mobius can ci mobius.access.manage -q && echo yes': 4,
   'mobius api-keys revoke key_01kdwhnx00f0000000000000zz': 5,
   'mobius roles delete-assignment ras_01kdwhnx00f0000000000000zz': 5,
+  'mobius tokens get 019b1bc8-f400-7000-8000-000000000001': 5,
+  'mobius tokens get 019b1bc8-f400-7000-8000-000000000001 -F remaining': 5,
+  'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001': 5,
   'mobius vault keyslots add passphrase': 2,
   'mobius vault passwd': 2,
   'mobius vault restore ./vault-backup.db': 6,
@@ -168,7 +177,8 @@ const play = async (world: World, { argv, stdin, piped }: Invocation): Promise<R
   for (const word of argv) {
     words.push(typeof word === 'string' ? word : ((await play(world, word)).stdout.split('\n')[0] ?? ''));
   }
-  const file = stdin ?? (piped ? (existsSync(join(world.cwd, 'ci.key')) ? 'ci.key' : 'piped.txt') : undefined);
+  const fit = ['ci.key', 'frontend.jwt'].find((name) => existsSync(join(world.cwd, name))) ?? 'piped.txt';
+  const file = stdin ?? (piped ? fit : undefined);
   return world.run(run, {
     argv: words,
     stdin: file === undefined ? new Uint8Array() : readFileSync(join(world.cwd, file)),

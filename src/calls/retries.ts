@@ -29,7 +29,10 @@ const backOffMs = (attempt: number, random: number): number => firstMs * 2 ** at
 const mayMend = (error: unknown): boolean =>
   error instanceof MobiusError && ['refused', 'reset', 'name'].includes(String(error.details.reason));
 
-const isBusy = ({ status }: Answer): boolean => status === 429 || status === 503;
+/** A token that is used up stays so. */
+const isSpent = ({ text }: Answer): boolean => text.includes('"reason":"usage_exceeded"');
+
+const isBusy = (answer: Answer): boolean => (answer.status === 429 && !isSpent(answer)) || answer.status === 503;
 
 /** How long to wait for another try; undefined where the server wants more patience than a command has. */
 const waitMs = (answer: Answer | undefined, attempt: number, { now, random }: Pace): number | undefined => {

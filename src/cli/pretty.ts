@@ -31,7 +31,17 @@ const most = 6;
 const leading = ['id', 'handle', 'name', 'status', 'state', 'kind', 'version', 'created_at'];
 const stateNames = ['status', 'state', 'code'];
 const good = ['active', 'enabled', 'valid'];
-const bad = ['revoked', 'expired', 'disabled', 'destroyed', 'damaged', 'not_found', 'forbidden', 'usage_exceeded'];
+const bad = [
+  'revoked',
+  'expired',
+  'disabled',
+  'destroyed',
+  'damaged',
+  'not_found',
+  'forbidden',
+  'usage_exceeded',
+  'spent',
+];
 
 const timeOf = (value: unknown): number => (typeof value === 'string' ? Date.parse(value) : Number.NaN);
 

@@ -15,10 +15,7 @@ export class MustCount extends Error {
  */
 export const countRequest = async (store: Store, token: tokens.TokenRow, now: number): Promise<void> => {
   if ((await tokens.spend(store, token, now)) !== undefined) return;
-  throw new MobiusError(
-    'rate_limit_exceeded',
-    `the ${token.clear.request_limit} requests of this token are used up`,
-    { reason: 'usage_exceeded' },
-    'get another token: waiting does not help',
-  );
+  throw new MobiusError('rate_limit_exceeded', `the ${token.clear.request_limit} requests of this token are used up`, {
+    reason: 'usage_exceeded',
+  });
 };

@@ -1,4 +1,4 @@
-import { invalidField, notFound } from '../errors.ts';
+import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { Token } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
 import * as principals from '../store/principals.ts';
@@ -163,7 +163,10 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
 
   'tokens.inspect': async (context, { token }) => {
     const found = await findSigned(context, token);
-    if (typeof found === 'string') throw notFound('token', 'that was given', context.project.plain.handle);
+    if (typeof found === 'string') {
+      const message = `this is no token of project "${context.project.plain.handle}", or it ended long ago`;
+      throw new MobiusError('not_found', message, { resource: 'token' });
+    }
     return answer(context, found.row);
   },
 

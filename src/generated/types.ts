@@ -1112,11 +1112,11 @@ export interface SecretsUseOutput {
 export interface TokensCreateInput {
   /** the project it is about */
   project?: string;
-  /** how long it works: from a minute to a day */
+  /** how long it works, from a minute to a day; an hour when absent */
   expires_in_seconds?: number;
-  /** how many to make */
+  /** how many to make, up to 25; one when absent */
   count?: number;
-  /** how many requests each is good for */
+  /** how many requests each is good for; 5000 when absent */
   request_limit?: number;
   /** what it may do, all of it what its maker may; everything that its maker may when absent */
   permissions?: string[];

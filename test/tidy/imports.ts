@@ -48,6 +48,7 @@ const layers: readonly Layer[] = [
       'cli/agent',
       'cli/agent-process',
       'cli/command',
+      'cli/credential-text',
       'cli/credentials',
       'cli/deliver',
       'cli/destination',

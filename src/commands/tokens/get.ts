@@ -5,6 +5,6 @@ export default operationCommand({
   args: [{ name: 'id', label: 'token', description: "the token's id" }],
   examples: [
     'mobius tokens get 019b1bc8-f400-7000-8000-000000000001',
-    'mobius tokens get 019b1bc8-f400-7000-8000-000000000001 -o text -F state,remaining',
+    'mobius tokens get 019b1bc8-f400-7000-8000-000000000001 -F remaining',
   ],
 });

@@ -14,8 +14,8 @@ const either = (message: string): MobiusError =>
 export default localCommand({
   summary: 'revoke a token for good, or all of them; the next use is refused',
   about:
-    'With --all every token that was made so far, of a principal or of the whole project. It takes as long for a ' +
-    'million tokens as for one. What is made afterwards works: to stop that too, disable the principal or its key.',
+    'With --all every token that was made so far, of a principal or of the whole project. What is made afterwards ' +
+    'works: to stop that too, disable the principal or its key.',
   args: [{ name: 'id', label: 'token', description: "the token's id", optional: true }],
   extra: [
     { name: 'all', description: 'all of them' },
