@@ -435,9 +435,9 @@ describe('verify', () => {
     audit_log: `select id || 'x', seq + 1, project_id, action, resource_type, resource_id, principal_id, credential_id,
       created_at, sealed, mac, hash from audit_log order by seq desc limit 1`,
     keyslots: "select id || 'x', kind, params, created_at, sealed from keyslots limit 1",
-    projects: "select id || 'x', zeroblob(32), archived_at, created_at, updated_at, sealed from projects limit 1",
+    projects: "select id || 'x', zeroblob(32), archived_at, created_at, updated_at, sealed, null from projects limit 1",
     principals: `select id || 'x', project_id, null, kind, owner_id, disabled_at, archived_at, created_at, updated_at,
-      sealed, null from principals limit 1`,
+      sealed, null, null from principals limit 1`,
     roles: "select id || 'x', project_id, zeroblob(32), created_at, updated_at, sealed from roles limit 1",
     role_assignments: `select id || 'x', project_id, principal_id, id, granted_by, created_at, sealed
       from role_assignments limit 1`,

@@ -90,6 +90,11 @@ export const furnish = async (): Promise<Furnished> => {
     { idempotencyKey: 'a-fake-key' },
   );
   await vault.as(metered.key)('auth.whoami', {});
+  const lent = await clients.boss.call('tokens.create', { count: 2, name: 'lent', request_limit: 9 });
+  const { items: personal } = await vault.as(sessions[0]?.access_token ?? '')('tokens.create', {});
+  const [working, ended] = lent.items;
+  await owner('tokens.verify', { token: working?.token ?? '' });
+  await owner('tokens.revoke', { id: ended?.id ?? '' });
 
   // Not the checked calls of the vault: this asks some thousand times.
   const as = (key: string): Call => vault.core.as({ kind: 'bearer', text: key });
@@ -114,6 +119,14 @@ export const furnish = async (): Promise<Furnished> => {
     ['weak lists', () => weak('principals.list', {})],
     ['weak renames', () => weak('projects.update', { id: 'default', name: 'Mine' })],
     ['users', () => ask('users.list', {})],
+    ['tokens', () => ask('tokens.list', {})],
+    ['tokens that ended', () => ask('tokens.list', { include_ended: true })],
+    ...[...lent.items, ...personal].map(({ token }, at): [string, () => Promise<unknown>] => [
+      `token ${at}`,
+      () => ask('tokens.inspect', { token }),
+    ]),
+    // Counts nothing, for it may not: but a token that was revoked would say so first.
+    ['what a token may', () => ask('tokens.verify', { token: ended?.token ?? '', permission: 'mobius.keys.issue' })],
     ...sessions.map(({ access_token: token }, at): [string, () => Promise<unknown>] => [
       `who is signed in ${at}`,
       () => as(token)('auth.whoami', {}),
