@@ -272,7 +272,7 @@ const unlessRefused = <T>(work: () => T): T | undefined =>
   });
 
 // Not imports: both packages stay outside a bundle, one may be missing, and a start that seals nothing loads neither.
-const load = createRequire(import.meta.url);
+const load = (name: string) => createRequire(import.meta.url)(name);
 
 const loaders: Record<Binding, () => Promise<Raw>> = {
   native: async () => native(load('sodium-native')),

@@ -1,4 +1,7 @@
 import type { ActionGroup, PermissionItem, PermissionPreset } from '../generated/types.ts';
+import { wildcard } from './carries.ts';
+
+export { carries, holds } from './carries.ts';
 
 type Risk = PermissionItem['risk'];
 
@@ -65,14 +68,6 @@ export const presets: readonly PermissionPreset[] = [
     `${actionSpace}.*`,
   ]),
 ];
-
-const wildcard = '.*';
-
-/** Whether one held permission carries the wanted one, which may itself be a wildcard. */
-export const carries = (held: string, wanted: string): boolean =>
-  held === wanted || (held.endsWith(wildcard) && wanted.startsWith(held.slice(0, -1)));
-
-export const holds = (held: readonly string[], wanted: string): boolean => held.some((one) => carries(one, wanted));
 
 /** Whether there is anything that it could allow: an item, an action, or a wildcard over some of them. */
 export const isKnown = (permission: string): boolean => {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { sha256 } from '../crypto.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface BesidePorts {
@@ -18,6 +19,10 @@ export const jsonType = 'application/json; charset=utf-8';
 
 const publicFor = (seconds: number): Record<string, string> => ({ 'Cache-Control': `public, max-age=${seconds}` });
 
+/** Whether what the caller has already is this. */
+const isKnown = (etag: string, ifNoneMatch: string | undefined): boolean =>
+  (ifNoneMatch ?? '').split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
+
 /** What is told beside the operations: how the server is, and what others need to understand it. */
 export const addBeside = (app: FastifyInstance, ports: BesidePorts): void => {
   const { metrics, openapi, health, ready, isDraining, publicKeys } = ports;
@@ -25,9 +30,12 @@ export const addBeside = (app: FastifyInstance, ports: BesidePorts): void => {
 
   app.get('/openapi.json', named('openapi'), (_, reply) => reply.headers(publicFor(300)).type(jsonType).send(openapi));
 
-  app.get('/.well-known/jwks.json', named('jwks'), async (_, reply) => {
-    const keys = await publicKeys();
-    return reply.headers(publicFor(60)).type(jsonType).send(JSON.stringify({ keys }));
+  app.get('/.well-known/jwks.json', named('jwks'), async ({ headers }, reply) => {
+    const text = JSON.stringify({ keys: await publicKeys() });
+    const etag = `"${Buffer.from(sha256(Buffer.from(text))).toString('base64url')}"`;
+    reply.headers({ ...publicFor(60), ETag: etag });
+    if (isKnown(etag, headers['if-none-match'])) return reply.code(304).send();
+    return reply.type(jsonType).send(text);
   });
 
   app.get('/healthz', named('healthz'), (_, reply) =>

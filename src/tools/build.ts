@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import ts from 'typescript';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const dist = join(root, 'dist');
@@ -48,3 +49,23 @@ const { metafile } = await build({
 });
 // Which source went where: the start-up test reads it.
 writeFileSync(join(dist, 'meta.json'), JSON.stringify(metafile));
+
+// What services verify tokens with: one file that shares nothing with the program, so that it loads nothing of it.
+await build({
+  absWorkingDir: root,
+  entryPoints: ['src/verify-token.ts'],
+  outdir: 'dist',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+});
+const typed = ts.transpileDeclaration(readFileSync(join(root, 'src', 'verify-token.ts'), 'utf8'), {
+  fileName: 'verify-token.ts',
+  reportDiagnostics: true,
+  compilerOptions: { isolatedDeclarations: true, declaration: true, target: ts.ScriptTarget.ES2023 },
+});
+for (const { messageText } of typed.diagnostics ?? [])
+  throw new Error(ts.flattenDiagnosticMessageText(messageText, '\n'));
+writeFileSync(join(dist, 'verify-token.d.ts'), typed.outputText);
