@@ -2,6 +2,7 @@ import { MobiusError } from '../errors.ts';
 import * as signing from '../store/signing-keys.ts';
 import type { Store } from '../store/table.ts';
 import { idPrefixes, isId } from './ids.ts';
+import { type Claims, decode, encode, longestJwt, readPart, signedBytes, writePart } from './jwt-text.ts';
 
 /** Ed25519, as the core is given it. */
 export interface Signatures {
@@ -9,43 +10,6 @@ export interface Signatures {
   sign(privateKey: string, message: Uint8Array): Uint8Array;
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
 }
-
-export type Claims = Readonly<Record<string, unknown>>;
-
-const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
-
-const encode = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
-
-const decode = (text: string): Uint8Array | undefined => {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
-  try {
-    const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
-    // Bits that no byte uses would give one token several spellings.
-    return encode(bytes) === text ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-const part = (value: object): string => encode(utf8.encode(JSON.stringify(value)));
-
-const readPart = (text: string): Claims | undefined => {
-  const bytes = decode(text);
-  if (bytes === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(fromUtf8.decode(bytes));
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    // Spelled otherwise than we do, a claim that stands there twice with it, it can't be ours.
-    return part(value) === text ? (value as Claims) : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 export interface Signing extends Store {
   signatures: Signatures;
@@ -70,13 +34,11 @@ export const openSigner = async (context: Signing, type: string): Promise<(claim
     throw new MobiusError('damaged', `the signing key "${key.id}" can't sign`, { id: key.id });
   }
   return (claims) => {
-    const message = `${part({ alg: 'EdDSA', typ: type, kid: key.id })}.${part(claims)}`;
-    return `${message}.${encode(context.signatures.sign(privateKey, utf8.encode(message)))}`;
+    const head = writePart({ alg: 'EdDSA', typ: type, kid: key.id });
+    const body = writePart(claims);
+    return `${head}.${body}.${encode(context.signatures.sign(privateKey, signedBytes(head, body)))}`;
   };
 };
-
-/** Nothing that we sign is longer, and nothing longer is looked at: it must fit in the head of a request. */
-export const longestJwt = 4_096;
 
 export const looksLikeJwt = (text: string): boolean => /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/.test(text);
 
@@ -102,7 +64,7 @@ export const readJwt = async (
   const key = await signing.byId(store, header.kid);
   const bytes = decode(signature);
   if (key === undefined || bytes?.length !== 64) return undefined;
-  if (!signatures.verify(key.plain.public_key, utf8.encode(`${head}.${body}`), bytes)) return undefined;
+  if (!signatures.verify(key.plain.public_key, signedBytes(head, body), bytes)) return undefined;
   return readPart(body);
 };
 

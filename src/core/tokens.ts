@@ -10,7 +10,8 @@ import { admits, type Caller, credentialOf, requireHolds, verifyCode } from './c
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { parseUuidText, uuidText } from './ids.ts';
-import { longestJwt, newSigningKey, openSigner } from './jwt.ts';
+import { newSigningKey, openSigner } from './jwt.ts';
+import { longestJwt } from './jwt-text.ts';
 import { cursorAt, readCursor } from './paging.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal } from './principals.ts';
