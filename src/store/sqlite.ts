@@ -127,7 +127,8 @@ const connect = (file: string, { create = false, readOnly = false, alone = false
     return connection;
   } catch (error) {
     connection.close();
-    throw error;
+    // What an old file says with the log of the new one is nonsense, and no damage.
+    throw identityOf(file) === asked ? error : busy();
   }
 };
 
