@@ -215,7 +215,7 @@ test('what is refused costs a token nothing, a write costs it one', async () => 
     [403, 'GET', `${project}/secrets`],
     [403, 'POST', `${project}/tokens`, {}],
     [404, 'GET', `${project}/principals/nobody`],
-    [404, 'GET', '/v1/projects/another/principals'],
+    [401, 'GET', '/v1/projects/another/principals'],
     [400, 'GET', `${project}/principals?limit=many`],
     [400, 'POST', `${project}/roles`, { name: 1 }],
     [409, 'POST', `${project}/principals`, { name: 'ci' }],
