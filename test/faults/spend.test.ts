@@ -32,6 +32,7 @@ const enoughMs = 120_000;
 interface Minted {
   id: string;
   token: string;
+  request_limit: number;
 }
 
 const mint = async (machine: Machine, key: string, limit: number, ...more: string[]): Promise<Minted> => {
@@ -61,10 +62,10 @@ interface Told {
 /** Lets all of them begin at once, and begin only when every one is ready. */
 const crowd = async (
   tasks: readonly (readonly string[])[],
-  token: string,
+  { token, request_limit: limit }: Minted,
 ): Promise<{ go(): void; told: Promise<Told[]> }> => {
   const go = join(mkdtempSync(join(folder, 'go-')), 'go');
-  const started = tasks.map(([task = '', ...where]) => start([task, go, token, ...where]));
+  const started = tasks.map(([task = '', ...where]) => start([task, go, token, `${limit}`, ...where]));
   running.push(...started);
   await Promise.all(started.map((child) => child.said('ready')));
   const told = Promise.all(
@@ -118,7 +119,7 @@ test(
   async () => {
     const { machine, key, keyFile } = await scene();
     const minted = await mint(machine, key, limit);
-    const { go, told } = await crowd(times(16, ['local', machine.vault, keyFile]), minted.token);
+    const { go, told } = await crowd(times(16, ['local', machine.vault, keyFile]), minted);
     go();
     await expectExact(machine, minted, await told);
   },
@@ -131,7 +132,7 @@ test(
     const { machine, key } = await scene();
     const minted = await mint(machine, key, limit);
     const { port } = await serving(machine);
-    const { go, told } = await crowd(times(16, ['server', `${port}`, key]), minted.token);
+    const { go, told } = await crowd(times(16, ['server', `${port}`, key]), minted);
     go();
     await expectExact(machine, minted, await told);
   },
@@ -145,7 +146,7 @@ test(
     const minted = await mint(machine, key, limit);
     const servers = [await serving(machine), await serving(machine)];
     const remote = servers.flatMap(({ port }) => times(6, ['server', `${port}`, key]));
-    const { go, told } = await crowd([...remote, ...times(4, ['local', machine.vault, keyFile])], minted.token);
+    const { go, told } = await crowd([...remote, ...times(4, ['local', machine.vault, keyFile])], minted);
     go();
     await expectExact(machine, minted, await told);
   },
@@ -163,7 +164,7 @@ test(
     const minted = await mint(machine, key, limit);
     let served = await serving(machine);
     const { port } = served;
-    const { go, told } = await crowd(times(8, ['server', `${port}`, key]), minted.token);
+    const { go, told } = await crowd(times(8, ['server', `${port}`, key]), minted);
     const used = async (): Promise<number> => (await usedIn(machine, minted)) ?? 0;
     go();
     for (const after of [100, 400, 700]) {
@@ -195,7 +196,7 @@ test(
     const most = 200;
     const minted = await mint(machine, key, most);
     const { port } = await serving(machine);
-    const { go, told } = await crowd(times(16, ['bearer', `${port}`]), minted.token);
+    const { go, told } = await crowd(times(16, ['bearer', `${port}`]), minted);
     go();
     const all = await told;
     expect(yesesOf(all)).toHaveLength(most);

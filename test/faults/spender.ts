@@ -7,7 +7,7 @@ import { world } from './world.ts';
  * One of many that spend one token; the test bundles this file and starts it. It waits for the file `go`, then asks again
  * and again until it was refused some times, and tells what it was answered.
  */
-const [task = '', go = '', token = '', ...where] = process.argv.slice(2);
+const [task = '', go = '', token = '', limit = '', ...where] = process.argv.slice(2);
 
 /** A refusal that is not the last word would show: a count that is over stays over. */
 const refusalsAtEnd = 3;
@@ -21,7 +21,8 @@ const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(do
 
 const spend = async (attempt: () => Promise<Tried>): Promise<void> => {
   let refusals = 0;
-  while (refusals < refusalsAtEnd) {
+  // Where a limit that does not hold would have it go on for ever, one yes too many is enough.
+  while (refusals < refusalsAtEnd && told.remaining.length <= Number(limit)) {
     const tried = await attempt();
     if (typeof tried === 'number') told.remaining.push(tried);
     else if (tried === undefined) told.lost++;
