@@ -10,6 +10,8 @@ export interface Serving {
   key: string;
   /** The memory that the server's process holds, in bytes, as it tells itself. */
   resident(): Promise<number>;
+  /** What the processor has worked for it so far, in seconds. */
+  worked(): Promise<number>;
   isAlive(): Promise<boolean>;
   /** What it logged. */
   log(): string;
@@ -52,15 +54,15 @@ export const startServing = async (log: 'error' | 'info' = 'error'): Promise<Ser
     if (child.exitCode !== null || tries > 200) throw new Error(`it does not serve: ${told}`);
     await new Promise((done) => setTimeout(done, 50));
   }
+  const metric = async (name: string): Promise<number> =>
+    Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await textAt(port, '/metrics'))?.[1]);
   return {
     port,
     key,
     isAlive,
     log: () => told,
-    async resident() {
-      const metrics = await textAt(port, '/metrics');
-      return Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1]);
-    },
+    resident: () => metric('process_resident_memory_bytes'),
+    worked: () => metric('process_cpu_seconds_total'),
     async stop() {
       const closed = once(child, 'close');
       child.kill('SIGTERM');

@@ -250,9 +250,13 @@ export const migrations: readonly Migration[] = [
         last_used_at bigint,
         sealed bytea not null
       )`,
-      'create index tokens_by_project on tokens (project_id, expires_at, id)',
-      'create index tokens_by_principal on tokens (principal_id, expires_at, id)',
-      'create index tokens_by_key on tokens (key_id, expires_at, id)',
+      // With all that says whether one has ended: else each row of those that were revoked at once is sought by itself.
+      `create index tokens_by_project on tokens
+        (project_id, expires_at, id, created_at, revoked_at, principal_id, key_id, session_id)`,
+      `create index tokens_by_principal on tokens
+        (principal_id, expires_at, id, created_at, revoked_at, project_id, key_id, session_id)`,
+      `create index tokens_by_key on tokens
+        (key_id, expires_at, id, created_at, revoked_at, project_id, principal_id, session_id)`,
       'create index tokens_by_session on tokens (session_id)',
       'create index tokens_by_expiry on tokens (expires_at)',
     ],
