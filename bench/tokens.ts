@@ -63,6 +63,8 @@ const fill = async (
           principal_id: maker?.principal_id ?? null,
           key_id: maker?.id ?? null,
           session_id: null,
+          project_generation: 0,
+          principal_generation: 0,
           request_limit: 5_000,
           expires_at: endOf(now),
           revoked_at: null,

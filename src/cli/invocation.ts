@@ -32,8 +32,13 @@ export const argumentsOf = (
   const excess = operands[args.length];
   if (excess !== undefined) {
     const takes = args.length === 0 ? 'takes no arguments' : `takes only ${args.map(labelOf).join(' ')}`;
-    const message = `unexpected argument "${excess}": "${words.join(' ')}" ${takes}`;
-    throw new MobiusError('usage', message, {}, `see: ${helpFor(words)}`);
+    // Longer than any id or name that is typed is a key or a token, which no log should hold.
+    const isCredential = excess.length > 40;
+    const message = `unexpected argument "${isCredential ? `${excess.slice(0, 8)}…` : excess}": "${words.join(' ')}" ${takes}`;
+    const hint = isCredential
+      ? 'a key or token is read from standard input, where nobody else sees it; see: '
+      : 'see: ';
+    throw new MobiusError('usage', message, {}, `${hint}${helpFor(words)}`);
   }
   return new Map(args.slice(0, operands.length).map((arg, at) => [arg, operands[at] ?? '']));
 };

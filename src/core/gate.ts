@@ -19,6 +19,7 @@ import type { Signatures } from './jwt.ts';
 import { type Meters, meterOf } from './metering.ts';
 import { findProject } from './project-book.ts';
 import type { makeRefusals, Source } from './refusals.ts';
+import { requireLeft } from './spending.ts';
 import type { makeUses } from './uses.ts';
 
 /** What a call asks to be let in with. */
@@ -70,6 +71,7 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     const caller: Caller = { ...found, ...(actor.from === undefined ? {} : { from: actor.from }) };
     try {
       requireFitting(caller, operation);
+      if (caller.token !== undefined) requireLeft(caller.token);
       if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
       const project = caller.project ?? (handle === undefined ? undefined : await findProject(store, handle));
       await authorise(store, caller, operation, handle === undefined ? undefined : project);
@@ -97,6 +99,7 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
       const caller = requireKnown(name, await identify(store, { actor, now: at, signatures, issuer }), actor, at);
       try {
         requireFitting(caller, operation);
+        if (caller.token !== undefined) requireLeft(caller.token);
         if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
         if (caller.kind === 'user') return;
         await authorise(store, caller, { ...operation, access: 'read' }, caller.project);

@@ -110,7 +110,7 @@ export const handlers: Handlers<NameOf<'principals'>> = {
         user_id: user?.id ?? null,
         disabled_at: null,
         archived_at: null,
-        tokens_revoked_at: null,
+        token_generation: null,
         created_at: now,
         updated_at: now,
       },

@@ -69,7 +69,7 @@ export const addProject = async (
     {
       handle_index: projects.handleIndex(context, handle),
       archived_at: null,
-      tokens_revoked_at: null,
+      token_generation: null,
       created_at: now,
       updated_at: now,
     },

@@ -9,13 +9,20 @@ export class MustCount extends Error {
   }
 }
 
+const usedUp = ({ clear }: tokens.TokenRow): MobiusError =>
+  new MobiusError('rate_limit_exceeded', `the ${clear.request_limit} requests of this token are used up`, {
+    reason: 'usage_exceeded',
+  });
+
+/** Who has nothing left uses up nothing else either: neither the rate of the key, nor anybody's turn to write. */
+export const requireLeft = (token: tokens.TokenRow): void => {
+  if (tokens.remainingOf(token) === 0) throw usedUp(token);
+};
+
 /**
  * Counts the request that a token makes, in the transaction that does what it asks: one that is refused is not counted,
  * and one that is not counted is not answered.
  */
 export const countRequest = async (store: Store, token: tokens.TokenRow, now: number): Promise<void> => {
-  if ((await tokens.spend(store, token, now)) !== undefined) return;
-  throw new MobiusError('rate_limit_exceeded', `the ${token.clear.request_limit} requests of this token are used up`, {
-    reason: 'usage_exceeded',
-  });
+  if ((await tokens.spend(store, token, now)) === undefined) throw usedUp(token);
 };

@@ -58,32 +58,53 @@ const makerOf = async (
   }
 };
 
-const isCutOff = (row: tokens.TokenRow, by: { clear: { tokens_revoked_at: number | null } } | undefined): boolean =>
-  row.clear.created_at <= (by?.clear.tokens_revoked_at ?? -1);
+type Generation = { clear: { token_generation: number | null } } | undefined;
 
-const faultOf = (row: tokens.TokenRow, now: number): Fault | undefined => {
-  const { created_at: made, expires_at: end, revoked_at: revoked } = row.clear;
-  if (revoked !== null) return 'revoked';
-  if (end <= now) return 'expired';
-  return Math.floor(made / 1000) * 1000 > now + skewMs ? 'early' : undefined;
+export const generationOf = (row: Generation): number => row?.clear.token_generation ?? 0;
+
+const isRevoked = ({ clear }: tokens.TokenRow, project: Generation, principal: Generation): boolean =>
+  clear.revoked_at !== null ||
+  clear.project_generation !== generationOf(project) ||
+  clear.principal_generation !== generationOf(principal);
+
+interface Standing {
+  principal: principals.PrincipalRow | undefined;
+  maker: { caller: Caller; fault?: undefined } | { fault: Fault };
+}
+
+/** What is known of those that tokens hang on, for who looks at many of the same. */
+export type Standings = Map<string, Standing>;
+
+const standingOf = async (
+  store: Store,
+  row: tokens.TokenRow,
+  project: projects.ProjectRow,
+  now: number,
+  known: Standings,
+): Promise<Standing> => {
+  const { principal_id: principalId, key_id: keyId, session_id: sessionId } = row.clear;
+  const at = [principalId, keyId, sessionId].join(' ');
+  const before = known.get(at);
+  if (before !== undefined) return before;
+  const principal = principalId === null ? undefined : await principals.byId(store, principalId);
+  if (principalId !== null && principal === undefined) throw damaged(row, 'principal');
+  const standing = { principal, maker: await makerOf(store, row, project, now) };
+  known.set(at, standing);
+  return standing;
 };
 
 /** The one place that decides whether a token works: it lives no longer than what it was made with, nor than whom it is for. */
 export const examineToken = async (
   store: Store,
-  row: tokens.TokenRow,
-  project: projects.ProjectRow,
+  { row, project }: FoundToken,
   now: number,
+  known: Standings = new Map(),
 ): Promise<{ caller: Caller; fault?: undefined } | { fault: Fault }> => {
-  const { principal_id: principalId } = row.clear;
-  const principal = principalId === null ? undefined : await principals.byId(store, principalId);
-  if (principalId !== null && principal === undefined) throw damaged(row, 'principal');
-  if (isCutOff(row, project) || isCutOff(row, principal)) return { fault: 'revoked' };
-  const fault = faultOf(row, now);
-  if (fault !== undefined) return { fault };
+  const { principal, maker } = await standingOf(store, row, project, now, known);
+  if (isRevoked(row, project, principal)) return { fault: 'revoked' };
+  if (row.clear.expires_at <= now) return { fault: 'expired' };
   const off = [project.clear.archived_at, principal?.clear.disabled_at, principal?.clear.archived_at];
   if (off.some((time) => (time ?? null) !== null)) return { fault: 'disabled' };
-  const maker = await makerOf(store, row, project, now);
   if (maker.fault !== undefined) return maker;
   const { name, key, permissions } = maker.caller;
   return {
@@ -114,7 +135,7 @@ export const findToken = async (
 ): Promise<FoundToken | Fault | 'elsewhere'> => {
   const claims = await readJwt(store, signatures, tokenJwt, text);
   if (claims === undefined) return 'malformed';
-  const { iss, jti, aud, exp } = claims;
+  const { iss, jti, aud, nbf, exp } = claims;
   if (iss !== issuer || typeof jti !== 'string' || parseUuidText(jti) === undefined) return 'malformed';
   const row = await tokens.byId(store, jti);
   if (row === undefined) {
@@ -123,12 +144,13 @@ export const findToken = async (
   }
   const project = await projects.byId(store, row.clear.project_id);
   if (project === undefined) throw damaged(row, 'project');
-  return handle !== undefined && project.plain.handle !== handle ? 'elsewhere' : { row, project };
+  if (handle !== undefined && project.plain.handle !== handle) return 'elsewhere';
+  return typeof nbf === 'number' && nbf * 1000 <= now + skewMs ? { row, project } : 'early';
 };
 
 export const asToken = async (store: Store, text: string, question: Question): Promise<Identified> => {
   const found = await findToken(store, text, question);
   if (typeof found === 'string') return { fault: found };
-  const examined = await examineToken(store, found.row, found.project, question.now);
+  const examined = await examineToken(store, found, question.now);
   return examined.fault === undefined ? examined : { fault: examined.fault, token: found.row };
 };

@@ -6,7 +6,7 @@ import * as projects from '../store/projects.ts';
 import * as signing from '../store/signing-keys.ts';
 import * as tokens from '../store/tokens.ts';
 import { findKey } from './api-keys.ts';
-import { admits, type Caller, credentialOf, requireHolds, verifyCode } from './caller.ts';
+import { admits, credentialOf, requireHolds, verifyCode } from './caller.ts';
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { parseUuidText, uuidText } from './ids.ts';
@@ -15,10 +15,14 @@ import { longestJwt } from './jwt-text.ts';
 import { cursorAt, readCursor } from './paging.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal } from './principals.ts';
-import { examineToken, findToken, tokenJwt } from './token-identity.ts';
+import { examineToken, findToken, generationOf, type Standings, tokenJwt } from './token-identity.ts';
 
-const stateOf = async (context: ProjectContext, row: tokens.TokenRow): Promise<Token['state']> => {
-  const { fault } = await examineToken(context, row, context.project, context.now);
+const stateOf = async (
+  context: ProjectContext,
+  row: tokens.TokenRow,
+  known: Standings | undefined,
+): Promise<Token['state']> => {
+  const { fault } = await examineToken(context, { row, project: context.project }, context.now, known);
   if (fault === 'revoked' || fault === 'expired') return fault;
   if (fault !== undefined) return 'disabled';
   return tokens.remainingOf(row) === 0 ? 'spent' : 'active';
@@ -46,8 +50,8 @@ const answerIn = (state: Token['state'], row: tokens.TokenRow): Token => {
   });
 };
 
-const answer = async (context: ProjectContext, row: tokens.TokenRow): Promise<Token> =>
-  answerIn(await stateOf(context, row), row);
+const answer = async (context: ProjectContext, row: tokens.TokenRow, known?: Standings): Promise<Token> =>
+  answerIn(await stateOf(context, row, known), row);
 
 const findById = async (context: ProjectContext, id: string): Promise<tokens.TokenRow> => {
   const row = await tokens.byId(context, id.toLowerCase());
@@ -71,11 +75,13 @@ const pageStart = (cursor: string | undefined, from: number): tokens.Filter['aft
   return after === undefined || after.expiresAt < from ? first : after;
 };
 
-const ownerOf = ({ principal, user, name }: Caller): string => principal?.plain.name ?? user?.plain.email ?? name;
-
-/** After every moment until which all tokens were revoked, for this one is none of those. */
-const madeAt = ({ now, project, caller }: ProjectContext): number =>
-  Math.max(now, ...[project, caller.principal].map((row) => (row?.clear.tokens_revoked_at ?? -1) + 1));
+/** Whom the caller acts as in the project; an administrator acts for everybody, but may have a part in it besides. */
+const principalOf = async (context: ProjectContext): Promise<principals.PrincipalRow | undefined> => {
+  const { principal, user } = context.caller;
+  if (principal !== undefined || user === undefined) return principal;
+  const own = await principals.ofUser(context, user.id, context.project.id);
+  return own?.clear.disabled_at === null ? own : undefined;
+};
 
 const prunedAtOnce = 100;
 
@@ -86,6 +92,7 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     const permissions = input.permissions ?? caller.permissions;
     requireKnown(permissions, 'permissions');
     await requireHolds(context, caller, permissions, project);
+    const principal = await principalOf(context);
     const sign = await openSigner(context, tokenJwt);
     // Whoever mints them all day keeps no more than those of a day, in a vault that nobody serves too.
     await tokens.prune(context, now, prunedAtOnce);
@@ -94,20 +101,22 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     const end = Math.min(issued + seconds, Math.floor((caller.key?.clear.expires_at ?? Number.MAX_VALUE) / 1000));
     const clear = {
       project_id: project.id,
-      principal_id: caller.principal?.id ?? null,
+      principal_id: principal?.id ?? null,
       key_id: caller.key?.id ?? null,
       session_id: caller.session?.id ?? null,
+      project_generation: generationOf(project),
+      principal_generation: generationOf(principal),
       request_limit,
       expires_at: end * 1000,
       revoked_at: null,
-      created_at: madeAt(context),
+      created_at: now,
     };
     const maker = credentialOf(caller);
-    const owner = ownerOf(caller);
+    const owner = principal?.plain.name ?? caller.user?.plain.email ?? caller.name;
     const plain = present({ name: input.name, permissions, owner, made_by: maker?.name ?? caller.name });
     const claims = {
       iss: issuer,
-      sub: caller.principal?.id ?? caller.user?.id ?? issuer,
+      sub: principal?.id ?? caller.user?.id ?? issuer,
       aud: project.plain.handle,
       iat: issued,
       nbf: issued,
@@ -156,7 +165,8 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
       }),
     });
     const items: Token[] = [];
-    for (const row of rows.slice(0, limit)) items.push(await answer(context, row));
+    const known: Standings = new Map();
+    for (const row of rows.slice(0, limit)) items.push(await answer(context, row, known));
     return { items, ...cursorAt(rows, limit, ({ id, clear }) => `${clear.expires_at}.${id}`) };
   },
 
@@ -174,7 +184,8 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
   'tokens.verify': async (context, { token, permission, ip }) => {
     if (permission !== undefined) requireKnown([permission], 'permission');
     const found = await findSigned(context, token);
-    if (typeof found === 'string') return { valid: false, code: found === 'expired' ? 'EXPIRED' : 'NOT_FOUND' };
+    if (found === 'elsewhere') return { valid: false, code: 'NOT_FOUND' };
+    if (typeof found === 'string') return { valid: false, code: verifyCode[found] };
     const { row, project } = found;
     const about = present({
       token_id: row.id,
@@ -185,7 +196,7 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
       project: project.plain.handle,
       expires_at: iso(row.clear.expires_at),
     });
-    const examined = await examineToken(context, row, project, context.now);
+    const examined = await examineToken(context, found, context.now);
     if (examined.fault !== undefined) return { valid: false, code: verifyCode[examined.fault], ...about };
     const { key, permissions } = examined.caller;
     if (key?.plain.allow_ips !== undefined && (ip === undefined || !admits(key, ip))) {
@@ -212,19 +223,13 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
   'tokens.revoke-all': async (context, input) => {
     const { now, project } = context;
     const principal = input.principal_id === undefined ? undefined : await findPrincipal(context, input.principal_id);
-    const { count, latest } = await tokens.live(context, project.id, principal?.id, now);
-    const before = (principal ?? project).clear.tokens_revoked_at ?? 0;
-    // The clock of whoever made one may go ahead of ours.
-    const clear = { tokens_revoked_at: Math.max(now, latest, before), updated_at: now };
+    const of = principal ?? project;
+    const clear = { token_generation: generationOf(of) + 1, updated_at: now };
     if (principal === undefined) await projects.update(context, project, { clear });
     else await principals.update(context, principal, { clear });
-    await context.changed({
-      type: principal === undefined ? 'project' : 'principal',
-      id: principal?.id ?? project.id,
-      name: principal?.plain.name ?? project.plain.handle,
-      changes: { tokens_revoked: count },
-    });
-    return { revoked: count };
+    const [type, name] =
+      principal === undefined ? ['project', project.plain.handle] : ['principal', principal.plain.name];
+    await context.changed({ type, id: of.id, name });
   },
 
   'tokens.rotate-signing-key': async (context, { drop_old: dropsOld = false }) => {
@@ -237,6 +242,10 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
         const plain = { public_key: key.plain.public_key };
         await signing.update(context, key, { clear: { retired_at: context.now }, plain });
       }
+    }
+    // What is refused for its signature is not to be shown as if it worked.
+    for (const project of dropsOld ? await projects.list(context, true) : []) {
+      await projects.update(context, project, { clear: { token_generation: generationOf(project) + 1 } });
     }
     const dropped = dropsOld ? earlier.length : 0;
     await context.changed({ type: 'signing_key', id: made.id, changes: { dropped } });

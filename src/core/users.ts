@@ -35,7 +35,7 @@ const giveRoles = async (
       user_id: user.id,
       disabled_at: null,
       archived_at: null,
-      tokens_revoked_at: null,
+      token_generation: null,
       created_at: context.now,
       updated_at: context.now,
     },

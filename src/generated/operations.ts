@@ -517,7 +517,7 @@ export const operations: Readonly<Record<Name, Operation>> = {
     summary: 'revoke all tokens of a principal, or of the whole project',
     method: 'POST',
     path: '/v1/projects/{project}/tokens/revoke-all',
-    status: 200,
+    status: 204,
     access: 'write',
     scope: 'project',
     permission: 'mobius.tokens.issue',

@@ -1183,11 +1183,6 @@ export interface TokensRevokeAllInput {
   principal_id?: string;
 }
 
-export interface TokensRevokeAllOutput {
-  /** how many had not ended by then */
-  revoked: number;
-}
-
 export interface TokensRotateSigningKeyInput {
   /** refuse at once what earlier keys signed: every token, and every session until it is refreshed */
   drop_old?: boolean;
@@ -1319,7 +1314,7 @@ export interface Operations {
   'tokens.inspect': { input: TokensInspectInput; output: Token };
   'tokens.list': { input: TokensListInput; output: TokensListOutput };
   'tokens.revoke': { input: TokensRevokeInput; output: void };
-  'tokens.revoke-all': { input: TokensRevokeAllInput; output: TokensRevokeAllOutput };
+  'tokens.revoke-all': { input: TokensRevokeAllInput; output: void };
   'tokens.rotate-signing-key': { input: TokensRotateSigningKeyInput; output: TokensRotateSigningKeyOutput };
   'tokens.verify': { input: TokensVerifyInput; output: TokenVerification };
   'users.create': { input: UsersCreateInput; output: User };

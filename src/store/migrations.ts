@@ -233,8 +233,8 @@ export const migrations: readonly Migration[] = [
   {
     id: 4,
     sql: [
-      'alter table projects add column tokens_revoked_at bigint',
-      'alter table principals add column tokens_revoked_at bigint',
+      'alter table projects add column token_generation bigint',
+      'alter table principals add column token_generation bigint',
       'alter table signing_keys add column retired_at bigint',
       `create table tokens (
         id text primary key,
@@ -242,6 +242,8 @@ export const migrations: readonly Migration[] = [
         principal_id text references principals (id),
         key_id text references api_keys (id),
         session_id text references sessions (id),
+        project_generation bigint not null,
+        principal_generation bigint not null,
         request_limit bigint not null,
         expires_at bigint not null,
         revoked_at bigint,
@@ -251,12 +253,12 @@ export const migrations: readonly Migration[] = [
         sealed bytea not null
       )`,
       // With all that says whether one has ended: else each row of those that were revoked at once is sought by itself.
-      `create index tokens_by_project on tokens
-        (project_id, expires_at, id, created_at, revoked_at, principal_id, key_id, session_id)`,
-      `create index tokens_by_principal on tokens
-        (principal_id, expires_at, id, created_at, revoked_at, project_id, key_id, session_id)`,
-      `create index tokens_by_key on tokens
-        (key_id, expires_at, id, created_at, revoked_at, project_id, principal_id, session_id)`,
+      `create index tokens_by_project on tokens (project_id, expires_at, id, revoked_at, project_generation,
+        principal_generation, principal_id, key_id, session_id)`,
+      `create index tokens_by_principal on tokens (principal_id, expires_at, id, revoked_at, project_generation,
+        principal_generation, project_id, key_id, session_id)`,
+      `create index tokens_by_key on tokens (key_id, expires_at, id, revoked_at, project_generation,
+        principal_generation, project_id, principal_id, session_id)`,
       'create index tokens_by_session on tokens (session_id)',
       'create index tokens_by_expiry on tokens (expires_at)',
     ],

@@ -12,8 +12,8 @@ type Clear = {
   user_id: string | null;
   disabled_at: number | null;
   archived_at: number | null;
-  /** Tokens that were made by then and act as it work no more. */
-  tokens_revoked_at: number | null;
+  /** Tokens of an earlier one that act as it work no more; null for the first. */
+  token_generation: number | null;
   created_at: number;
   updated_at: number;
 };
@@ -28,7 +28,7 @@ export const principalTable = table<Clear, Plain>('principals', [
   'user_id',
   'disabled_at',
   'archived_at',
-  'tokens_revoked_at',
+  'token_generation',
   'created_at',
   'updated_at',
 ]);

@@ -4,8 +4,8 @@ import { type Store, type Stored, type Truths, table } from './table.ts';
 type Clear = {
   handle_index: Uint8Array;
   archived_at: number | null;
-  /** Tokens that were made by then work no more. */
-  tokens_revoked_at: number | null;
+  /** Tokens of an earlier one work no more; null for the first. */
+  token_generation: number | null;
   created_at: number;
   updated_at: number;
 };
@@ -15,7 +15,7 @@ export type ProjectRow = Stored<Clear, Plain>;
 export const projectTable = table<Clear, Plain>('projects', [
   'handle_index',
   'archived_at',
-  'tokens_revoked_at',
+  'token_generation',
   'created_at',
   'updated_at',
 ]);

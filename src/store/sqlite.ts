@@ -127,8 +127,7 @@ const connect = (file: string, { create = false, readOnly = false, alone = false
     return connection;
   } catch (error) {
     connection.close();
-    // What an old file says with the log of the new one is nonsense, and no damage.
-    throw identityOf(file) === asked ? error : busy();
+    throw identityOf(file) === asked ? error : busy(); // An old file and the log of the new one: nonsense, no damage.
   }
 };
 

@@ -2,11 +2,14 @@ import { isTime, isWhole, type Store, type Stored, type Truths, table } from './
 
 type Clear = {
   project_id: string;
-  /** Whom it acts as; null for the owner of the vault, and for an administrator who is no principal there. */
+  /** Whom it acts as; null for the owner of the vault, and for an administrator who has no part in the project. */
   principal_id: string | null;
   /** What it was made with: a key, or a session, or neither by the owner of the vault. */
   key_id: string | null;
   session_id: string | null;
+  /** Those of its project and its principal when it was made. */
+  project_generation: number;
+  principal_generation: number;
   request_limit: number;
   expires_at: number;
   revoked_at: number | null;
@@ -24,7 +27,18 @@ export type TokenRow = Stored<Clear, Plain, Free>;
 
 export const tokenTable = table<Clear, Plain, Free>(
   'tokens',
-  ['project_id', 'principal_id', 'key_id', 'session_id', 'request_limit', 'expires_at', 'revoked_at', 'created_at'],
+  [
+    'project_id',
+    'principal_id',
+    'key_id',
+    'session_id',
+    'project_generation',
+    'principal_generation',
+    'request_limit',
+    'expires_at',
+    'revoked_at',
+    'created_at',
+  ],
   { used: (value) => isWhole(value) && Number(value) >= 0, last_used_at: isTime },
 );
 
@@ -71,8 +85,9 @@ export interface Filter {
 
 /** Neither they nor what they hang on are over; `$2` is now. */
 const isLive = `t.expires_at > $2 and t.revoked_at is null
-  and t.created_at > coalesce(j.tokens_revoked_at, -1) and j.archived_at is null
-  and (p.id is null or (p.disabled_at is null and p.archived_at is null and t.created_at > coalesce(p.tokens_revoked_at, -1)))
+  and t.project_generation = coalesce(j.token_generation, 0) and j.archived_at is null
+  and (p.id is null or (p.disabled_at is null and p.archived_at is null
+    and t.principal_generation = coalesce(p.token_generation, 0)))
   and (k.id is null or (k.revoked_at is null and k.disabled_at is null and coalesce(k.expires_at, $2 + 1) > $2))
   and (s.id is null or (s.revoked_at is null and coalesce(s.expires_at, $2 + 1) > $2))
   and u.disabled_at is null`;
@@ -92,23 +107,6 @@ export const list = (store: Store, projectId: string, now: number, filter: Filte
   if (filter.keyId !== undefined) where += ` and t.key_id = $${params.push(filter.keyId)}`;
   if (filter.expiresBefore !== undefined) where += ` and t.expires_at < $${params.push(filter.expiresBefore)}`;
   return tokenTable.select(store, `${withMakers} ${where} order by t.expires_at, t.id limit ${filter.limit}`, params);
-};
-
-/** How many of a project, or of one principal in it, have not ended, and when the latest was made. */
-export const live = async (
-  store: Store,
-  projectId: string,
-  principalId: string | undefined,
-  now: number,
-): Promise<{ count: number; latest: number }> => {
-  const params: (string | number)[] = [projectId, now];
-  const ofPrincipal = principalId === undefined ? '' : ` and t.principal_id = $${params.push(principalId)}`;
-  const row = await store.db.get<{ count: number; latest: number }>(
-    `select count(*) as count, coalesce(max(t.created_at), 0) as latest from tokens t ${withMakers}
-     where t.project_id = $1${ofPrincipal} and ${isLive}`,
-    params,
-  );
-  return row ?? { count: 0, latest: 0 };
 };
 
 /** For so long after its end one can still be looked at. */

@@ -29,6 +29,7 @@ const someValue = (schema: Schema): unknown => {
 const byFormat: Readonly<Record<string, string>> = {
   email: 'ada@example.test',
   permission: 'mobius.project.view',
+  uuid: '019b1bc8-f400-7000-8000-000000000001',
   version: 'latest',
   'box-key': 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=',
 };

@@ -22,6 +22,13 @@ const secret = async (owner: Call, ...versions: Record<string, string>[]): Promi
   return name;
 };
 
+const token = async (owner: Call): Promise<{ id: string; token: string }> => {
+  const { items } = await owner('tokens.create', { name: fresh('token') });
+  const [made] = items;
+  if (made === undefined) throw new Error('no token was made');
+  return made;
+};
+
 const twoVersions = (owner: Call): Promise<string> => secret(owner, { key: 'one' }, { key: 'two' });
 
 const project = async (owner: Call, archived: boolean): Promise<string> => {
@@ -163,4 +170,21 @@ export const examples = {
     permission: 'mobius.project.view',
     ip: '203.0.113.7',
   }),
+
+  'tokens.create': async () => ({
+    name: fresh('token'),
+    expires_in_seconds: 60,
+    count: 25,
+    request_limit: 1_000_000,
+    permissions: ['mobius.project.view', 'actions.execute.*'],
+  }),
+  'tokens.list': async (owner) => {
+    await token(owner);
+    return { limit: 3, include_ended: true, expires_before: '2027-01-01T00:00:00Z' };
+  },
+  'tokens.get': async (owner) => ({ id: (await token(owner)).id.toUpperCase() }),
+  'tokens.inspect': async (owner) => ({ token: (await token(owner)).token }),
+  'tokens.revoke': async (owner) => ({ id: (await token(owner)).id }),
+  'tokens.revoke-all': async (owner) => ({ principal_id: await principal(owner) }),
+  'tokens.rotate-signing-key': async () => ({ drop_old: true }),
 } satisfies Examples;

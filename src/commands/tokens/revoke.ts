@@ -14,8 +14,8 @@ const either = (message: string): MobiusError =>
 export default localCommand({
   summary: 'revoke a token for good, or all of them; the next use is refused',
   about:
-    'With --all every token that was made so far, of a principal or of the whole project. What is made afterwards ' +
-    'works: to stop that too, disable the principal or its key.',
+    'With --all every token that was made so far, of a principal or of the whole project, at once and however many there ' +
+    'are. What is made afterwards works: to stop that too, disable the principal or its key.',
   args: [{ name: 'id', label: 'token', description: "the token's id", optional: true }],
   extra: [
     { name: 'all', description: 'all of them' },
@@ -26,7 +26,7 @@ export default localCommand({
     'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001',
     'mobius tokens revoke --all --principal worker-prod --yes',
   ],
-  async run({ io, globals, args, flags, prompt, say, show, warn }) {
+  async run({ io, globals, args, flags, prompt, say, warn }) {
     const { id } = args;
     const all = flags.all === true;
     const principal = flags.principal as string | undefined;
@@ -53,12 +53,8 @@ export default localCommand({
         say(`revoked token ${id}`);
         return 0;
       }
-      const answer = await call('tokens.revoke-all', {
-        project,
-        ...(principal === undefined ? {} : { principal_id: principal }),
-      });
-      show(answer);
-      say(`revoked all tokens ${whose}: ${answer.revoked} had not ended`);
+      await call('tokens.revoke-all', { project, ...(principal === undefined ? {} : { principal_id: principal }) });
+      say(`revoked all tokens ${whose}`);
       return 0;
     } finally {
       await letGo(target, warn);

@@ -192,7 +192,6 @@ export const fields: Readonly<Record<string, Fields>> = {
         description: 'only those that act as this principal, by name or id',
       },
     ],
-    output: { list: false, shown: [{ name: 'revoked', kind: 'integer' }] },
   },
   'tokens.rotate-signing-key': {
     input: [
