@@ -102,7 +102,7 @@ const present = async (
   warnOfMore(invocation, output, context);
   if (spec.done !== undefined) context.say(spec.done(output as never, input as never));
   if (oneTime !== undefined) {
-    const what = spec.oneTime?.noun ?? 'key';
+    const what = `${spec.oneTime?.noun ?? 'key'}${oneTime.includes('\n') ? 's' : ''}`;
     context.say(
       delivery === undefined ? 'shown only this once: store it now' : `wrote the ${what} to "${delivery.path}"`,
     );

@@ -72,8 +72,10 @@ export const answeredBefore = async (
 };
 
 const resourceOf = (answer: unknown): string | null => {
-  const { id, credential_id: credential } = (answer ?? {}) as { id?: unknown; credential_id?: unknown };
-  return typeof id === 'string' ? id : typeof credential === 'string' ? credential : null;
+  const made = (answer ?? {}) as { id?: unknown; credential_id?: unknown; items?: readonly { id?: unknown }[] };
+  const ids = [made.id ?? made.credential_id, ...(made.items ?? []).map(({ id }) => id)];
+  const texts = ids.filter((id) => typeof id === 'string');
+  return texts.length === 0 ? null : texts.join(', ');
 };
 
 /** Keeps the answer, in the transaction of what was done. */

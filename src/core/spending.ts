@@ -9,10 +9,11 @@ export class MustCount extends Error {
   }
 }
 
-const usedUp = ({ clear }: tokens.TokenRow): MobiusError =>
-  new MobiusError('rate_limit_exceeded', `the ${clear.request_limit} requests of this token are used up`, {
-    reason: 'usage_exceeded',
-  });
+const usedUp = ({ clear }: tokens.TokenRow): MobiusError => {
+  const most = clear.request_limit;
+  const requests = most === 1 ? 'one request of this token is' : `${most} requests of this token are`;
+  return new MobiusError('rate_limit_exceeded', `the ${requests} used up`, { reason: 'usage_exceeded' });
+};
 
 /** Who has nothing left uses up nothing else either: neither the rate of the key, nor anybody's turn to write. */
 export const requireLeft = (token: tokens.TokenRow): void => {

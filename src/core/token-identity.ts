@@ -62,10 +62,9 @@ type Generation = { clear: { token_generation: number | null } } | undefined;
 
 export const generationOf = (row: Generation): number => row?.clear.token_generation ?? 0;
 
-const isRevoked = ({ clear }: tokens.TokenRow, project: Generation, principal: Generation): boolean =>
-  clear.revoked_at !== null ||
-  clear.project_generation !== generationOf(project) ||
-  clear.principal_generation !== generationOf(principal);
+/** Revoked with all others of its project or its principal. */
+const isPassedOver = ({ clear }: tokens.TokenRow, project: Generation, principal: Generation): boolean =>
+  clear.project_generation !== generationOf(project) || clear.principal_generation !== generationOf(principal);
 
 interface Standing {
   principal: principals.PrincipalRow | undefined;
@@ -101,8 +100,9 @@ export const examineToken = async (
   known: Standings = new Map(),
 ): Promise<{ caller: Caller; fault?: undefined } | { fault: Fault }> => {
   const { principal, maker } = await standingOf(store, row, project, now, known);
-  if (isRevoked(row, project, principal)) return { fault: 'revoked' };
+  if (row.clear.revoked_at !== null) return { fault: 'revoked' };
   if (row.clear.expires_at <= now) return { fault: 'expired' };
+  if (isPassedOver(row, project, principal)) return { fault: 'revoked' };
   const off = [project.clear.archived_at, principal?.clear.disabled_at, principal?.clear.archived_at];
   if (off.some((time) => (time ?? null) !== null)) return { fault: 'disabled' };
   if (maker.fault !== undefined) return maker;

@@ -3,6 +3,7 @@ import type { Token } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
+import { askForScrub } from '../store/scrub.ts';
 import * as signing from '../store/signing-keys.ts';
 import * as tokens from '../store/tokens.ts';
 import { findKey } from './api-keys.ts';
@@ -67,7 +68,7 @@ const findSigned = (context: ProjectContext, text: string) => {
 
 /** As long as pages are read, time goes on: what is over by now is not begun with. */
 const pageStart = (cursor: string | undefined, from: number): tokens.Filter['after'] => {
-  const first = { expiresAt: from, id: 'g' };
+  const first = { expiresAt: from, id: '' };
   const after = readCursor(cursor, (place) => {
     const [, expiresAt = '', id = ''] = /^(\d{1,15})\.(.+)$/.exec(place) ?? [];
     return parseUuidText(id) === undefined ? undefined : { expiresAt: Number(expiresAt), id };
@@ -99,6 +100,8 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     const issued = Math.floor(now / 1000);
     // Who verifies without asking us goes by this alone.
     const end = Math.min(issued + seconds, Math.floor((caller.key?.clear.expires_at ?? Number.MAX_VALUE) / 1000));
+    if (end <= issued)
+      throw new MobiusError('conflict', 'the API key ends within this second', { reason: 'key_ending' });
     const clear = {
       project_id: project.id,
       principal_id: principal?.id ?? null,
@@ -247,6 +250,7 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     for (const project of dropsOld ? await projects.list(context, true) : []) {
       await projects.update(context, project, { clear: { token_generation: generationOf(project) + 1 } });
     }
+    await askForScrub(context.db, context.now);
     const dropped = dropsOld ? earlier.length : 0;
     await context.changed({ type: 'signing_key', id: made.id, changes: { dropped } });
     return { id: made.id, created_at: iso(made.clear.created_at), dropped };

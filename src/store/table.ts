@@ -56,7 +56,7 @@ export const isTime = (value: Value | undefined): boolean =>
 /**
  * A table whose rows each carry one sealed blob that answers for the id and every clear column: a row that was changed
  * from outside opens as `damaged`, never as something else. `free` columns are outside the seal: each is null or what
- * its check takes, and nothing that is done may rest on it alone.
+ * its check takes, and nothing that is done may rest on it alone, but how often something was done.
  */
 export const table = <C extends Row, P extends object, F extends Row = Record<never, never>>(
   name: string,

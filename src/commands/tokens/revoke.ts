@@ -16,7 +16,7 @@ export default localCommand({
   about:
     'With --all every token that was made so far, of a principal or of the whole project, at once and however many there ' +
     'are. What is made afterwards works: to stop that too, disable the principal or its key.',
-  args: [{ name: 'id', label: 'token', description: "the token's id", optional: true }],
+  args: [{ name: 'id', description: "the token's id", optional: true }],
   extra: [
     { name: 'all', description: 'all of them' },
     { name: 'principal', value: 'PRINCIPAL', description: 'with --all: only those that act as this one' },
@@ -30,9 +30,9 @@ export default localCommand({
     const { id } = args;
     const all = flags.all === true;
     const principal = flags.principal as string | undefined;
-    if (id === undefined && !all) throw either('nothing was named that could be revoked');
-    if (id !== undefined && (all || principal !== undefined)) throw either('a token and --all exclude each other');
     if (!all && principal !== undefined) throw either('--principal goes with --all');
+    if (id === undefined && !all) throw either('nothing was named that could be revoked');
+    if (id !== undefined && all) throw either('a token and --all exclude each other');
     const project = await projectOf(io, globals);
     const whose = principal === undefined ? `of the project "${project}"` : `of "${principal}"`;
     if (all && flags.yes !== true) {

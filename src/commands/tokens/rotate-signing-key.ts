@@ -7,6 +7,8 @@ export default operationCommand({
     'once: for when a signing key, or a copy of the vault with what opens it, may be in the wrong hands.',
   examples: ['mobius tokens rotate-signing-key', 'mobius tokens rotate-signing-key --drop-old --yes'],
   confirm: ({ drop_old: dropsOld }) =>
-    dropsOld === true ? 'Refuse every token that was made so far, in every project?' : undefined,
+    dropsOld === true
+      ? 'Refuse every token that was made so far, in every project, and have everybody sign in anew or refresh?'
+      : undefined,
   done: ({ id }) => `signing with ${id} from now on`,
 });
