@@ -31,5 +31,9 @@ export const reworded = (error: unknown, names: Names): unknown => {
   const { field, problem } = error.details;
   if (typeof field !== 'string' || typeof problem !== 'string' || problem === 'unknown') return error;
   const name = said(field, names);
-  return name === undefined ? error : new MobiusError(error.code, `${name} ${problem}`, error.details, error.hint);
+  // A duration was typed with its unit, or could have been.
+  const unit = field.endsWith('_seconds') && /^must be at (least|most) \d+$/.test(problem) ? ' seconds' : '';
+  return name === undefined
+    ? error
+    : new MobiusError(error.code, `${name} ${problem}${unit}`, error.details, error.hint);
 };
