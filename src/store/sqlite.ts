@@ -6,6 +6,7 @@ import type Sqlite from 'better-sqlite3';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query, Row, Value } from './db.ts';
 import { identityOf, syncFolder } from './files.ts';
+import { namedIn, requireFitting, requireStorable } from './parameters.ts';
 import { because, codeOf, isBusy, translate } from './sqlite-faults.ts';
 
 export interface SqliteOptions {
@@ -164,12 +165,12 @@ interface Statements {
 const cachedTexts = 200;
 
 const cachedStatements = (connection: Sqlite.Database) => {
-  const cache = new Map<string, { statement: Sqlite.Statement; used: number[] }>();
+  const cache = new Map<string, { statement: Sqlite.Statement; used: readonly number[] }>();
 
   const prepared = (sql: string) => {
     const known = cache.get(sql);
     if (known !== undefined) return known;
-    const used = [...new Set(Array.from(sql.matchAll(/\$(\d+)/g), (match) => Number(match[1])))];
+    const used = namedIn(sql);
     const made = { statement: connection.prepare(sql), used };
     const [oldest] = cache.keys();
     if (cache.size >= cachedTexts && oldest !== undefined) cache.delete(oldest);
@@ -179,10 +180,7 @@ const cachedStatements = (connection: Sqlite.Database) => {
 
   return (sql: string, params: readonly Value[]): { statement: Sqlite.Statement; bound: object[] } => {
     const { statement, used } = prepared(sql);
-    // PostgreSQL refuses a parameter that no $n names; a statement must not pass here and fail there.
-    if (used.length !== params.length || used.some((n) => n < 1 || n > params.length)) {
-      throw new MobiusError('internal', `${params.length} parameters do not fit the statement: ${sql}`);
-    }
+    requireFitting(sql, used, params.length);
     return {
       statement,
       bound: params.length === 0 ? [] : [Object.fromEntries(used.map((n) => [n, bindable(params[n - 1])]))],
@@ -192,12 +190,8 @@ const cachedStatements = (connection: Sqlite.Database) => {
 
 /** A plain JavaScript number would arrive as a floating-point one, in which 5 / 2 and 5 || '' are others than in bigint. */
 const bindable = (value: Value | undefined): string | bigint | Uint8Array | null => {
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) throw new MobiusError('internal', `${value} is no safe integer`);
-    return BigInt(value);
-  }
-  if (value === null || typeof value === 'string' || value instanceof Uint8Array) return value;
-  throw new MobiusError('internal', `a ${typeof value} can't be stored`);
+  const checked = requireStorable(value);
+  return typeof checked === 'number' ? BigInt(checked) : checked;
 };
 
 const statementsOf = (connection: Sqlite.Database) => {

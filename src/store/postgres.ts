@@ -1,0 +1,239 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import pg from 'pg';
+import { MobiusError } from '../errors.ts';
+import type { Db, Query, Row, Value } from './db.ts';
+import { namedIn, requireFitting, requireStorable } from './parameters.ts';
+import { isCollision, isLost, outcomeUnknown, translate } from './postgres-faults.ts';
+
+export interface PostgresOptions {
+  /** How many connections at once; what is beyond waits for its turn. */
+  connections?: number;
+  /** How long one statement may take, and how long it may wait for a lock. */
+  statementMs?: number;
+  lockMs?: number;
+}
+
+/** How often a transaction is begun anew that met another, or whose connection was lost before its end. */
+const mostTries = 5;
+const firstPauseMs = 20;
+
+const integer = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new MobiusError('damaged', 'the database holds an integer beyond 2^53');
+  return value;
+};
+
+/** `int8`, and what `count` and `sum` make of it, are numbers here; `bytea` is bytes. */
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  20: integer,
+  21: integer,
+  23: integer,
+  1700: integer,
+};
+
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+/** Numbers go as text, so that their type is what the statement makes of them. */
+const bindable = (value: Value | undefined): string | Buffer | null => {
+  const checked = requireStorable(value);
+  if (typeof checked === 'number') return String(checked);
+  if (checked instanceof Uint8Array) return Buffer.from(checked.buffer, checked.byteOffset, checked.byteLength);
+  return checked;
+};
+
+/** More texts than the whole product has; only lists whose filters vary make new ones, and those go without a name. */
+const mostNames = 500;
+
+const namedStatements = () => {
+  const names = new Map<string, { name?: string; named: readonly number[] }>();
+  return (sql: string, params: readonly Value[]): pg.QueryConfig => {
+    let known = names.get(sql);
+    if (known === undefined) {
+      const named = namedIn(sql);
+      // What defines something can't be prepared before that is there, and is asked once.
+      const isHot = names.size < mostNames && /^\s*(select|insert|update|delete|with)\b/i.test(sql);
+      known = isHot ? { name: `mobius_${names.size}`, named } : { named };
+      if (isHot) names.set(sql, known);
+    }
+    requireFitting(sql, known.named, params.length);
+    return { text: sql, values: params.map(bindable), ...(known.name === undefined ? {} : { name: known.name }) };
+  };
+};
+
+type Go = <T>(sql: string, params: readonly Value[], pick: (result: pg.QueryResult) => T) => Promise<T>;
+
+const queryThrough = (go: Go): Query => ({
+  all: <R extends Row>(sql: string, params: readonly Value[] = []) => go(sql, params, ({ rows }) => rows as R[]),
+  get: <R extends Row>(sql: string, params: readonly Value[] = []) =>
+    go(sql, params, ({ rows }) => rows[0] as R | undefined),
+  run: (sql, params = []) => go(sql, params, ({ rowCount }) => rowCount ?? 0),
+});
+
+/** What ended a transaction that had not been told to stand: the engine's own fault rather than what became of it. */
+class Undone extends Error {
+  readonly fault: unknown;
+
+  constructor(fault: unknown) {
+    super('the transaction was undone');
+    this.fault = fault;
+  }
+}
+
+interface Transaction {
+  open: boolean;
+  /** The first statement that failed: nothing is done after it, whatever the body makes of it. */
+  failed?: unknown;
+}
+
+const begins = {
+  // One state for all of it, however many statements.
+  read: 'begin isolation level repeatable read read only',
+  write: 'begin isolation level read committed',
+} as const;
+
+/**
+ * Opens a database server. Connections are made when they are needed: a server that is away is told of by the first
+ * statement, and used again as soon as it is back.
+ */
+export const openPostgres = (url: string, options: PostgresOptions = {}): Db => {
+  const { connections = 10, statementMs = 30_000, lockMs = 10_000 } = options;
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: statementMs,
+    lock_timeout: lockMs,
+    // Whoever begins a change and is never heard of again must not hold its locks.
+    idle_in_transaction_session_timeout: 60_000,
+    application_name: 'mobius',
+    types,
+  });
+  // One that is idle and lost is replaced when it is needed.
+  pool.on('error', () => undefined);
+
+  const statement = namedStatements();
+  const around = new AsyncLocalStorage<Transaction>();
+  const begun = new Set<Promise<unknown>>();
+  let closed: Promise<void> | undefined;
+
+  const refuseInside = (): void => {
+    if (around.getStore()?.open === true) {
+      throw new MobiusError('internal', 'inside a transaction only the handle that its body was given can be used');
+    }
+  };
+
+  const admitted = async <T>(work: () => Promise<T>): Promise<T> => {
+    refuseInside();
+    if (closed !== undefined) throw new MobiusError('internal', 'the database was closed');
+    const running = work();
+    begun.add(running);
+    try {
+      return await running;
+    } finally {
+      begun.delete(running);
+    }
+  };
+
+  const pause = (tries: number): Promise<void> =>
+    new Promise((done) => setTimeout(done, firstPauseMs * 2 ** tries * (0.5 + Math.random())));
+
+  /** Runs it again where that can't do anything twice. */
+  const patiently = async <T>(attempt: () => Promise<T>, mayRepeat: (error: unknown) => boolean): Promise<T> => {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (tries + 1 === mostTries || !mayRepeat(error)) throw error;
+      }
+      await pause(tries);
+    }
+  };
+
+  const within =
+    (transaction: Transaction, client: pg.PoolClient): Go =>
+    async (sql, params, pick) => {
+      if (!transaction.open) throw new MobiusError('internal', 'the transaction has ended; was an await forgotten?');
+      if (transaction.failed !== undefined) throw translate(transaction.failed);
+      try {
+        return pick(await client.query(statement(sql, params)));
+      } catch (error) {
+        transaction.failed = error;
+        throw translate(error);
+      }
+    };
+
+  const attempt = async <T>(mode: 'read' | 'write', body: (tx: Query) => Promise<T>): Promise<T> => {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw new Undone(error);
+    });
+    const transaction: Transaction = { open: true };
+    let broken: Error | undefined;
+    try {
+      await client.query(begins[mode]).catch((error: unknown) => {
+        transaction.failed = error;
+        throw error;
+      });
+      const result = await around.run(transaction, () => body(queryThrough(within(transaction, client))));
+      transaction.open = false;
+      if (transaction.failed !== undefined) throw transaction.failed;
+      await client.query('commit').catch((error: unknown) => {
+        if (mode === 'write' && isLost(error)) {
+          broken = error as Error;
+          throw outcomeUnknown(error);
+        }
+        transaction.failed = error;
+        throw error;
+      });
+      return result;
+    } catch (error) {
+      transaction.open = false;
+      if (broken !== undefined) throw error;
+      const { failed } = transaction;
+      await client.query('rollback').catch((lost: Error) => {
+        broken = lost;
+      });
+      if (failed !== undefined && (isLost(failed) || isCollision(failed))) throw new Undone(failed);
+      if (error === failed) throw translate(error);
+      throw error;
+    } finally {
+      transaction.open = false;
+      client.release(broken);
+    }
+  };
+
+  const isUndone = (error: unknown): boolean =>
+    error instanceof Undone && (isLost(error.fault) || isCollision(error.fault));
+
+  return {
+    ...queryThrough((sql, params, pick) =>
+      admitted(async () => {
+        const ready = statement(sql, params);
+        try {
+          // What only reads may be asked again; of a change that got no answer nobody knows.
+          const repeats = (error: unknown): boolean => /^\s*select\b/i.test(sql) && isLost(error);
+          return pick(await patiently(() => pool.query(ready), repeats));
+        } catch (error) {
+          throw translate(error);
+        }
+      }),
+    ),
+
+    tx: (mode, body) =>
+      admitted(async () => {
+        try {
+          return await patiently(() => attempt(mode, body), isUndone);
+        } catch (error) {
+          throw error instanceof Undone ? translate(error.fault) : error;
+        }
+      }),
+
+    async close() {
+      refuseInside();
+      closed ??= Promise.allSettled([...begun]).then(() => pool.end());
+      return closed;
+    },
+  };
+};
