@@ -7,8 +7,8 @@ export default defineConfig({
     // A file a core: vitest would leave one of them free, and half of a small machine with it.
     maxWorkers: '100%',
     // Processes are started and passphrases hashed; a slow machine under load is no failure, a hang is one.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     teardownTimeout: 5_000,
   },
 });

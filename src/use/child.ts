@@ -128,6 +128,7 @@ export const runProgram = async (io: Io, program: Program): Promise<number> => {
   const passing = passSignals(io, (name) => void child?.kill(name));
   const filters: Filter[] = [];
   let code: number;
+  let interrupted = false;
   try {
     child = spawn(io, program, channels);
     for (const { streams, pipe } of channels) {
@@ -136,6 +137,7 @@ export const runProgram = async (io: Io, program: Program): Promise<number> => {
       if (reader !== null) filters.push(filter(reader, makeMask(program.values), io[name]));
     }
     code = await ended(child, program.typed);
+    interrupted = code === 128 + constants.signals.SIGINT && (await passing.interrupted());
   } finally {
     // From here on there is nobody to hand them to: they end mobius, as they end whoever waits for a reader.
     passing.release();
@@ -144,6 +146,6 @@ export const runProgram = async (io: Io, program: Program): Promise<number> => {
   const lost = filters.map(({ failure }) => failure()).find((failure) => failure?.readerGone === false);
   if (lost !== undefined) throw lost;
   // A shell goes on with its script unless Ctrl-C ends what it waits for in the way that a signal does.
-  if (code === 128 + constants.signals.SIGINT && passing.interrupted()) io.signals.raise('SIGINT');
+  if (interrupted) io.signals.raise('SIGINT');
   return code;
 };

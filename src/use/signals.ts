@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Io } from '../io.ts';
 
 /** Windows knows the first three; its console gives them to every program in it by itself. */
@@ -40,17 +41,26 @@ const inForeground = (io: Io): boolean => {
   }
 };
 
+/** The system may tell of a program's end before it tells of the Ctrl-C that ended it, however close they are. */
+const lateMs = 250;
+
+export interface Passing {
+  release(): void;
+  /** Whether a Ctrl-C in the terminal reached mobius too, or does in a moment. */
+  interrupted(): Promise<boolean>;
+}
+
 /**
  * Hands the signals that reach mobius on to a program, each once, and lets none of them end mobius, until the returned
  * `release` is called. A signal that somebody sends to mobius alone can't be told from the terminal's own: of those that a
  * terminal can give, one is not handed on while mobius is in its foreground.
  */
-export const passSignals = (
-  io: Io,
-  send: (name: NodeJS.Signals) => void,
-): { release(): void; interrupted(): boolean } => {
+export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): Passing => {
   const { signals } = io;
-  let interrupted = false;
+  let interrupt: () => void;
+  const interrupted = new Promise<boolean>((done) => {
+    interrupt = () => done(true);
+  });
   const released = new Map<NodeJS.Signals, () => void>();
   const take = (name: NodeJS.Signals): void => {
     released.set(
@@ -61,7 +71,7 @@ export const passSignals = (
   const taken = (name: NodeJS.Signals): void => {
     if (io.platform === 'win32') return;
     if (!ofTerminals.includes(name) || !inForeground(io)) send(name);
-    else if (name === 'SIGINT') interrupted = true;
+    else if (name === 'SIGINT') interrupt();
     if (name === 'SIGTSTP') stop();
   };
   /** As without us: the system stops us too, or, where no shell could ever wake us again, does not. */
@@ -75,6 +85,6 @@ export const passSignals = (
     release: () => {
       for (const release of released.values()) release();
     },
-    interrupted: () => interrupted,
+    interrupted: () => Promise.race([interrupted, sleep(lateMs, false)]),
   };
 };

@@ -168,7 +168,7 @@ describe('the README', () => {
       writeFileSync(join(machine.work, 'readme', name), text, { mode: 0o755 });
     }
     await typeAll(lines);
-  });
+  }, 240_000);
 
   test('what it says of a server works, line by line', async () => {
     const [first = '', second = '', ...others] = typedIn('Serve');
