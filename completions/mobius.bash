@@ -45,7 +45,7 @@ _mobius_alias() {
   esac
 }
 
-_mobius_globals='--api-url= --api-key= --profile= --project= --vault= --key-file= --passphrase-file= --passphrase-fd= --as-owner --output= -o= --fields= -F= --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
+_mobius_globals='--api-url= --api-key= --profile= --project= --vault= --key-file= --key-command= --passphrase-file= --passphrase-fd= --as-owner --output= -o= --fields= -F= --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
 
 _mobius_flags() {
   case $1 in
@@ -104,7 +104,7 @@ _mobius_flags() {
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
     'vault unlock') echo '--idle= --max=' ;;
-    'serve') echo '--listen= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --bootstrap-admin-file= --stop-timeout= --log=' ;;
+    'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --bootstrap-admin-file= --stop-timeout= --log=' ;;
   esac
 }
 

@@ -402,6 +402,7 @@ function __mobius_flags
         case 'serve'
             printf '%s\n' \
                 '--listen=	127.0.0.1:7373 when absent; port 0 takes any free one' \
+                '--database=	serve the vault in this PostgreSQL database; MOBIUS_DATABASE_URL when absent' \
                 '--unix=	a socket that only its owner can open' \
                 '--tls-cert=	the certificate and its chain, in PEM' \
                 '--tls-key=	the key of the certificate, in PEM' \
@@ -420,8 +421,9 @@ function __mobius_globals
         '--api-key=	the key to act with' \
         '--profile=	a server or vault saved under a name' \
         '--project=	the project; "default" when absent' \
-        '--vault=	the local vault to work on' \
+        '--vault=	the vault to work on: its file, or the address of its database' \
         '--key-file=	the key file that opens it' \
+        '--key-command=	a command that prints the key that opens it' \
         '--passphrase-file=	a file with the passphrase that opens it' \
         '--passphrase-fd=	a descriptor that the passphrase is read from' \
         '--as-owner	leave the key aside: act as the owner of the vault, or as the profile' \

@@ -26,8 +26,9 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--api-key' = @{ Text = 'the key to act with'; Values = @() }
     '--profile' = @{ Text = 'a server or vault saved under a name'; Values = @() }
     '--project' = @{ Text = 'the project; "default" when absent'; Values = @() }
-    '--vault' = @{ Text = 'the local vault to work on'; Values = '/' }
+    '--vault' = @{ Text = 'the vault to work on: its file, or the address of its database'; Values = '/' }
     '--key-file' = @{ Text = 'the key file that opens it'; Values = '/' }
+    '--key-command' = @{ Text = 'a command that prints the key that opens it'; Values = @() }
     '--passphrase-file' = @{ Text = 'a file with the passphrase that opens it'; Values = '/' }
     '--passphrase-fd' = @{ Text = 'a descriptor that the passphrase is read from'; Values = @() }
     '--as-owner' = @{ Text = 'leave the key aside: act as the owner of the vault, or as the profile'; Values = $null }
@@ -410,6 +411,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'serve' = [ordered]@{
       '--listen' = @{ Text = '127.0.0.1:7373 when absent; port 0 takes any free one'; Values = @() }
+      '--database' = @{ Text = 'serve the vault in this PostgreSQL database; MOBIUS_DATABASE_URL when absent'; Values = @() }
       '--unix' = @{ Text = 'a socket that only its owner can open'; Values = '/' }
       '--tls-cert' = @{ Text = 'the certificate and its chain, in PEM'; Values = '/' }
       '--tls-key' = @{ Text = 'the key of the certificate, in PEM'; Values = '/' }

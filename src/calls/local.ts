@@ -5,15 +5,8 @@ import { newSigningKey, randomBytes, sha256, signEd25519, verifyEd25519 } from '
 import type { Call } from '../operations.ts';
 import { makePasswords } from '../passwords.ts';
 import type { Bookkeeping } from '../vault/check.ts';
-import {
-  type Created,
-  createVault,
-  type FirstSlot,
-  openVault,
-  type Place,
-  type Vault,
-  type World,
-} from '../vault/open.ts';
+import { type Created, createVault, type FirstSlot } from '../vault/create.ts';
+import { openVault, type Place, type Vault, type World } from '../vault/open.ts';
 import { finishScrub } from '../vault/scrub.ts';
 
 const signatures = { newKey: newSigningKey, sign: signEd25519, verify: verifyEd25519 };

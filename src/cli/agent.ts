@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Globals } from './command.ts';
+import { namedKey } from './key-command.ts';
 import { namedPassphrase } from './passphrases.ts';
 import { agentFolder } from './places.ts';
 
@@ -88,7 +89,7 @@ export const agentOf = async (io: Io, vault: string): Promise<string | undefined
 
 /** Whoever names what opens the vault wants it opened with that. */
 export const namesKey = (io: Io, globals: Globals): boolean =>
-  globals.keyFile !== undefined || Boolean(io.env.MOBIUS_VAULT_KEY) || namedPassphrase(io, globals) !== undefined;
+  globals.keyFile !== undefined || namedKey(io, globals) !== undefined || namedPassphrase(io, globals) !== undefined;
 
 /** The agent that a command goes through. */
 export const findAgent = async (io: Io, globals: Globals, vault: string): Promise<string | undefined> =>

@@ -88,6 +88,7 @@ export interface Globals {
   project?: string;
   vault?: string;
   keyFile?: string;
+  keyCommand?: string;
   passphraseFile?: string;
   passphraseFd?: number;
   asOwner: boolean;

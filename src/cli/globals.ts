@@ -18,8 +18,19 @@ export const globalFlags: readonly GlobalFlag[] = [
   { name: 'api-key', value: 'KEY', variable: 'MOBIUS_API_KEY', description: 'the key to act with' },
   { name: 'profile', value: 'NAME', variable: 'MOBIUS_PROFILE', description: 'a server or vault saved under a name' },
   { name: 'project', value: 'HANDLE', variable: 'MOBIUS_PROJECT', description: 'the project; "default" when absent' },
-  { name: 'vault', value: 'PATH', variable: 'MOBIUS_VAULT', description: 'the local vault to work on' },
+  {
+    name: 'vault',
+    value: 'PATH',
+    variable: 'MOBIUS_VAULT',
+    description: 'the vault to work on: its file, or the address of its database',
+  },
   { name: 'key-file', value: 'PATH', variable: 'MOBIUS_VAULT_KEY_FILE', description: 'the key file that opens it' },
+  {
+    name: 'key-command',
+    value: 'COMMAND',
+    variable: 'MOBIUS_VAULT_KEY_COMMAND',
+    description: 'a command that prints the key that opens it',
+  },
   {
     name: 'passphrase-file',
     value: 'PATH',
@@ -139,6 +150,7 @@ export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Glob
     project: text('project'),
     vault: target('vault'),
     keyFile: text('key-file'),
+    keyCommand: text('key-command'),
     passphraseFile: text('passphrase-file'),
     passphraseFd: descriptor(text('passphrase-fd')),
     fields: fields === undefined ? undefined : fieldNames(fields),

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
+import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 
@@ -68,9 +69,10 @@ export const agentFolder = (io: Io): string => {
 
 const fileName = 'vault.db';
 
-/** The vault's file: as named, `vault.db` inside a folder that was named, or the one in the data folder. */
+/** The vault's file, or the address of its database: as named, `vault.db` inside a folder that was named, or the one in the data folder. */
 export const vaultPath = (io: Io, named: string | undefined): string => {
   if (!named) return join(dataFolder(io), fileName);
+  if (isAddress(named)) return named;
   const path = resolve(io.cwd, named);
   const isFolder =
     named.endsWith('/') || named.endsWith(sep) || statSync(path, { throwIfNoEntry: false })?.isDirectory();

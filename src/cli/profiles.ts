@@ -8,6 +8,7 @@ import { agentUrl, findAgent } from './agent.ts';
 import type { Context, Globals } from './command.ts';
 import { type Destination, destinationOf, keyOf, projectOf } from './destination.ts';
 import { reasonOf } from './files.ts';
+import { namedKey } from './key-command.ts';
 import { namedPassphrase } from './passphrases.ts';
 import { defaultKeyFile, vaultPath } from './places.ts';
 
@@ -29,11 +30,12 @@ export const worldOf = (io: Io): World => ({
 /** Where the local vault is and what it opens with. */
 export const placeOf = (io: Io, globals: Globals): Place => {
   const passphrase = namedPassphrase(io, globals);
+  const key = namedKey(io, globals);
   return {
     path: vaultPath(io, globals.vault),
     keys: {
       ...(globals.keyFile === undefined ? {} : { keyFile: resolve(io.cwd, globals.keyFile) }),
-      ...(io.env.MOBIUS_VAULT_KEY ? { key: io.env.MOBIUS_VAULT_KEY } : {}),
+      ...(key === undefined ? {} : { key }),
       ...(passphrase === undefined ? {} : { passphrase }),
       defaultKeyFile: (vaultId) => defaultKeyFile(io, vaultId),
       keychain: async (account) => {

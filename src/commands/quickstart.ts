@@ -4,6 +4,7 @@ import { localCommand } from '../cli/command.ts';
 import { destinationOf } from '../cli/destination.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
 import { exportLine } from '../cli/shell.ts';
+import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { ApiKeyCreated, Principal } from '../generated/types.ts';
 import type { Call } from '../operations.ts';
@@ -89,7 +90,7 @@ export default localCommand({
       const made = await make(call);
       const { principal, key: issued } = made;
       const { key, ...apiKey } = issued ?? {};
-      const paths = { path: place.path, unlocked_by: vault.unlocked.source };
+      const paths = { path: shownPlace(place.path), unlocked_by: vault.unlocked.source };
       const brief = {
         vault: paths.path,
         opened_by: paths.unlocked_by,
@@ -115,7 +116,7 @@ export default localCommand({
         say(`  ${exportLine(io, 'MOBIUS_API_KEY', issued.key)}`);
       }
       if (usual.kind === 'server') {
-        warn(`commands work on "${usual.url}" where nothing else is named; on this vault with --vault ${place.path}`);
+        warn(`commands work on "${usual.url}" where nothing else is named; on this vault with --vault ${paths.path}`);
       }
       say('next, with the key or without it:');
       for (const line of next) say(`  ${line}`);

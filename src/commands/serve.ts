@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { FlagValues, LocalContext } from '../cli/command.ts';
+import type { FlagValues, Globals, LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
+import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { ServeOptions } from '../server/serve.ts';
 
@@ -86,6 +87,19 @@ const secondsOf = (flags: FlagValues): number => {
   throw new MobiusError('usage', `--stop-timeout must be whole seconds, not "${text}"`);
 };
 
+/** Which vault is served: what the line says of it leaves aside what variables say. */
+const servedVault = ({ io, flags, globals }: LocalContext): Globals => {
+  const address = textOf(flags, 'database') ?? (globals.vault === undefined ? io.env.MOBIUS_DATABASE_URL : undefined);
+  if (address === undefined || address === '') return globals;
+  if (isAddress(address)) return { ...globals, vault: address };
+  throw new MobiusError(
+    'usage',
+    'the address of the database must begin with postgres://',
+    { field: 'database' },
+    'such as: postgres://mobius@db.example.com/mobius; a vault in a file is named with --vault',
+  );
+};
+
 const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
   const { io, flags } = context;
   const { parseAddress } = await import('../server/address.ts');
@@ -115,6 +129,11 @@ export default localCommand({
     'what is being answered end; a second signal does not wait.',
   extra: [
     { name: 'listen', value: 'HOST:PORT', description: '127.0.0.1:7373 when absent; port 0 takes any free one' },
+    {
+      name: 'database',
+      value: 'URL',
+      description: 'serve the vault in this PostgreSQL database; MOBIUS_DATABASE_URL when absent',
+    },
     { name: 'unix', value: 'PATH', description: 'a socket that only its owner can open' },
     { name: 'tls-cert', value: 'FILE', description: 'the certificate and its chain, in PEM' },
     { name: 'tls-key', value: 'FILE', description: 'the key of the certificate, in PEM' },
@@ -135,10 +154,10 @@ export default localCommand({
     'mobius serve --unix /run/mobius/mobius.sock --log warn',
   ],
   async run(context) {
-    const { io, globals, say } = context;
+    const { io, say } = context;
     const options = await optionsOf(context);
     const [{ startServer }, { stopAt }] = [await import('../server/serve.ts'), await import('../server/stop.ts')];
-    const served = await startServer(io, { world: worldOf(io), place: placeOf(io, globals) }, options);
+    const served = await startServer(io, { world: worldOf(io), place: placeOf(io, servedVault(context)) }, options);
     const stop = new Promise<void>((asked) => stopAt(io, ['SIGTERM', 'SIGINT'], asked));
     for (const url of served.urls) say(`listening on ${url}`);
     await stop;

@@ -1,6 +1,7 @@
 import type { Input, Name, Output } from '../operations.ts';
 import type { Passwords } from '../passwords.ts';
 import type { KeyRow } from '../store/api-keys.ts';
+import type { Mode } from '../store/db.ts';
 import type { ProjectRow } from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
 import type { Actor, Caller } from './caller.ts';
@@ -54,7 +55,7 @@ export interface Outside {
   now: number;
   passwords: Passwords;
   /** A transaction of its own: it stands even where the operation fails. */
-  tx<T>(mode: 'read' | 'write', body: (store: Store) => Promise<T>): Promise<T>;
+  tx<T>(mode: Mode, body: (store: Store) => Promise<T>): Promise<T>;
   /** Appends an audit row of what such a transaction did. */
   changed(store: Store, change: Change): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { Call, CallOptions, Input, Name, Operation, Output } from '../opera
 import type { Passwords } from '../passwords.ts';
 import type { KeyRow } from '../store/api-keys.ts';
 import * as audit from '../store/audit.ts';
-import type { Db, Query } from '../store/db.ts';
+import type { Db, Mode, Query } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
 import { validate } from '../validate.ts';
@@ -100,7 +100,7 @@ export const makeCore = ({
 
   const perform = async <K extends Name>(
     tx: Query,
-    mode: 'read' | 'write',
+    mode: Mode,
     running: Running<K>,
     handler: Handler<K>,
   ): Promise<Output<K>> => {
@@ -194,12 +194,12 @@ export const makeCore = ({
       };
       handler = await parts.before(outside, running.input);
     }
-    const within = (mode: 'read' | 'write'): Promise<Output<K>> =>
+    const within = (mode: Mode): Promise<Output<K>> =>
       metering(running.metered, () => db.tx(mode, (tx) => perform(tx, mode, running, handler)));
     try {
-      return await within(operation.access === 'read' ? 'read' : 'write');
+      return await within(operation.access);
     } catch (error) {
-      if (error instanceof MustCount) return within('write');
+      if (error instanceof MustCount) return within('count');
       throw error;
     }
   };

@@ -27,7 +27,7 @@ export const meterOf = (key: KeyRow, metered: Meters): Metered => {
 const spend = async (db: Db, sealer: Sealer, { id, plain }: KeyRow, now: () => number): Promise<Metered> => {
   const { spend: count, startedAt } = await import('../store/rate-windows.ts');
   const { uses, seconds } = plain.rate_limit ?? { uses: 0, seconds: 0 };
-  return db.tx('write', async (tx) => {
+  return db.tx('count', async (tx) => {
     const [at, store] = [now(), { db: tx, sealer }];
     const remaining = await count(store, id, at, { uses, windowMs: seconds * 1000 });
     if (remaining !== undefined) return { fits: true, remaining };

@@ -63,7 +63,8 @@ export const makeSettling = ({ db, sealer, now, newAuditId, uses, refusals }: Un
     const isDue = versions !== undefined && (await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)));
     if (used.length === 0 && noted.length === 0 && !isDue && !prunes) return;
     const pruning = prunes ? await import('../store/prune.ts') : undefined;
-    await db.tx('write', async (tx) => {
+    // When something was last used is one statement each, and the greater time stands.
+    await db.tx(isDue || noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
       const store = { db: tx, sealer };
       if (isDue) await versions?.destroyDue(store, at, newAuditId);
       await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);

@@ -13,14 +13,20 @@ export interface Query {
   run(sql: string, params?: readonly Value[]): Promise<number>;
 }
 
+export type Mode = 'read' | 'count' | 'write';
+
 /**
  * A Db is one door to one database.
  *
- * - `tx` gives a transaction: `read` sees one consistent state and never takes the write lock; `write` on SQLite takes
- *   the lock at its beginning, so its body never fails for another writer half-way. It commits when the body resolves
- *   and rolls back when it rejects; the rejection is passed on unchanged.
- * - When `tx('write')` has resolved, the change survives a power cut.
- * - The body does SQL and nothing else: it may be run again after a serialisation failure.
+ * - `tx` gives a transaction. It commits when the body resolves and rolls back when it rejects; the rejection is passed on
+ *   unchanged.
+ *   - `read` sees one consistent state and takes no lock.
+ *   - `write` has its turn: of any number of processes one writes at a time, so what its body has read still stands when
+ *     it writes. On SQLite that is the file's lock, on PostgreSQL one of the database, taken at the beginning.
+ *   - `count` is for changes that are exact in one statement each, such as a counter with a condition. No `write` goes by
+ *     in the middle of it, but on PostgreSQL any number of them run at once. On SQLite it is a `write`.
+ * - When a transaction that changed something has resolved, the change survives a power cut.
+ * - The body does SQL and nothing else: it may be run again after a serialisation failure or a lost connection.
  * - On SQLite one connection serves all: transactions and single statements queue. Using the outer handle inside a
  *   transaction's body would wait for itself for ever, so it throws.
  * - Calls after `close` reject; `close` waits for what has begun.
@@ -29,6 +35,6 @@ export interface Query {
  *   right. A uniqueness conflict is never an error: say `on conflict do nothing` and look at the count.
  */
 export interface Db extends Query {
-  tx<T>(mode: 'read' | 'write', body: (tx: Query) => Promise<T>): Promise<T>;
+  tx<T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ export const migrate = async (
   migrations: readonly { id: number; sql: readonly string[] }[],
   { now, backup }: MigrateOptions,
 ): Promise<void> => {
-  const applied = (await appliedTo(db)) ?? (await begin(db));
+  const applied = (await unlessMissing(appliedIds(db))) ?? (await begin(db));
   refuseNewer(applied, migrations);
   const missing = migrations.filter(({ id }) => !applied.has(id));
   const [first] = missing;
@@ -31,20 +31,23 @@ export const migrate = async (
   }
 };
 
-const appliedIds = async (query: Query): Promise<ReadonlySet<number>> =>
-  new Set((await query.all<{ id: number }>('select id from migrations')).map(({ id }) => id));
-
-/** Undefined where the table is missing; no question after it has one spelling that every engine knows. */
-const appliedTo = async (db: Db): Promise<ReadonlySet<number> | undefined> => {
+/** What is read of a table; undefined where there is no such table, for which every engine has its own words. */
+const unlessMissing = async <T>(read: Promise<T>): Promise<T | undefined> => {
   try {
-    return await appliedIds(db);
+    return await read;
   } catch (error) {
     if (error instanceof MobiusError && error.code === 'internal') return undefined;
     throw error;
   }
 };
 
-/** Where the read failed for another reason than the missing table, this fails for it too. */
+export const isThere = async (query: Query, table: string): Promise<boolean> =>
+  (await unlessMissing(query.all(`select 1 from ${table} limit 0`))) !== undefined;
+
+const appliedIds = async (query: Query): Promise<ReadonlySet<number>> =>
+  new Set((await query.all<{ id: number }>('select id from migrations')).map(({ id }) => id));
+
+/** Where it was another reason than the missing table, this fails for it too. */
 const begin = (db: Db): Promise<ReadonlySet<number>> =>
   db.tx('write', async (tx) => {
     await tx.run('create table if not exists migrations (id bigint primary key, applied_at bigint not null)');

@@ -211,5 +211,5 @@ export const removeWithVersions = async (store: Store, row: SecretRow, now: numb
   );
   await store.db.run('delete from secret_versions where secret_id = $1', [row.id]);
   await remove(store, row.id);
-  await store.db.run('update vault set scrub_pending_at = coalesce(scrub_pending_at, $1)', [now]);
+  await askForScrub(store.db, now);
 };

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { MobiusError } from '../errors.ts';
-import type { Db, Query, Row, Value } from './db.ts';
+import type { Db, Mode, Query, Row, Value } from './db.ts';
 import { identityOf, syncFolder } from './files.ts';
 import { namedIn, requireFitting, requireStorable } from './parameters.ts';
 import { because, codeOf, isBusy, translate } from './sqlite-faults.ts';
@@ -197,7 +197,7 @@ const bindable = (value: Value | undefined): string | bigint | Uint8Array | null
 const statementsOf = (connection: Sqlite.Database) => {
   const prepare = cachedStatements(connection);
 
-  return (mode: 'read' | 'write'): Statements => {
+  return (mode: Mode): Statements => {
     const admitted = (sql: string, params: readonly Value[]) => {
       const ready = prepare(sql, params);
       if (mode === 'read' && !ready.statement.readonly) {
@@ -279,8 +279,8 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
     }
   };
 
-  const begin = (mode: 'read' | 'write'): void => {
-    if (mode === 'write') {
+  const begin = (mode: Mode): void => {
+    if (mode !== 'read') {
       connection.exec('begin immediate');
       return;
     }
@@ -295,7 +295,7 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
   };
 
   const within =
-    (transaction: Transaction, mode: 'read' | 'write'): Go =>
+    (transaction: Transaction, mode: Mode): Go =>
     async (work) => {
       if (!transaction.open) throw new MobiusError('internal', 'the transaction has ended; was an await forgotten?');
       if (transaction.failed !== undefined) throw transaction.failed;
@@ -307,7 +307,7 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
       }
     };
 
-  const transact = async <T>(mode: 'read' | 'write', body: (tx: Query) => Promise<T>): Promise<T> => {
+  const transact = async <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> => {
     await patiently(() => begin(mode));
     const transaction: Transaction = { open: true };
     try {

@@ -21,7 +21,7 @@ import {
   readManifest,
   writeManifest,
 } from './manifest.ts';
-import type { Vault, World } from './open.ts';
+import { fileOf, type Vault, type World } from './open.ts';
 import { type Findings, makeFindings, type Report } from './report.ts';
 import type { KeySources } from './unlock.ts';
 
@@ -64,12 +64,13 @@ export const backupVault = async (
   wish: { replace: boolean; steps: Steps; record(tx: Query, changes: Record<string, unknown>): Promise<void> },
 ): Promise<Backup> => {
   const target = realPlace(path);
-  refuseInUse(vault.file.path, target);
+  const file = fileOf(vault);
+  refuseInUse(file.path, target);
   if (!wish.replace) refuseTaken(target);
   const madeAt = world.now();
   const draft = openDraft(world, target);
   try {
-    await vault.file.copyTo(draft.path, wish.steps('copying'));
+    await file.copyTo(draft.path, wish.steps('copying'));
     const manifest = await addManifest(draft.path, vault, madeAt, wish.steps('reading the copy'));
     // Before it has its name: no backup is to be had that is not in the log.
     const { audit, digest } = manifest;
@@ -120,7 +121,8 @@ const mend = 'use another backup: this one is not what was made';
 
 /** What the copy holds against what its manifest says. Gives the manifest where it is this vault's own. */
 const compare = async (vault: Vault, findings: Findings, onProgress: Progress): Promise<Manifest | undefined> => {
-  const { file, sealer, id: vaultId } = vault;
+  const { sealer, id: vaultId } = vault;
+  const file = fileOf(vault);
   const manifest = await readManifest(file, sealer);
   const problem = (table: string, words: string): void => findings.problem({ table, problem: words, mend });
   if (typeof manifest === 'string') {
@@ -178,7 +180,7 @@ export const examine = async (
     await checkStructure(file, findings);
     // Whoever is asked for a passphrase now has the line to themselves.
     steps('')(0, 0);
-    vault = await openForCheck(world, file, keys, findings).catch(asBackup);
+    vault = await openForCheck(world, { db: file, file }, keys, findings).catch(asBackup);
     await attempt(findings, 'backup_manifest', async () => {
       if (!(await hasManifest(file))) {
         const problem = 'it is missing: this is a copy of a vault, but none that "mobius vault backup" made';

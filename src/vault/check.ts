@@ -1,11 +1,13 @@
 import { loadSodium, type Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
-import type { Query, Row } from '../store/db.ts';
+import type { Db, Query, Row } from '../store/db.ts';
+import { isThere } from '../store/migrate.ts';
 import { passingTables, recordTables, sealedTables } from '../store/sealed-tables.ts';
-import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
+import type { SqliteDb } from '../store/sqlite.ts';
 import { isTime } from '../store/table.ts';
 import { checkAudit } from './check-audit.ts';
 import { attempt, checkRecords, nameOf, restoreIt } from './check-records.ts';
+import { type Database, openDatabase } from './database.ts';
 import { nextRootPlace } from './following.ts';
 import { keyringFaults } from './keyring.ts';
 import type { Keyslot } from './keyslots.ts';
@@ -60,10 +62,10 @@ const slotFault = async (sodium: Sodium, slot: Row): Promise<string | undefined>
 };
 
 /** The keyslots that something can be tried with. */
-const checkKeyslots = async (file: SqliteDb, sodium: Sodium, findings: Findings): Promise<Keyslot[]> => {
+const checkKeyslots = async (db: Query, sodium: Sodium, findings: Findings): Promise<Keyslot[]> => {
   const sound: Keyslot[] = [];
   await attempt(findings, 'keyslots', async () => {
-    const slots = await file.all('select id, kind, params, created_at, sealed from keyslots order by id');
+    const slots = await db.all('select id, kind, params, created_at, sealed from keyslots order by id');
     for (const slot of slots) {
       const problem = await slotFault(sodium, slot);
       if (problem === undefined) sound.push(slot as unknown as Keyslot);
@@ -79,8 +81,8 @@ const checkKeyslots = async (file: SqliteDb, sodium: Sodium, findings: Findings)
 };
 
 /** Whether a slot is still what it was when it was opened: a re-key that ends in between renews them all. */
-const stands = async (file: SqliteDb, { id, sealed }: Keyslot): Promise<boolean> => {
-  const now = await file.get('select sealed from keyslots where id = $1', [id]);
+const stands = async (db: Query, { id, sealed }: Keyslot): Promise<boolean> => {
+  const now = await db.get('select sealed from keyslots where id = $1', [id]);
   return now?.sealed instanceof Uint8Array && Buffer.compare(now.sealed, sealed) === 0;
 };
 
@@ -93,15 +95,16 @@ const reKeyed = (): MobiusError =>
  */
 export const openForCheck = async (
   world: World,
-  file: SqliteDb,
+  opened: Database,
   keys: KeySources,
   findings: Findings,
 ): Promise<Vault | undefined> => {
+  const { db } = opened;
   const sodium = await loadSodium(world.sodium);
-  let opened: Vault | undefined;
-  const sound = await checkKeyslots(file, sodium, findings);
+  let vault: Vault | undefined;
+  const sound = await checkKeyslots(db, sodium, findings);
   try {
-    const heads = await file.all('select id from vault limit 2');
+    const heads = await db.all('select id from vault limit 2');
     findings.count('vault', heads.length);
     if (heads.length > 1) {
       findings.problem({
@@ -110,12 +113,12 @@ export const openForCheck = async (
         mend: restoreIt,
       });
     }
-    const head = await readHead(file);
+    const head = await readHead(db);
     const unlocked = await unlock(sodium, head.id, sound, keys);
-    const faults = await keyringFaults(file, sodium, head.id, unlocked.rootKey);
-    if (faults.length > 0 && !(await stands(file, unlocked.slot))) throw reKeyed();
+    const faults = await keyringFaults(db, sodium, head.id, unlocked.rootKey);
+    if (faults.length > 0 && !(await stands(db, unlocked.slot))) throw reKeyed();
     for (const { id, problem } of faults) findings.problem({ table: 'keyring', id, problem, mend: restoreIt });
-    if (faults.length === 0) opened = await holdVault(file, sodium, head, unlocked);
+    if (faults.length === 0) vault = await holdVault(opened, sodium, head, unlocked);
     else sodium.wipe(unlocked.rootKey);
   } catch (error) {
     if (error instanceof MobiusError && error.code === 'locked' && !findings.report().ok) {
@@ -124,13 +127,13 @@ export const openForCheck = async (
     }
     findings.problem({ table: 'vault', problem: wordsOf(error), mend: restoreIt });
   }
-  if (opened === undefined) findings.remark('no sealed value was looked at, for nothing opens them');
-  return opened;
+  if (vault === undefined) findings.remark('no sealed value was looked at, for nothing opens them');
+  return vault;
 };
 
 /** Whether the keys at hand are the ones of the vault's epoch, in one state: a re-key may go by at any time. */
-const epochFits = async (file: SqliteDb, findings: Findings): Promise<boolean> => {
-  const row = await file.get<{ epoch: number; newest: number | null; count: number }>(
+const epochFits = async (db: Query, findings: Findings): Promise<boolean> => {
+  const row = await db.get<{ epoch: number; newest: number | null; count: number }>(
     `select v.epoch, (select max(epoch) from keyring where purpose = 'record') as newest,
        (select count(*) from keyring) as count from vault v`,
   );
@@ -141,8 +144,8 @@ const epochFits = async (file: SqliteDb, findings: Findings): Promise<boolean> =
   return false;
 };
 
-const checkRekey = async (file: SqliteDb, vault: Vault | undefined, findings: Findings): Promise<void> => {
-  const rows = await file.all('select id, started_at, sealed from rekey');
+const checkRekey = async (db: Query, vault: Vault | undefined, findings: Findings): Promise<void> => {
+  const rows = await db.all('select id, started_at, sealed from rekey');
   for (const { id, started_at: at, sealed } of rows) {
     const since = isTime(at) ? ` since ${new Date(Number(at)).toISOString()}` : '';
     findings.remark(`a re-key is under way${since}; if it was interrupted, finish it: mobius vault rekey`);
@@ -151,7 +154,7 @@ const checkRekey = async (file: SqliteDb, vault: Vault | undefined, findings: Fi
     const root = sealed instanceof Uint8Array ? openBlob(vault.sodium, vault.ring.rootKey(), place, sealed) : undefined;
     if (root !== undefined) vault.sodium.wipe(root);
     // It may have ended since its row was read, and the root key that opened it be the old one.
-    else if ((await file.get('select id from rekey where id = $1', [id ?? null])) !== undefined) {
+    else if ((await db.get('select id from rekey where id = $1', [id ?? null])) !== undefined) {
       findings.problem({
         table: 'rekey',
         id: nameOf(id ?? null),
@@ -163,26 +166,26 @@ const checkRekey = async (file: SqliteDb, vault: Vault | undefined, findings: Fi
   if (rows.length > 1) findings.problem({ table: 'rekey', problem: 'there is more than one re-key', mend: restoreIt });
 };
 
-const checkScrub = async (file: SqliteDb, findings: Findings): Promise<void> => {
-  const head = await file.get<{ scrub_pending_at: number | null }>('select scrub_pending_at from vault');
+const checkScrub = async (db: Query, findings: Findings): Promise<void> => {
+  const head = await db.get<{ scrub_pending_at: number | null }>('select scrub_pending_at from vault');
   if ((head?.scrub_pending_at ?? null) === null) return;
   findings.remark('what was removed still lies in the log; the next command empties it, when nobody else is reading');
 };
 
 const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values', ...passingTables];
 
-const findMissing = async (file: SqliteDb, findings: Findings): Promise<ReadonlySet<string>> => {
-  const rows = await file.all<{ name: string }>("select name from sqlite_schema where type = 'table'");
-  const missing = walked.filter((table) => !rows.some(({ name }) => name === table));
+const findMissing = async (db: Query, findings: Findings): Promise<ReadonlySet<string>> => {
+  const missing: string[] = [];
+  for (const table of walked) if (!(await isThere(db, table))) missing.push(table);
   for (const table of missing) findings.problem({ table, problem: 'the table is missing', mend: restoreIt });
   return new Set(missing);
 };
 
-const countRows = async (file: SqliteDb): Promise<number> => {
+const countRows = async (db: Query): Promise<number> => {
   let total = 0;
   for (const table of walked) {
     try {
-      total += (await file.get<{ count: number }>(`select count(*) as count from ${table}`))?.count ?? 0;
+      total += (await db.get<{ count: number }>(`select count(*) as count from ${table}`))?.count ?? 0;
     } catch (error) {
       // Only the progress is counted with it; the table is looked at in its turn.
       wordsOf(error);
@@ -191,9 +194,9 @@ const countRows = async (file: SqliteDb): Promise<number> => {
   return total;
 };
 
-/** Everything in an open file: each record, its links and indexes, the audit log, and what holds the keys. */
+/** Everything in an open database: each record, its links and indexes, the audit log, and what holds the keys. */
 export const checkContents = async (
-  file: SqliteDb,
+  db: Db,
   vault: Vault | undefined,
   { builtInIds }: Pick<Bookkeeping, 'builtInIds'>,
   findings: Findings,
@@ -202,18 +205,18 @@ export const checkContents = async (
   let fits = true;
   let missing: ReadonlySet<string> = new Set();
   await attempt(findings, 'file', async () => {
-    missing = await findMissing(file, findings);
+    missing = await findMissing(db, findings);
   });
   await attempt(findings, 'vault', async () => {
-    fits = await epochFits(file, findings);
-    await checkScrub(file, findings);
+    fits = await epochFits(db, findings);
+    await checkScrub(db, findings);
   });
-  await attempt(findings, 'rekey', () => checkRekey(file, vault, findings));
-  const total = await countRows(file);
+  await attempt(findings, 'rekey', () => checkRekey(db, vault, findings));
+  const total = await countRows(db);
   let done = 0;
   const view = {
     // The one that follows a re-key would wait for an epoch that never comes.
-    db: fits && vault !== undefined ? vault.db : file,
+    db: fits && vault !== undefined ? vault.db : db,
     vault,
     builtInIds,
     findings,
@@ -236,9 +239,9 @@ export const checkVault = async (
   onProgress: Progress,
 ): Promise<Report> => {
   const findings = makeFindings();
-  let file: SqliteDb;
+  let opened: Database;
   try {
-    file = await openSqlite(place.path);
+    opened = await openDatabase(place.path);
   } catch (error) {
     if (!(error instanceof MobiusError) || error.code !== 'damaged') throw error;
     findings.problem({ table: 'file', problem: error.message, mend: restoreIt });
@@ -246,13 +249,13 @@ export const checkVault = async (
   }
   let vault: Vault | undefined;
   try {
-    await checkStructure(file, findings);
+    if (opened.file !== undefined) await checkStructure(opened.file, findings);
     // Nothing is written to a file whose structure is broken, nor where a trigger would do more than was asked for.
-    if (findings.report().ok) await attempt(findings, 'migrations', () => migrateVault(world, file));
-    vault = await openForCheck(world, file, place.keys, findings);
-    await checkContents(file, vault, bookkeeping, findings, onProgress);
+    if (findings.report().ok) await attempt(findings, 'migrations', () => migrateVault(world, opened));
+    vault = await openForCheck(world, opened, place.keys, findings);
+    await checkContents(opened.db, vault, bookkeeping, findings, onProgress);
   } finally {
-    await (vault?.db ?? file).close();
+    await (vault?.db ?? opened.db).close();
   }
   return findings.report();
 };

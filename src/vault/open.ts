@@ -1,36 +1,49 @@
-import { existsSync, linkSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { idPrefixes, typeId } from '../core/ids.ts';
-import { loadSodium, randomBytes, type Sodium } from '../crypto.ts';
+import { loadSodium, type Sodium } from '../crypto.ts';
+import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from '../store/db.ts';
-import { syncFolder } from '../store/files.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { Sealer } from '../store/sealer.ts';
-import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
+import type { SqliteDb } from '../store/sqlite.ts';
 import { isTime } from '../store/table.ts';
+import { type Database, openDatabase } from './database.ts';
 import { followingDb, holdRing, type Ring } from './following.ts';
-import { newVaultKey, writeKeyFile } from './key-file.ts';
-import { firstEpoch, makeKeyring } from './keyring.ts';
-import { addKeyslot, type Keyslot, listKeyslots } from './keyslots.ts';
+import { type Keyslot, listKeyslots } from './keyslots.ts';
 import { makeSealer } from './sealer.ts';
-import { type SlotKind, slotKey } from './slot-keys.ts';
 import { type KeySources, type Unlocked, unlock, unlockAgain } from './unlock.ts';
 
 export const format = 1;
 
-/** An open vault. `db` follows a re-key that another process makes; `file` is the engine beneath it. */
+/** An open vault. `db` follows a re-key that another process makes; `file` is what lies beneath it, where that is one. */
 export interface Vault {
   id: string;
   createdAt: number;
   db: Db;
-  file: SqliteDb;
+  file?: SqliteDb;
   sealer: Sealer;
   sodium: Sodium;
   ring: Ring;
   unlocked: Omit<Unlocked, 'rootKey'>;
 }
+
+/** The file of a vault that is one: what is done to files has its own ways on a database server. */
+const onlyForFiles = (): MobiusError =>
+  new MobiusError(
+    'unsupported',
+    'the vault lies in a database server, and this is for one in a file',
+    {},
+    "the server's own tools copy and restore it; to have it in a file: mobius vault move --to PATH",
+  );
+
+export const fileOf = ({ file }: Vault): SqliteDb => {
+  if (file === undefined) throw onlyForFiles();
+  return file;
+};
+
+export const requireFile = ({ path }: Place): void => {
+  if (isAddress(path)) throw onlyForFiles();
+};
 
 /** What the vault code needs of the world, beside the file system. */
 export interface World {
@@ -43,103 +56,10 @@ export interface World {
 }
 
 export interface Place {
+  /** Of a file, or the address of a database server. */
   path: string;
   keys: KeySources;
 }
-
-/** What a new vault is to be opened with. */
-export type FirstSlot = { kind: 'key-file' } | { kind: 'passphrase'; passphrase: string; params: string };
-
-export interface Created {
-  id: string;
-  /** Absent where a passphrase opens it. */
-  keyFile?: string;
-}
-
-/** SQLite would take the log of a vault that is gone for the new one's, and write its pages into it. */
-const refuseStrayLog = (path: string): void => {
-  const log = ['-wal', '-journal'].map((part) => `${path}${part}`).find((stray) => existsSync(stray));
-  if (log === undefined) return;
-  const hint = 'it may hold what the vault there did not: put that vault back, or move the log away';
-  throw new MobiusError('conflict', `"${log}" is left of a vault that is gone`, {}, hint);
-};
-
-type Populate = (db: Db, sealer: Sealer, id: string) => Promise<void>;
-
-/**
- * Makes a vault. It is built under another name, populated, and linked to its own name when it is whole: a killed
- * process leaves no half vault, and of two at once one makes it and the other is told.
- */
-export const createVault = async (
-  world: World,
-  place: Place,
-  first: FirstSlot,
-  populate: Populate,
-): Promise<Created> => {
-  const exists = (): MobiusError => {
-    const hint = 'look at it: mobius vault status';
-    return new MobiusError('already_exists', `there is a vault at "${place.path}" already`, {}, hint);
-  };
-  if (existsSync(place.path)) throw exists();
-  refuseStrayLog(place.path);
-  const sodium = await loadSodium(world.sodium);
-  const id = typeId(idPrefixes.vault, world.newUuid());
-  mkdirSync(dirname(place.path), { recursive: true, mode: 0o700 });
-  const draft = `${place.path}.${id}`;
-  const keyFile = first.kind === 'key-file' ? (place.keys.keyFile ?? place.keys.defaultKeyFile(id)) : undefined;
-  const secret = first.kind === 'key-file' ? newVaultKey() : first.passphrase;
-  const params = first.kind === 'key-file' ? '{}' : first.params;
-  if (keyFile !== undefined) writeKeyFile(keyFile, secret);
-  try {
-    await fill(world, sodium, draft, id, { kind: first.kind, params, secret }, populate);
-    linkSync(draft, place.path);
-    syncFolder(dirname(place.path));
-  } catch (error) {
-    if (keyFile !== undefined) rmSync(keyFile, { force: true });
-    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? exists() : error;
-  } finally {
-    for (const part of ['', '-wal', '-shm']) rmSync(`${draft}${part}`, { force: true });
-  }
-  return { id, ...(keyFile === undefined ? {} : { keyFile }) };
-};
-
-const fill = async (
-  world: World,
-  sodium: Sodium,
-  path: string,
-  id: string,
-  { kind, params, secret }: { kind: SlotKind; params: string; secret: string },
-  populate: Populate,
-): Promise<void> => {
-  const file = await openSqlite(path, { create: true });
-  const now = world.now();
-  const rootKey = randomBytes(32);
-  try {
-    await migrate(file, migrations, { now });
-    const slot = { id: typeId(idPrefixes.keyslot, world.newUuid()), kind, params, created_at: now };
-    const key = await slotKey(sodium, slot, secret);
-    if (key === undefined) throw new MobiusError('internal', `this can't be what opens a ${kind} slot`);
-    await file.tx('write', async (tx) => {
-      await tx.run('insert into vault (id, format, epoch, created_at) values ($1, $2, $3, $4)', [
-        id,
-        format,
-        firstEpoch,
-        now,
-      ]);
-      await addKeyslot(tx, sodium, id, slot, key, rootKey);
-      await makeKeyring(tx, sodium, id, rootKey);
-    });
-    sodium.wipe(key);
-    const ring = await holdRing(file, sodium, id, rootKey);
-    await populate(followingDb(file, ring), makeSealer(sodium, id, ring.keys), id);
-    ring.wipe();
-    // What is linked is the file alone. Closing would put the log into it too, but says nothing where the disk is full.
-    if (!(await file.truncateLog())) throw new MobiusError('internal', `"${path}" could not be completed`);
-  } finally {
-    sodium.wipe(rootKey);
-    await file.close();
-  }
-};
 
 export interface Head {
   id: string;
@@ -163,28 +83,30 @@ export const readHead = async (db: Query): Promise<Head> => {
   return head;
 };
 
-/** Brings an existing vault to what this program knows. A copy of it as it was stays beside it. */
-export const migrateVault = (world: World, file: SqliteDb): Promise<void> =>
-  migrate(file, migrations, {
+/** Brings an existing vault to what this program knows. A copy of a file as it was stays beside it. */
+export const migrateVault = (world: World, { db, file }: Database): Promise<void> =>
+  migrate(db, migrations, {
     now: world.now(),
-    backup: async (id) => (await import('./before-migration.ts')).keepBeforeMigration(world, file, id),
+    ...(file && {
+      backup: async (id) => (await import('./before-migration.ts')).keepBeforeMigration(world, file, id),
+    }),
   });
 
-/** The vault in an open file, for one who has opened its root key. Closing its `db` closes the file. */
+/** The vault in an open database, for one who has opened its root key. Closing its `db` closes what lies beneath. */
 export const holdVault = async (
-  file: SqliteDb,
+  { db, file }: Database,
   sodium: Sodium,
   { id, created_at: createdAt }: Head,
   { rootKey, ...unlocked }: Unlocked,
 ): Promise<Vault> => {
-  const ring = await holdRing(file, sodium, id, rootKey, async (query) =>
+  const ring = await holdRing(db, sodium, id, rootKey, async (query) =>
     unlockAgain(sodium, id, await listKeyslots(query), unlocked),
   );
   return {
     id,
     createdAt,
-    db: followingDb(file, ring),
-    file,
+    db: followingDb(db, ring),
+    ...(file && { file }),
     sealer: makeSealer(sodium, id, ring.keys),
     sodium,
     ring,
@@ -208,27 +130,28 @@ const spelled = (slots: readonly Keyslot[]): string =>
   slots.map(({ id, sealed }) => `${id} ${Buffer.from(sealed).toString('hex')}`).join('\n');
 
 /** A re-key may end between reading the keyslots and opening one, or the keyring after it: then all is read once more. */
-const unlockVault = async (file: SqliteDb, sodium: Sodium, head: Head, keys: KeySources): Promise<Vault> => {
+const unlockVault = async (opened: Database, sodium: Sodium, head: Head, keys: KeySources): Promise<Vault> => {
   for (let tries = 1; ; tries++) {
-    const slots = await listKeyslots(file);
+    const slots = await listKeyslots(opened.db);
     try {
-      return await holdVault(file, sodium, head, await unlock(sodium, head.id, slots, keys));
+      return await holdVault(opened, sodium, head, await unlock(sodium, head.id, slots, keys));
     } catch (error) {
-      if (tries === mostTries || spelled(await listKeyslots(file)) === spelled(slots)) throw error;
+      if (tries === mostTries || spelled(await listKeyslots(opened.db)) === spelled(slots)) throw error;
     }
   }
 };
 
 export const openVault = async (world: World, place: Place): Promise<Vault> => {
-  const file = await openSqlite(place.path);
+  const opened = await openDatabase(place.path);
+  const { db, file } = opened;
   try {
-    await refuseTriggers(file);
-    await migrateVault(world, file);
-    const head = await readHead(file);
+    if (file !== undefined) await refuseTriggers(file);
+    await migrateVault(world, opened);
+    const head = await readHead(db);
     const sodium = await loadSodium(world.sodium);
-    return await unlockVault(file, sodium, head, place.keys);
+    return await unlockVault(opened, sodium, head, place.keys);
   } catch (error) {
-    await file.close();
+    await db.close();
     throw error;
   }
 };

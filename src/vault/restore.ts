@@ -20,7 +20,7 @@ import type { Bookkeeping } from './check.ts';
 import { besides, type Draft, openDraft, realPlace } from './draft.ts';
 import { listKeyslots } from './keyslots.ts';
 import { dropManifest, type Manifest } from './manifest.ts';
-import type { Place, Vault, World } from './open.ts';
+import { type Place, requireFile, type Vault, type World } from './open.ts';
 import { keyFileSlot } from './slots.ts';
 
 export interface Restored {
@@ -54,6 +54,7 @@ export const restoreVault = async (
   path: string,
   wish: { replace: boolean; steps: Steps; bookkeeping: Bookkeeping },
 ): Promise<Restored> => {
+  requireFile(place);
   mkdirSync(dirname(place.path), { recursive: true, mode: 0o700 });
   const target = realPlace(place.path);
   if (sameFile(path, target)) throw new MobiusError('usage', `"${path}" is the vault itself`);

@@ -1,6 +1,7 @@
 import { loadSodium } from '../crypto.ts';
+import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
-import { openSqlite } from '../store/sqlite.ts';
+import { openDatabase } from './database.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
 import { type Place, readHead, type World } from './open.ts';
 import { unlock } from './unlock.ts';
@@ -39,7 +40,7 @@ const openedBy = async (
 
 /** What can be told of a vault, locked or not; it reads no record. Where somebody `holds` it open no key is tried. */
 export const vaultStatus = async (world: World, place: Place, holds?: string): Promise<Status> => {
-  const db = await openSqlite(place.path);
+  const { db } = await openDatabase(place.path);
   try {
     const head = await readHead(db);
     const slots = await listKeyslots(db);
@@ -50,7 +51,7 @@ export const vaultStatus = async (world: World, place: Place, holds?: string): P
     const opened =
       holds === undefined ? await openedBy(world, head.id, slots, place) : { source: holds, slot: undefined };
     return {
-      path: place.path,
+      path: shownPlace(place.path),
       id: head.id,
       format: head.format,
       createdAt: head.created_at,
@@ -71,7 +72,7 @@ export const vaultStatus = async (world: World, place: Place, holds?: string): P
 
 /** Its id and the kinds of what opens it, for which no key is needed. */
 export const waysInto = async (path: string): Promise<{ id: string; kinds: ReadonlySet<string> }> => {
-  const db = await openSqlite(path);
+  const { db } = await openDatabase(path);
   try {
     const { id } = await readHead(db);
     return { id, kinds: new Set((await listKeyslots(db)).map(({ kind }) => kind)) };

@@ -11,8 +11,8 @@ export interface KeySources {
   handed?: Handed;
   /** `--key-file` or its variable. */
   keyFile?: string;
-  /** The text of a key file, from the environment. */
-  key?: string;
+  /** The text of a key file: from the environment, or from a command that prints it. */
+  key?: { source: string; read(): Promise<string> };
   /** A passphrase or recovery code that was named: a file, a descriptor, a variable. */
   passphrase?: { source: string; read(): Promise<string> };
   /** Where `vault init` puts the key file of the vault with this id. */
@@ -176,9 +176,10 @@ export const unlock = async (
     throw wrong(fromFile(sources.keyFile).source, 'name the right one: --key-file PATH');
   }
   if (sources.key !== undefined) {
-    const opened = await openWith(sodium, vaultId, slots, fromKeyText(sources.key, 'MOBIUS_VAULT_KEY'));
+    const { source, read } = sources.key;
+    const opened = await openWith(sodium, vaultId, slots, fromKeyText(await read(), source));
     if (opened !== undefined) return opened;
-    throw wrong('MOBIUS_VAULT_KEY', waysIn(slots));
+    throw wrong(source, waysIn(slots));
   }
   if (sources.passphrase !== undefined) {
     const { source, read } = sources.passphrase;

@@ -67,7 +67,7 @@ try {
   await call('api-keys.verify', { key: good.key });
   clock.now = Date.parse('2026-02-01T00:00:00Z');
   const records = await readEverything(call);
-  await vault.file.truncateLog();
+  await vault.file?.truncateLog();
   await close();
   mkdirSync(target);
   copyFileSync(place.path, join(target, 'vault.db'));

@@ -78,7 +78,7 @@ export const mould = async (): Promise<Mould> => {
   const { vault } = await furnish();
   const folder = mkdtempSync(join(tmpdir(), 'mobius-keeping-'));
   const original = join(folder, 'original.db');
-  await vault.vault.file.copyTo(original);
+  await vault.vault.file?.copyTo(original);
   const key = join(folder, 'original.key');
   copyFileSync(vault.place.keys.defaultKeyFile(vault.vault.id), key);
   await vault.close();

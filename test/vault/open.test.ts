@@ -15,7 +15,8 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLocal, openLocal } from '../../src/calls/local.ts';
 import { formatKey, parseKey } from '../../src/core/key-format.ts';
 import { uuidSource } from '../../src/uuid.ts';
-import { createVault, type Place, type World } from '../../src/vault/open.ts';
+import { createVault } from '../../src/vault/create.ts';
+import type { Place, World } from '../../src/vault/open.ts';
 import { vaultStatus } from '../../src/vault/status.ts';
 import { outcome, owner, refusal } from '../core/world.ts';
 
@@ -119,24 +120,29 @@ describe('a new vault', () => {
   });
 });
 
+const fromEnvironment = (text: string) => ({ source: 'MOBIUS_VAULT_KEY', read: async () => text });
+
 describe('the key that is given', () => {
   test('is the first that is there, and is not passed over when it fails', async () => {
     const { keyFile } = await create(world, place);
     const key = readFileSync(keyFile, 'utf8');
     const wrong = join(folder, 'wrong.key');
     writeFileSync(wrong, `${otherKey}\n`);
-    expect(await opened({ key: ` ${key}\n` })).toBe('MOBIUS_VAULT_KEY');
-    expect(await opened({ keyFile, key: otherKey })).toBe(`key file "${keyFile}"`);
+    expect(await opened({ key: fromEnvironment(` ${key}\n`) })).toBe('MOBIUS_VAULT_KEY');
+    expect(await opened({ keyFile, key: fromEnvironment(otherKey) })).toBe(`key file "${keyFile}"`);
     for (const [sources, message] of [
       [{ keyFile: wrong }, `key file "${wrong}" doesn't open this vault`],
-      [{ keyFile: wrong, key }, `key file "${wrong}" doesn't open this vault`],
-      [{ key: otherKey }, "MOBIUS_VAULT_KEY doesn't open this vault"],
-      [{ key: '' }, 'MOBIUS_VAULT_KEY holds no vault key'],
-      [{ key: key.trim().slice(0, -1) }, 'MOBIUS_VAULT_KEY holds no vault key'],
-      [{ key: formatKey('mbx_', new Uint8Array(32)) }, 'MOBIUS_VAULT_KEY holds no vault key'],
-      [{ key: `${key.trim()}.default` }, 'MOBIUS_VAULT_KEY holds no vault key'],
+      [{ keyFile: wrong, key: fromEnvironment(key) }, `key file "${wrong}" doesn't open this vault`],
+      [{ key: fromEnvironment(otherKey) }, "MOBIUS_VAULT_KEY doesn't open this vault"],
+      [{ key: fromEnvironment('') }, 'MOBIUS_VAULT_KEY holds no vault key'],
+      [{ key: fromEnvironment(key.trim().slice(0, -1)) }, 'MOBIUS_VAULT_KEY holds no vault key'],
+      [{ key: fromEnvironment(formatKey('mbx_', new Uint8Array(32))) }, 'MOBIUS_VAULT_KEY holds no vault key'],
+      [{ key: fromEnvironment(`${key.trim()}.default`) }, 'MOBIUS_VAULT_KEY holds no vault key'],
       [{ keyFile: join(folder, 'none.key') }, `there is no key file "${join(folder, 'none.key')}"`],
-      [{ keyFile: join(folder, 'none.key'), key }, `there is no key file "${join(folder, 'none.key')}"`],
+      [
+        { keyFile: join(folder, 'none.key'), key: fromEnvironment(key) },
+        `there is no key file "${join(folder, 'none.key')}"`,
+      ],
       [{ keyFile: folder }, undefined],
     ] as const) {
       const error = await refusal(open(sources));
@@ -268,7 +274,7 @@ describe('what was edited in', () => {
       return;
     }
     const key = readFileSync(join(folder, 'config', readdirSync(join(folder, 'config'))[0] ?? ''), 'utf8');
-    expect((await refusal(open({ key }))).code).toBe(code);
+    expect((await refusal(open({ key: fromEnvironment(key) }))).code).toBe(code);
     // And nothing stays open or locked behind it.
     const file = new Sqlite(place.path);
     file.exec('begin exclusive; rollback');

@@ -257,7 +257,10 @@ describe('the vault that these rows make', () => {
   const named = (text: string) => ({ source: 'a test', read: async () => text });
   const ways: Record<string, KeySources> = {
     'its key file': { defaultKeyFile, keyFile },
-    'the text of its key file': { defaultKeyFile, key: vault.opened_by.key_file },
+    'the text of its key file': {
+      defaultKeyFile,
+      key: { source: 'a test', read: async () => vault.opened_by.key_file },
+    },
     'its keychain': { defaultKeyFile, keychain: async () => vault.opened_by.keychain },
     'its recovery code': { defaultKeyFile, passphrase: named(vault.opened_by.recovery) },
     'its passphrase': { defaultKeyFile, passphrase: named(vault.opened_by.passphrase) },

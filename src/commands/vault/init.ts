@@ -3,7 +3,9 @@ import type { LocalContext } from '../../cli/command.ts';
 import { localCommand } from '../../cli/command.ts';
 import { newPassphrase } from '../../cli/passphrases.ts';
 import { placeOf, worldOf } from '../../cli/profiles.ts';
-import type { FirstSlot, Place } from '../../vault/open.ts';
+import { shownPlace } from '../../database-url.ts';
+import type { FirstSlot } from '../../vault/create.ts';
+import type { Place } from '../../vault/open.ts';
 
 /** Asks a person what is to open the vault; without one it is a key file, or the passphrase that was given. */
 const firstSlot = async (context: LocalContext, place: Place): Promise<FirstSlot> => {
@@ -47,11 +49,12 @@ export default localCommand({
     const place = placeOf(io, globals);
     const first = await firstSlot(context, place);
     const { id, keyFile } = await createLocal(worldOf(io), place, first);
-    show({ id, path: place.path, opened_by: first.kind, ...(keyFile === undefined ? {} : { key_file: keyFile }) });
+    const where = shownPlace(place.path);
+    show({ id, path: where, opened_by: first.kind, ...(keyFile === undefined ? {} : { key_file: keyFile }) });
     say(
       keyFile === undefined
-        ? `made vault "${place.path}" (${id}); for the day the passphrase is lost: mobius vault keyslots add recovery`
-        : `made vault "${place.path}" (${id}); keep a copy of the key file: nothing else opens it`,
+        ? `made vault "${where}" (${id}); for the day the passphrase is lost: mobius vault keyslots add recovery`
+        : `made vault "${where}" (${id}); keep a copy of the key file: nothing else opens it`,
     );
     return 0;
   },

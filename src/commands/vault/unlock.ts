@@ -22,7 +22,8 @@ const msOf = (flags: FlagValues, name: 'idle' | 'max', absent: string): number =
 
 /** What opens the vault, tried out here: who mistyped is told at once, and may try again. */
 const opensWith = async ({ io }: LocalContext, place: Place): Promise<Handed> => {
-  const { openVault } = await import('../../vault/open.ts');
+  const { openVault, requireFile } = await import('../../vault/open.ts');
+  requireFile(place);
   const { db, unlocked } = await openVault(worldOf(io), place);
   await db.close();
   const { secret, source, keyFile } = unlocked;

@@ -1,4 +1,4 @@
-import { MobiusError } from '../errors.ts';
+import { MobiusError } from './errors.ts';
 
 export interface Host {
   host: string;
@@ -41,6 +41,9 @@ const known = [
   'application_name',
 ] as const;
 
+/** Whether this is the address of a database server, and not the path of a file. */
+export const isAddress = (text: string): boolean => /^postgres(ql)?:\/\//.test(text);
+
 /** A password may stand in it, so no part of it is ever said again. */
 const refused = (problem: string): MobiusError =>
   new MobiusError(
@@ -73,6 +76,19 @@ const oneOf = <T extends string>(words: readonly string[], name: string, value: 
   if (!words.includes(value)) throw refused(`knows no ${name} of that kind: one of ${words.join(', ')}`);
   return value as T;
 };
+
+/** What may be shown of an address: where it leads, and never who with which password. */
+export const namedAddress = (text: string): string => {
+  const { hosts, database } = parseAddress(text);
+  const named = hosts.map(({ host, port }) => {
+    const shown = host.includes(':') ? `[${host}]` : host;
+    return port === 5432 ? shown : `${shown}:${port}`;
+  });
+  return `postgres://${named.join(',')}/${database}`;
+};
+
+/** What may be shown of the place of a vault, which is a path or an address. */
+export const shownPlace = (place: string): string => (isAddress(place) ? namedAddress(place) : place);
 
 /** Reads an address as libpq does, with as many hosts as there are. */
 export const parseAddress = (text: string): Address => {

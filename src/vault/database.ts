@@ -1,0 +1,19 @@
+import { isAddress } from '../database-url.ts';
+import type { Db } from '../store/db.ts';
+import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
+
+/** The engine beneath a vault, and the file where it is one. */
+export interface Database {
+  db: Db;
+  file?: SqliteDb;
+}
+
+/** A vault lies in a file, or where an address leads to. */
+export const openDatabase = async (path: string): Promise<Database> => {
+  if (!isAddress(path)) {
+    const file = await openSqlite(path);
+    return { db: file, file };
+  }
+  const { openPostgres } = await import('../store/postgres.ts');
+  return { db: openPostgres(path) };
+};
