@@ -36,7 +36,13 @@ const types = {
     parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };
 
-/** Numbers go as text, so that their type is what the statement makes of them. */
+/** What a statement is told of each parameter: two of which it knows nothing can't be compared or subtracted. */
+const castOf = (value: Value | undefined): string => {
+  if (typeof value === 'number') return '::bigint';
+  if (typeof value === 'string') return '::text collate "C"';
+  return value instanceof Uint8Array ? '::bytea' : '';
+};
+
 const bindable = (value: Value | undefined): string | Buffer | null => {
   const checked = requireStorable(value);
   if (typeof checked === 'number') return String(checked);
@@ -44,22 +50,31 @@ const bindable = (value: Value | undefined): string | Buffer | null => {
   return checked;
 };
 
+/** Texts sort by their bytes, as on SQLite, whatever the database's own order is, and however the system changes that. */
+const sortingByBytes = (sql: string): string =>
+  /^\s*(create|alter) table\b/i.test(sql) ? sql.replaceAll(/\btext\b/g, 'text collate "C"') : sql;
+
 /** More texts than the whole product has; only lists whose filters vary make new ones, and those go without a name. */
 const mostNames = 500;
 
 const namedStatements = () => {
-  const names = new Map<string, { name?: string; named: readonly number[] }>();
+  const ready = new Map<string, { name?: string; text: string; named: readonly number[] }>();
+
+  const prepare = (sql: string, params: readonly Value[]) => {
+    const named = namedIn(sql);
+    // What defines something can't be prepared before that is there, and is asked once.
+    const isHot = ready.size < mostNames && /^\s*(select|insert|update|delete|with)\b/i.test(sql);
+    const text = sortingByBytes(sql).replaceAll(/\$(\d+)/g, (name, n) => `${name}${castOf(params[Number(n) - 1])}`);
+    return { text, named, ...(isHot ? { name: `mobius_${ready.size}` } : {}) };
+  };
+
   return (sql: string, params: readonly Value[]): pg.QueryConfig => {
-    let known = names.get(sql);
-    if (known === undefined) {
-      const named = namedIn(sql);
-      // What defines something can't be prepared before that is there, and is asked once.
-      const isHot = names.size < mostNames && /^\s*(select|insert|update|delete|with)\b/i.test(sql);
-      known = isHot ? { name: `mobius_${names.size}`, named } : { named };
-      if (isHot) names.set(sql, known);
-    }
+    const key = `${params.map(castOf).join(' ')} ${sql}`;
+    const known = ready.get(key) ?? prepare(sql, params);
+    if (known.name !== undefined) ready.set(key, known);
     requireFitting(sql, known.named, params.length);
-    return { text: sql, values: params.map(bindable), ...(known.name === undefined ? {} : { name: known.name }) };
+    const { name, text } = known;
+    return { text, values: params.map(bindable), ...(name === undefined ? {} : { name }) };
   };
 };
 

@@ -8,7 +8,7 @@ import { splitLine } from './line.ts';
 import { runScript } from './runner.ts';
 import { parseScript } from './script.ts';
 
-const here: Place = { name: 'here', open: async () => ({ env: { PLACE: 'here' }, close: async () => undefined }) };
+const here: Place = { kind: 'local', open: async () => ({ env: { PLACE: 'here' }, close: async () => undefined }) };
 
 /** Stands in for the product: each of its words says one thing, and `exit N` ends it. */
 const stub = async (io: Io): Promise<number> => {
@@ -178,7 +178,7 @@ describe('a script fails', () => {
     const message = await complaint(
       "\n$ mobius fail 0\n\n# here\n$ mobius fail 2 'mobius: error: no' \n! mobius: error: no\n",
     );
-    expect(message).toMatch(/^test\.txt:5 \(here\)\n {2}\$ mobius fail 2 'mobius: error: no' \n/);
+    expect(message).toMatch(/^test\.txt:5 \(local\)\n {2}\$ mobius fail 2 'mobius: error: no' \n/);
     expect(await complaint("$ mobius fail 2 'mobius: error: no'\n! [[:.*]]")).toContain(
       'stderr was:\nmobius: error: no',
     );
@@ -253,7 +253,7 @@ describe('the place', () => {
   test('is opened before, closed after, also after a failure, and not at all for a bare script', async () => {
     const seen: string[] = [];
     const place: Place = {
-      name: 'seen',
+      kind: 'local',
       async open(world, run) {
         seen.push('open');
         await world.run(run, { argv: ['fail', '0'] });
@@ -261,7 +261,7 @@ describe('the place', () => {
       },
     };
     await play('$ mobius fail 0', place);
-    await expect(play('$ mobius fail 1', place)).rejects.toThrow('(seen)');
+    await expect(play('$ mobius fail 1', place)).rejects.toThrow('(local)');
     expect(seen).toEqual(['open', 'close', 'open', 'close']);
     await play('bare\n\n$ mobius fail 0', place);
     expect(seen).toHaveLength(4);

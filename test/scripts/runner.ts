@@ -108,7 +108,7 @@ const take = async (step: Step, state: State, update: boolean): Promise<Change |
     }
   } catch (error) {
     const said = error instanceof ScriptError ? error.message : error instanceof Error ? error.stack : String(error);
-    throw new ScriptError(`${state.script.path}:${step.line} (${state.place.name})\n${shown(step)}${said}`);
+    throw new ScriptError(`${state.script.path}:${step.line} (${state.place.kind})\n${shown(step)}${said}`);
   }
 };
 

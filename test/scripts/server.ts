@@ -11,6 +11,8 @@ interface Site {
   cwd: string;
   env: Record<string, string>;
   now: number;
+  /** The address of the vault's database; absent where it is the file that the home has. */
+  address?: string | undefined;
 }
 
 export type Order = { id: number } & (
@@ -62,20 +64,23 @@ const ioOf = ({ home, cwd, env }: Site, now: () => number, first: number): Io =>
   };
 };
 
-const globals = { asOwner: false, output: 'json', quiet: false, input: false, color: false, logLevel: 'warn' } as const;
+const quietly = { asOwner: false, output: 'json', quiet: false, input: false, color: false, logLevel: 'warn' } as const;
+
+const placeFor = (io: Io, { address }: Site) =>
+  placeOf(io, address === undefined ? quietly : { ...quietly, vault: address });
 
 // The vault was made by another process, and had its administrator from here: their ids count too.
 const [firstOfAdministrator, firstServed] = [1_000_000, 2_000_000];
 
 const prepare = async (site: Site): Promise<{ token: string }> => {
   const io = ioOf(site, () => site.now, firstOfAdministrator);
-  return { token: await administrator(worldOf(io), placeOf(io, globals)) };
+  return { token: await administrator(worldOf(io), placeFor(io, site)) };
 };
 
 const start = async (order: Extract<Order, { kind: 'start' }>): Promise<{ url: string }> => {
   let now = order.now;
   const io = ioOf(order, () => now, firstServed);
-  const at = { world: worldOf(io), place: placeOf(io, globals) };
+  const at = { world: worldOf(io), place: placeFor(io, order) };
   const serving = await startServer(io, at, { listen: { host: '127.0.0.1', port: 0 }, log: 'error' });
   running.set(order.id, {
     serving,

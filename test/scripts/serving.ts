@@ -41,8 +41,8 @@ const order = async (what: Order): Promise<{ url?: string; token?: string }> => 
 };
 
 /** Gives the vault of this world an administrator, and what they show. */
-export const makeAdministrator = async ({ home, cwd, env, now }: World): Promise<string> => {
-  const { token = '' } = await order({ kind: 'prepare', id: ++count, home, cwd, env, now: now() });
+export const makeAdministrator = async ({ home, cwd, env, now }: World, address?: string): Promise<string> => {
+  const { token = '' } = await order({ kind: 'prepare', id: ++count, home, cwd, env, now: now(), address });
   return token;
 };
 
@@ -52,9 +52,9 @@ export interface Served {
 }
 
 /** Serves the vault of this world, whose clock is the server's too. */
-export const serve = async ({ home, cwd, env, now, onTick, afterEach }: World): Promise<Served> => {
+export const serve = async ({ home, cwd, env, now, onTick, afterEach }: World, address?: string): Promise<Served> => {
   const id = ++count;
-  const { url = '' } = await order({ kind: 'start', id, home, cwd, env, now: now() });
+  const { url = '' } = await order({ kind: 'start', id, home, cwd, env, now: now(), address });
   onTick(async (moved) => void (await order({ kind: 'clock', id, now: moved })));
   afterEach(async () => void (await order({ kind: 'settle', id })));
   return { url, stop: async () => void (await order({ kind: 'stop', id })) };

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { postgresPrograms, startPostgres } from './postgres.ts';
+
+/** One server for all tests of a process: the one that a variable names, else one of its own, which ends with it. */
+const variable = 'MOBIUS_TEST_POSTGRES';
+
+/** Why there is none; undefined where there is one. */
+export const noPostgres = (): string | undefined => {
+  if (process.env[variable] !== undefined || postgresPrograms() !== undefined) return undefined;
+  return `no PostgreSQL: install it, or name a server that tests may fill: ${variable}=postgres://...`;
+};
+
+const within = (url: string, database: string): string => {
+  const changed = new URL(url);
+  changed.pathname = `/${database}`;
+  return changed.href;
+};
+
+const startOwn = async (): Promise<string> => {
+  const programs = postgresPrograms();
+  if (programs === undefined) throw new Error(noPostgres());
+  const server = await startPostgres(programs, ['fsync=off', 'max_connections=300']);
+  process.once('exit', () => void server.stop());
+  return server.newDatabase();
+};
+
+let started: Promise<string> | undefined;
+
+const ask = async (url: string, sql: string): Promise<void> => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+};
+
+/** The address of a new database: empty, or as another is, to which nobody may be connected. */
+export const newDatabase = async (like?: string): Promise<string> => {
+  started ??= process.env[variable] === undefined ? startOwn() : Promise.resolve(process.env[variable]);
+  const server = await started;
+  const name = `mobius_${randomBytes(8).toString('hex')}`;
+  const template = like === undefined ? '' : ` template ${new URL(like).pathname.slice(1)}`;
+  await ask(within(server, 'postgres'), `create database ${name}${template}`);
+  return within(server, name);
+};
+
+/** Says something to a database beside the product. */
+export const tell = ask;
+
+export const dropDatabase = (url: string): Promise<void> =>
+  ask(within(url, 'postgres'), `drop database if exists ${new URL(url).pathname.slice(1)} with (force)`);
