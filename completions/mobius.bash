@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets run env import inject scan trust vault serve automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets run env import inject scan trust vault serve server automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -14,6 +14,7 @@ _mobius_words() {
     tokens) echo 'create get inspect list revoke rotate-signing-key verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
     vault) echo 'backup check init keyslots lock passwd rekey restore status unlock' ;;
+    server) echo 'migrate' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
   esac
@@ -105,6 +106,7 @@ _mobius_flags() {
     'vault restore') echo '--replace' ;;
     'vault unlock') echo '--idle= --max=' ;;
     'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --bootstrap-admin-file= --stop-timeout= --log=' ;;
+    'server migrate') echo '--database= --check' ;;
   esac
 }
 

@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve the local vault over HTTP' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed file on this machine' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -25,6 +25,8 @@ function __mobius_words
             printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
             printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'lock	end the agent that holds the local vault open' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds' 'unlock	open the local vault for a while, so that commands need no passphrase'
+        case server
+            printf '%s\n' 'migrate	bring the database of a server to what this version knows'
         case automations
             printf '%s\n' 'list	list automations (not built yet)'
         case catalog
@@ -402,7 +404,7 @@ function __mobius_flags
         case 'serve'
             printf '%s\n' \
                 '--listen=	127.0.0.1:7373 when absent; port 0 takes any free one' \
-                '--database=	serve the vault in this PostgreSQL database; MOBIUS_DATABASE_URL when absent' \
+                '--database=	the PostgreSQL database that holds the vault; MOBIUS_DATABASE_URL when absent' \
                 '--unix=	a socket that only its owner can open' \
                 '--tls-cert=	the certificate and its chain, in PEM' \
                 '--tls-key=	the key of the certificate, in PEM' \
@@ -412,6 +414,10 @@ function __mobius_flags
                 '--bootstrap-admin-file=	e-mail and password, in JSON, of the first administrator; where there are users nobody is made' \
                 '--stop-timeout=	how long a stop waits for answers; 10 when absent' \
                 '--log=	what is logged; info when absent'
+        case 'server migrate'
+            printf '%s\n' \
+                '--database=	the PostgreSQL database that holds the vault; MOBIUS_DATABASE_URL when absent' \
+                '--check	only say what is missing'
     end
 end
 

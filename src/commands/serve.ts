@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { FlagValues, Globals, LocalContext } from '../cli/command.ts';
+import type { FlagValues, LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
+import { databaseFlag, databaseOf } from '../cli/database.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
-import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { ServeOptions } from '../server/serve.ts';
 
@@ -87,19 +87,6 @@ const secondsOf = (flags: FlagValues): number => {
   throw new MobiusError('usage', `--stop-timeout must be whole seconds, not "${text}"`);
 };
 
-/** Which vault is served: what the line says of it leaves aside what variables say. */
-const servedVault = ({ io, flags, globals }: LocalContext): Globals => {
-  const address = textOf(flags, 'database') ?? (globals.vault === undefined ? io.env.MOBIUS_DATABASE_URL : undefined);
-  if (address === undefined || address === '') return globals;
-  if (isAddress(address)) return { ...globals, vault: address };
-  throw new MobiusError(
-    'usage',
-    'the address of the database must begin with postgres://',
-    { field: 'database' },
-    'such as: postgres://mobius@db.example.com/mobius; a vault in a file is named with --vault',
-  );
-};
-
 const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
   const { io, flags } = context;
   const { parseAddress } = await import('../server/address.ts');
@@ -120,7 +107,7 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
 };
 
 export default localCommand({
-  summary: 'serve the local vault over HTTP',
+  summary: 'serve a vault over HTTP: the local one, or one in a PostgreSQL database',
   about:
     'Answers the same operations as the command line, to whoever shows a key. It listens on 127.0.0.1:7373, or where ' +
     '--listen and --unix say; an address that other machines can reach needs TLS, or a proxy that ends it. /healthz ' +
@@ -129,11 +116,7 @@ export default localCommand({
     'what is being answered end; a second signal does not wait.',
   extra: [
     { name: 'listen', value: 'HOST:PORT', description: '127.0.0.1:7373 when absent; port 0 takes any free one' },
-    {
-      name: 'database',
-      value: 'URL',
-      description: 'serve the vault in this PostgreSQL database; MOBIUS_DATABASE_URL when absent',
-    },
+    databaseFlag,
     { name: 'unix', value: 'PATH', description: 'a socket that only its owner can open' },
     { name: 'tls-cert', value: 'FILE', description: 'the certificate and its chain, in PEM' },
     { name: 'tls-key', value: 'FILE', description: 'the key of the certificate, in PEM' },
@@ -154,10 +137,12 @@ export default localCommand({
     'mobius serve --unix /run/mobius/mobius.sock --log warn',
   ],
   async run(context) {
-    const { io, say } = context;
+    const { io, globals, say } = context;
+    const vault = databaseOf(context) ?? globals.vault;
+    const place = placeOf(io, { ...globals, ...(vault === undefined ? {} : { vault }) });
     const options = await optionsOf(context);
     const [{ startServer }, { stopAt }] = [await import('../server/serve.ts'), await import('../server/stop.ts')];
-    const served = await startServer(io, { world: worldOf(io), place: placeOf(io, servedVault(context)) }, options);
+    const served = await startServer(io, { world: worldOf(io), place }, options);
     const stop = new Promise<void>((asked) => stopAt(io, ['SIGTERM', 'SIGINT'], asked));
     for (const url of served.urls) say(`listening on ${url}`);
     await stop;

@@ -96,7 +96,7 @@ export const makeCore = ({
   const newAuditId = (): string => newId(idPrefixes.audit);
   const gate = makeGate({ signatures, issuer, uses, refusals });
   const metering = makeMetering(db, sealer, now);
-  const settleNow = makeSettling({ db, sealer, now, newAuditId, uses, refusals });
+  const settleNow = makeSettling({ db, sealer, now, newAuditId, node: hexOf(randomBytes(16)), uses, refusals });
 
   const perform = async <K extends Name>(
     tx: Query,

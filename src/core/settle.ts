@@ -38,6 +38,8 @@ interface Unsettled {
   sealer: Sealer;
   now(): number;
   newAuditId(): string;
+  /** One of any number of processes over the same database. */
+  node: string;
   uses: ReturnType<typeof makeUses>;
   refusals: ReturnType<typeof makeRefusals>;
 }
@@ -52,7 +54,7 @@ const touchAll = async (store: Store, used: readonly [id: string, at: number][],
 };
 
 /** Does what could wait until answers were out; `secretsTouched` where a version may have come to its end. */
-export const makeSettling = ({ db, sealer, now, newAuditId, uses, refusals }: Unsettled) => {
+export const makeSettling = ({ db, sealer, now, newAuditId, node, uses, refusals }: Unsettled) => {
   let pruneAt = now() + pruneEveryMs;
   return async (which: 'all' | 'due' | 'rest', secretsTouched: boolean): Promise<void> => {
     const at = now();
@@ -62,15 +64,19 @@ export const makeSettling = ({ db, sealer, now, newAuditId, uses, refusals }: Un
     const versions = secretsTouched || prunes ? await import('./due-versions.ts') : undefined;
     const isDue = versions !== undefined && (await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)));
     if (used.length === 0 && noted.length === 0 && !isDue && !prunes) return;
-    const pruning = prunes ? await import('../store/prune.ts') : undefined;
+    const pruning = prunes
+      ? { ...(await import('../store/prune.ts')), ...(await import('../store/leases.ts')) }
+      : undefined;
     // When something was last used is one statement each, and the greater time stands.
     await db.tx(isDue || noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
       const store = { db: tx, sealer };
       if (isDue) await versions?.destroyDue(store, at, newAuditId);
       await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
       for (const refusal of noted) await appendRefusal(store, newAuditId(), refusal, at);
-      // What is left is for the next second, not for the next minute.
-      if (pruning !== undefined && (await pruning.prune(store, at)).isDone) pruneAt = at + pruneEveryMs;
+      if (pruning === undefined) return;
+      // What is left is for the next second, not for the next minute. Where another node does it nothing is.
+      const isMine = await pruning.take(store, 'prune', { holder: node, now: at, ms: 2 * pruneEveryMs });
+      if (!isMine || (await pruning.prune(store, at)).isDone) pruneAt = at + pruneEveryMs;
     });
   };
 };

@@ -264,7 +264,18 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/vault/agent.ts'),
     },
   },
-  serve: { '': { summary: 'serve the local vault over HTTP', load: () => import('../commands/serve.ts') } },
+  serve: {
+    '': {
+      summary: 'serve a vault over HTTP: the local one, or one in a PostgreSQL database',
+      load: () => import('../commands/serve.ts'),
+    },
+  },
+  server: {
+    migrate: {
+      summary: 'bring the database of a server to what this version knows',
+      load: () => import('../commands/server/migrate.ts'),
+    },
+  },
   automations: {
     list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },
   },

@@ -18,9 +18,7 @@ export const migrate = async (
   migrations: readonly { id: number; sql: readonly string[] }[],
   { now, backup }: MigrateOptions,
 ): Promise<void> => {
-  const applied = (await unlessMissing(appliedIds(db))) ?? (await begin(db));
-  refuseNewer(applied, migrations);
-  const missing = migrations.filter(({ id }) => !applied.has(id));
+  const { applied, missing } = await missingOf(db, migrations, () => begin(db));
   const [first] = missing;
   if (first !== undefined && applied.size > 0) await backup?.(first.id);
   for (const { id, sql } of missing) {
@@ -53,6 +51,17 @@ const begin = (db: Db): Promise<ReadonlySet<number>> =>
     await tx.run('create table if not exists migrations (id bigint primary key, applied_at bigint not null)');
     return appliedIds(tx);
   });
+
+/** What was applied to a database and what was not. Rejects with `unsupported` where a newer program was here. */
+export const missingOf = async <M extends { id: number }>(
+  db: Db,
+  migrations: readonly M[],
+  begin: () => Promise<ReadonlySet<number>> = async () => new Set(),
+): Promise<{ applied: ReadonlySet<number>; missing: readonly M[] }> => {
+  const applied = (await unlessMissing(appliedIds(db))) ?? (await begin());
+  refuseNewer(applied, migrations);
+  return { applied, missing: migrations.filter(({ id }) => !applied.has(id)) };
+};
 
 const refuseNewer = (applied: ReadonlySet<number>, migrations: readonly { id: number }[]): void => {
   const known = new Set(migrations.map(({ id }) => id));

@@ -263,4 +263,8 @@ export const migrations: readonly Migration[] = [
       'create index tokens_by_expiry on tokens (expires_at)',
     ],
   },
+  {
+    id: 5,
+    sql: ['create table leases (name text primary key, holder text not null, until bigint not null)'],
+  },
 ];

@@ -27,8 +27,8 @@ export const sealedTables = [
   auditLog,
 ] as const;
 
-/** Tables of counters and answers that are over within a day: their rows are bound to nothing, and nothing rests on them. */
-export const passingTables = ['attempts', 'answers', 'rate_windows'] as const;
+/** Tables of counters, answers and turns that are over within a day: their rows are bound to nothing, and nothing rests on them. */
+export const passingTables = ['attempts', 'answers', 'rate_windows', 'leases'] as const;
 
 /** The same, but the audit log, whose rows stand for things that may be gone and are checked by their chain. */
 export const recordTables = [

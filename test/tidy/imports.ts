@@ -52,6 +52,7 @@ const layers: readonly Layer[] = [
       'cli/command',
       'cli/credential-text',
       'cli/credentials',
+      'cli/database',
       'cli/deliver',
       'cli/destination',
       'cli/not-built',
