@@ -8,18 +8,25 @@ interface EngineError {
 export const codeOf = (error: unknown): string => String((error as EngineError | undefined)?.code ?? '');
 
 /** Two transactions were in each other's way: the same one again may well succeed. */
-export const isCollision = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error));
+const isCollision = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error));
 
 /** Nobody is at the other end of the connection any more, or not one who may write. */
 export const isLost = (error: unknown): boolean => {
   const { message = '' } = (error ?? {}) as EngineError;
   return (
     /^(08|57P0)|^E(CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN|NOTFOUND)/.test(codeOf(error)) ||
-    /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/.test(
+    /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout)/.test(
       message,
     )
   );
 };
+
+/** What was prepared on a connection before a table changed is refused on it from then on, and not done. */
+export const isStale = (error: unknown): boolean =>
+  codeOf(error) === '0A000' && (error as { routine?: string }).routine === 'RevalidateCachedQuery';
+
+/** Nothing of the transaction stands, and it may well succeed when it is begun anew, on another connection. */
+export const mayPass = (error: unknown): boolean => isLost(error) || isCollision(error) || isStale(error);
 
 /** Waiting may mend it: too many connections, a lock or a statement that took too long, a server that starts or stops. */
 const isBusy = (error: unknown): boolean => /^(53|55P03|57014)/.test(codeOf(error));

@@ -3,18 +3,22 @@ import pg from 'pg';
 import { MobiusError } from '../errors.ts';
 import type { Db, Mode, Query, Row, Value } from './db.ts';
 import { namedIn, requireFitting, requireStorable } from './parameters.ts';
-import { isCollision, isLost, outcomeUnknown, translate } from './postgres-faults.ts';
+import { isLost, isStale, mayPass, outcomeUnknown, translate } from './postgres-faults.ts';
 
 export interface PostgresOptions {
   /** How many connections at once; what is beyond waits for its turn. */
   connections?: number;
-  /** How long one statement may take, and how long it may wait for a lock. */
+  /** How long one statement may take, and how long it may wait for a lock. 0: as long as it needs. */
   statementMs?: number;
   lockMs?: number;
 }
 
-/** How often a transaction is begun anew that met another, or whose connection was lost before its end. */
+/** The server ends a statement that takes too long. Where it is not heard of for this long after, it is gone. */
+const silenceMs = 1_000;
+
+/** How often a transaction is begun anew that met another, or whose connection was lost before its end; and until when. */
 const mostTries = 5;
+const mostTryingMs = 5_000;
 const firstPauseMs = 20;
 
 const integer = (text: string): number => {
@@ -115,17 +119,24 @@ const begins: Readonly<Record<Mode, string>> = {
 };
 
 /**
+ * A limit that ends the wait for a replica would report as done what only the primary has. Whoever waits too long is told
+ * that nobody knows.
+ */
+const commit = 'set local statement_timeout = 0; commit';
+
+/**
  * Opens a database server. Connections are made when they are needed: a server that is away is told of by the first
  * statement, and used again as soon as it is back.
  */
 export const openPostgres = (url: string, options: PostgresOptions = {}): Db => {
-  const { connections = 10, statementMs = 30_000, lockMs = 10_000 } = options;
+  const { connections = 10, statementMs = 5_000, lockMs = 4_000 } = options;
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: 5_000,
     statement_timeout: statementMs,
     lock_timeout: lockMs,
+    ...(statementMs > 0 && { query_timeout: statementMs + silenceMs }),
     // Whoever begins a change and is never heard of again must not hold its locks.
     idle_in_transaction_session_timeout: 10_000,
     application_name: 'mobius',
@@ -162,11 +173,12 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
 
   /** Runs it again where that can't do anything twice. */
   const patiently = async <T>(attempt: () => Promise<T>, mayRepeat: (error: unknown) => boolean): Promise<T> => {
+    const end = performance.now() + mostTryingMs;
     for (let tries = 0; ; tries++) {
       try {
         return await attempt();
       } catch (error) {
-        if (tries + 1 === mostTries || !mayRepeat(error)) throw error;
+        if (tries + 1 === mostTries || performance.now() >= end || !mayRepeat(error)) throw error;
       }
       await pause(tries);
     }
@@ -199,7 +211,7 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
       const result = await around.run(transaction, () => body(queryThrough(within(transaction, client))));
       transaction.open = false;
       if (transaction.failed !== undefined) throw transaction.failed;
-      await client.query('commit').catch((error: unknown) => {
+      await client.query(commit).catch((error: unknown) => {
         if (mode !== 'read' && isLost(error)) {
           broken = error as Error;
           throw outcomeUnknown(error);
@@ -212,10 +224,13 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
       transaction.open = false;
       if (broken !== undefined) throw error;
       const { failed } = transaction;
-      await client.query('rollback').catch((lost: Error) => {
-        broken = lost;
-      });
-      if (failed !== undefined && (isLost(failed) || isCollision(failed))) throw new Undone(failed);
+      if (isLost(failed) || isStale(failed)) broken = failed as Error;
+      else {
+        await client.query('rollback').catch((lost: Error) => {
+          broken = lost;
+        });
+      }
+      if (failed !== undefined && mayPass(failed)) throw new Undone(failed);
       if (error === failed) throw translate(error);
       throw error;
     } finally {
@@ -224,8 +239,21 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
     }
   };
 
-  const isUndone = (error: unknown): boolean =>
-    error instanceof Undone && (isLost(error.fault) || isCollision(error.fault));
+  const isUndone = (error: unknown): boolean => error instanceof Undone && mayPass(error.fault);
+
+  /** One statement, a transaction of its own. */
+  const alone = async (ready: pg.QueryConfig): Promise<pg.QueryResult> => {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      return await client.query(ready);
+    } catch (error) {
+      if (isLost(error) || isStale(error)) broken = error as Error;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  };
 
   return {
     ...queryThrough((sql, params, pick) =>
@@ -233,8 +261,8 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
         const ready = statement(sql, params);
         try {
           // What only reads may be asked again; of a change that got no answer nobody knows.
-          const repeats = (error: unknown): boolean => /^\s*select\b/i.test(sql) && isLost(error);
-          return pick(await patiently(() => pool.query(ready), repeats));
+          const repeats = (error: unknown): boolean => isStale(error) || (/^\s*select\b/i.test(sql) && isLost(error));
+          return pick(await patiently(() => alone(ready), repeats));
         } catch (error) {
           throw translate(error);
         }

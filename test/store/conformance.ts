@@ -392,6 +392,47 @@ export const conformance = (name: string, { open, another }: Engine): void => {
         );
         expect((await Promise.all(tries)).filter((changed) => changed === 1)).toHaveLength(1);
       });
+
+      const pause = (): Promise<void> => new Promise((done) => setTimeout(done, Math.random() * 5));
+
+      test('who writes has its turn: what it has read still stands when it writes', async () => {
+        await put(db, 'a', 0);
+        const add = (door: Db) =>
+          door.tx('write', async (tx) => {
+            const before = await tx.get<{ n: number }>("select n from things where id = 'a'");
+            await pause();
+            await tx.run("update things set n = $1 where id = 'a'", [(before?.n ?? 0) + 1]);
+          });
+        await Promise.all(Array.from({ length: 40 }, (_, i) => add(i % 2 === 0 ? db : other)));
+        expect(await db.get("select n from things where id = 'a'")).toEqual({ n: 40 });
+      });
+
+      test('who counts sees nothing half written, and is exact in one statement', async () => {
+        await Promise.all([put(db, 'a', 0), put(db, 'b', 0), put(db, 'left', 25)]);
+        const both = (door: Db) =>
+          door.tx('write', async (tx) => {
+            await tx.run("update things set n = n + 1 where id = 'a'");
+            await pause();
+            await tx.run("update things set n = n + 1 where id = 'b'");
+          });
+        const seen: unknown[] = [];
+        const spend = (door: Db) =>
+          door.tx('count', async (tx) => {
+            const a = await tx.get<{ n: number }>("select n from things where id = 'a'");
+            await pause();
+            seen.push([a, await tx.get("select n from things where id = 'b'")]);
+            return tx.run("update things set n = n - 1 where id = 'left' and n > 0");
+          });
+        const counted = await Promise.all(
+          Array.from({ length: 40 }, async (_, i) => {
+            const door = i % 2 === 0 ? db : other;
+            if (i % 4 === 0) await both(door);
+            return spend(door);
+          }),
+        );
+        expect(counted.filter((one) => one === 1)).toHaveLength(25);
+        for (const pair of seen as [unknown, unknown][]) expect(pair[0]).toEqual(pair[1]);
+      });
     });
 
     describe('the end', () => {
