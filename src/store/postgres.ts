@@ -3,6 +3,7 @@ import pg from 'pg';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query, Row, Value } from './db.ts';
 import { namedIn, requireFitting, requireStorable } from './parameters.ts';
+import { type Connection, connectPostgres } from './postgres-connect.ts';
 import { isCollision, isLost, outcomeUnknown, translate } from './postgres-faults.ts';
 
 export interface PostgresOptions {
@@ -100,19 +101,17 @@ const begins = {
  */
 export const openPostgres = (url: string, options: PostgresOptions = {}): Db => {
   const { connections = 10, statementMs = 30_000, lockMs = 10_000 } = options;
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: connections,
-    connectionTimeoutMillis: 5_000,
-    statement_timeout: statementMs,
-    lock_timeout: lockMs,
-    // Whoever begins a change and is never heard of again must not hold its locks.
-    idle_in_transaction_session_timeout: 60_000,
-    application_name: 'mobius',
-    types,
+  const pool = connectPostgres(url, {
+    connections,
+    session: {
+      statement_timeout: statementMs,
+      lock_timeout: lockMs,
+      // Whoever begins a change and is never heard of again must not hold its locks.
+      idle_in_transaction_session_timeout: 60_000,
+      application_name: 'mobius',
+      types,
+    },
   });
-  // One that is idle and lost is replaced when it is needed.
-  pool.on('error', () => undefined);
 
   const statement = namedStatements();
   const around = new AsyncLocalStorage<Transaction>();
@@ -153,7 +152,7 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
   };
 
   const within =
-    (transaction: Transaction, client: pg.PoolClient): Go =>
+    (transaction: Transaction, client: Connection): Go =>
     async (sql, params, pick) => {
       if (!transaction.open) throw new MobiusError('internal', 'the transaction has ended; was an await forgotten?');
       if (transaction.failed !== undefined) throw translate(transaction.failed);
