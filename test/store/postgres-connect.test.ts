@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Db } from '../../src/store/db.ts';
+import type { Db, Query } from '../../src/store/db.ts';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { freePort, type PostgresServer, postgresPrograms, startPostgres, until } from './postgres.ts';
 import { type PostgresCluster, startCluster } from './postgres-cluster.ts';
@@ -26,7 +26,7 @@ const silentPort = async (): Promise<number> => {
   return typeof address === 'object' && address !== null ? address.port : 0;
 };
 
-const portOf = async (db: Db): Promise<number | undefined> =>
+const portOf = async (db: Query): Promise<number | undefined> =>
   (await db.get<{ port: number }>("select current_setting('port')::bigint as port"))?.port;
 
 const msOf = async (work: () => Promise<unknown>): Promise<number> => {
@@ -56,7 +56,7 @@ describe.runIf(programs !== undefined)('connections to a PostgreSQL server', () 
     expect(first).toBeGreaterThan(900);
     expect(first).toBeLessThan(3_000);
     // More than the one that lies idle.
-    const more = await msOf(() => Promise.all([1, 2, 3].map(() => db.tx('read', portOf as (tx: unknown) => never))));
+    const more = await msOf(() => Promise.all([1, 2, 3].map(() => db.tx('read', portOf))));
     expect(more).toBeLessThan(900);
   });
 
@@ -158,7 +158,7 @@ describe.runIf(programs !== undefined)('a primary and its replica', () => {
     const [first, second] = [cluster.primary.port, cluster.replica.port];
     const found = (ports: readonly number[]): Promise<number | undefined> => {
       const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',');
-      return portOf(opened(`postgres://mobius@${hosts}/both${wanted ? `?target_session_attrs=${wanted}` : ''}`));
+      return portOf(opened(`postgres://mobius@${hosts}/pair${wanted ? `?target_session_attrs=${wanted}` : ''}`));
     };
     expect(await found([first, second])).toBe(cluster[one].port);
     expect(await found([second, first])).toBe(cluster[two].port);
@@ -166,7 +166,7 @@ describe.runIf(programs !== undefined)('a primary and its replica', () => {
 
   test('prefer-standby makes do with a primary, and standby does not', async () => {
     const url = (wanted: string): string =>
-      `postgres://mobius@127.0.0.1:${cluster.primary.port}/both?target_session_attrs=${wanted}`;
+      `postgres://mobius@127.0.0.1:${cluster.primary.port}/pair?target_session_attrs=${wanted}`;
     expect(await portOf(opened(url('prefer-standby')))).toBe(cluster.primary.port);
     await expect(portOf(opened(url('standby')))).rejects.toMatchObject({
       code: 'service_unavailable',
