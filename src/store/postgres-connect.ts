@@ -46,6 +46,8 @@ interface Held {
   at: number;
   epoch: number;
   isClosing: boolean;
+  /** A commit was answered, but is on this one server only. */
+  isUnsure: boolean;
 }
 
 const connectMs = 3_000;
@@ -58,6 +60,9 @@ const goodbyeMs = 1_000;
 const mostMoves = 2;
 
 const silent = (): Error => Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
+
+/** Somebody ended the wait for the other servers: what was acknowledged now could be gone with this one. */
+const unsure = (): Error => Object.assign(new Error('the wait for a replica was ended'), { code: '08007' });
 
 /** Does something for so long, and then cuts the line, which ends whatever is asked over it. */
 const within = async <T>(ms: number, socket: Socket, work: () => Promise<T>): Promise<T> => {
@@ -134,10 +139,13 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
     });
-    const held: Held = { client, socket, at, epoch: epochs[at] ?? 0, isClosing: false };
+    const held: Held = { client, socket, at, epoch: epochs[at] ?? 0, isClosing: false, isUnsure: false };
     // One that lies idle or is between two statements has no other way to say that it was lost.
     client.on('error', () => {
       if (!held.isClosing) suspect(at);
+    });
+    client.on('notice', ({ routine }) => {
+      held.isUnsure ||= routine === 'SyncRepWaitForLSN';
     });
     return held;
   };
@@ -208,7 +216,9 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
         const text = typeof statement === 'string' ? statement : statement.text;
         if (/^\s*begin\b/i.test(text)) isReading = /\bread only\b/i.test(text);
         try {
-          return await within(session.statement_timeout + answerMs, socket, () => client.query(statement));
+          const result = await within(session.statement_timeout + answerMs, socket, () => client.query(statement));
+          if (held.isUnsure) throw unsure();
+          return result;
         } catch (error) {
           const isMoved = isRefusedByStandby(error) && !isReading;
           if (isMoved || isLost(error)) suspect(at);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { initialise, launch, makeHome, type PostgresServer, until } from './postgres.ts';
 
 export interface PostgresCluster {
@@ -9,33 +9,25 @@ export interface PostgresCluster {
   /** As if its machine were gone: nothing of it ends in good order. */
   killPrimary(): Promise<void>;
   /** Makes the replica the primary. */
-  promote(): void;
+  promote(): Promise<void>;
   /** As if its machine hung: its connections stand, and nothing is answered. */
   pausePrimary(): void;
   resumePrimary(): void;
+  pauseReplica(): void;
+  resumeReplica(): void;
   stop(): Promise<void>;
 }
 
 /** Each of the server's processes is a group of its own, so they are looked up one by one. */
-const familyOf = (parent: number): number[] => {
-  const isChild = (pid: number): boolean => {
-    try {
-      const [, ppid] = /^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-      return Number(ppid) === parent;
-    } catch {
-      return false; // It has just ended.
-    }
-  };
-  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  return [parent, ...pids.filter(isChild)];
-};
+const childrenOf = (parent: number): number[] =>
+  readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').map(Number).filter(Boolean);
 
 const signal = (server: PostgresServer, name: NodeJS.Signals): void => {
   const parent = server.process.pid;
   if (parent === undefined || server.process.exitCode !== null || server.process.signalCode !== null) return;
   // It must not see its children go, and has no new ones meanwhile.
   if (name !== 'SIGCONT') process.kill(parent, 'SIGSTOP');
-  for (const pid of familyOf(parent).reverse()) {
+  for (const pid of [...childrenOf(parent), parent]) {
     try {
       process.kill(pid, name);
     } catch {
@@ -68,7 +60,8 @@ export const startCluster = async (
     await primary.ask('create database pair');
     const from = `host=${primary.folder} port=${primary.port} user=mobius`;
     second.run('pg_basebackup', ['-D', second.data, '-d', from, '-R', '--checkpoint=fast', '--no-sync']);
-    const replica = await launch(second);
+    // It must not sleep for long when it is told that its primary is gone.
+    const replica = await launch(second, ['wal_retrieve_retry_interval=100ms']);
     started.push(replica);
     if (isSynchronous) {
       await primary.ask("alter system set synchronous_standby_names = '*'");
@@ -88,11 +81,13 @@ export const startCluster = async (
         signal(primary, 'SIGKILL');
         await ended;
       },
-      promote() {
-        second.run('pg_ctl', ['promote', '-D', second.data]);
+      async promote() {
+        await replica.ask('select pg_promote()');
       },
       pausePrimary: () => signal(primary, 'SIGSTOP'),
       resumePrimary: () => signal(primary, 'SIGCONT'),
+      pauseReplica: () => signal(replica, 'SIGSTOP'),
+      resumeReplica: () => signal(replica, 'SIGCONT'),
       stop,
     };
   } catch (error) {

@@ -202,7 +202,7 @@ describe.runIf(programs !== undefined)('a primary and its replica', () => {
     await until(async () => acknowledged.length > 200, 'for writes');
     await cluster.killPrimary();
     killed = performance.now();
-    cluster.promote();
+    await cluster.promote();
     const before = acknowledged.length;
     await until(async () => acknowledged.length > before + 200, 'for writes after the promotion');
     isOver = true;
@@ -216,5 +216,51 @@ describe.runIf(programs !== undefined)('a primary and its replica', () => {
     const pause = Math.round(firstAfter - lastBefore);
     process.stdout.write(`no write for ${pause} ms, ${acknowledged.length} acknowledged, ${unknown.length} failed\n`);
     expect(pause).toBeLessThan(30_000);
+  });
+});
+
+describe.runIf(programs !== undefined)('a primary that hangs', () => {
+  let cluster: PostgresCluster;
+  beforeAll(async () => {
+    cluster = await startCluster(programs ?? '', { isSynchronous: true });
+    const db = openPostgres(cluster.url);
+    await db.run('create table things (id text primary key)');
+    await db.close();
+  });
+  afterAll(() => cluster.stop());
+
+  const put = (db: Db, id: string): Promise<number> =>
+    db.tx('write', (tx) => tx.run('insert into things (id) values ($1)', [id]));
+
+  test('what is on one server only is not acknowledged, also where its wait is ended', async () => {
+    const db = opened(cluster.url);
+    cluster.pauseReplica();
+    onTestFinished(() => cluster.resumeReplica());
+    const refusal = put(db, 'alone').catch((error: unknown) => error);
+    const cancel = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'";
+    await until(async () => (await cluster.primary.ask(cancel)).rowCount === 1, 'for the commit to wait');
+    expect(await refusal).toMatchObject({
+      code: 'service_unavailable',
+      details: { reason: 'outcome_unknown' },
+    });
+  });
+
+  test('is left for the one that was promoted', async () => {
+    const db = openPostgres(`${cluster.url}?connect_timeout=1`, { connections: 4, statementMs: 1_000 });
+    onTestFinished(() => db.close());
+    await Promise.all(['a', 'b', 'c', 'd'].map((id) => put(db, id)));
+    cluster.pausePrimary();
+    onTestFinished(() => cluster.resumePrimary());
+    await cluster.promote();
+    const began = performance.now();
+    await put(db, 'e');
+    const first = performance.now() - began;
+    const more = await msOf(() => Promise.all(['f', 'g', 'h', 'i'].map((id) => put(db, id))));
+    process.stdout.write(`no write for ${Math.round(first)} ms while the primary hung\n`);
+    expect(first).toBeGreaterThan(1_000);
+    // The other three that lay idle are not waited for.
+    expect(first).toBeLessThan(11_000);
+    expect(more).toBeLessThan(1_000);
+    expect(await portOf(db)).toBe(cluster.replica.port);
   });
 });

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openPostgres } from '../../src/store/postgres.ts';
 import { type Authority, type Certificates, makeCertificates, type Pair } from './certificates.ts';
@@ -137,6 +138,13 @@ describe.runIf(programs !== undefined)('TLS to a PostgreSQL server', () => {
     await expect(isEncrypted(url)).rejects.toMatchObject({ details: { reason: 'database_login' } });
     process.env.PGPASSWORD = 'hunter2';
     onTestFinished(() => void delete process.env.PGPASSWORD);
+    expect(await isEncrypted(url)).toBe(true);
+    delete process.env.PGPASSWORD;
+    const { here } = servers;
+    const file = join(here?.folder ?? '', 'passwords');
+    writeFileSync(file, `127.0.0.1:${here?.port}:postgres:mobius:hunter2\n`, { mode: 0o600 });
+    process.env.PGPASSFILE = file;
+    onTestFinished(() => void delete process.env.PGPASSFILE);
     expect(await isEncrypted(url)).toBe(true);
   });
 
