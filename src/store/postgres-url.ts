@@ -143,11 +143,13 @@ const requireTlsToFit = ({ tls, rootCertificate, certificate, key }: Address): v
   if ((certificate === undefined) !== (key === undefined)) {
     throw refused('names one of sslcert and sslkey: they go together');
   }
-  if (rootCertificate === undefined || tls === undefined) return;
-  if (tls === 'disable' || tls === 'prefer') throw refused(`names sslrootcert, which sslmode=${tls} does not look at`);
-  // As libpq has it: anyone gets a certificate for some name from one of the world's authorities.
-  if (rootCertificate === 'system' && tls !== 'verify-full') {
-    throw refused('needs sslmode=verify-full with sslrootcert=system');
+  if (rootCertificate !== undefined && (tls === 'disable' || tls === 'prefer')) {
+    throw refused(`names sslrootcert, which sslmode=${tls} does not look at`);
+  }
+  // Anyone gets a certificate for some name from one of the world's authorities.
+  const isWorld = rootCertificate === 'system' || (rootCertificate === undefined && tls === 'verify-ca');
+  if (isWorld && tls !== undefined && tls !== 'verify-full') {
+    throw refused(`needs sslrootcert=FILE with sslmode=${tls}: only verify-full looks at the name too`);
   }
 };
 

@@ -97,7 +97,7 @@ describe.runIf(programs !== undefined)('TLS to a PostgreSQL server', () => {
     ['here', '127.0.0.1', 'sslmode=require&sslrootcert=THEIRS', 'not believed', 'sslrootcert=FILE'],
     ['here', '127.0.0.1', 'sslmode=verify-ca&sslrootcert=THEIRS', 'not believed', 'sslrootcert=FILE'],
     ['here', '127.0.0.1', 'sslmode=verify-full&sslrootcert=THEIRS', 'not believed', 'sslrootcert=FILE'],
-    ['here', '127.0.0.1', 'sslmode=verify-ca', 'not believed', 'sslrootcert=FILE'],
+    ['here', '127.0.0.1', 'sslmode=verify-full', 'not believed', 'sslrootcert=FILE'],
     ['here', '127.0.0.1', 'sslmode=verify-full&sslrootcert=system', 'not believed', 'sslrootcert=FILE'],
     ['elsewhere', '127.0.0.1', 'sslmode=verify-full&sslrootcert=OURS', '(ERR_TLS_CERT_ALTNAME_INVALID)', 'verify-ca'],
     ['elsewhere', 'localhost', 'sslmode=verify-full&sslrootcert=OURS', '(ERR_TLS_CERT_ALTNAME_INVALID)', 'verify-ca'],

@@ -63,7 +63,8 @@ describe('an address of a database', () => {
     ['connect_timeout', 'postgres://ann:hunter2@db/d?connect_timeout=soon'],
     ['sslcert', 'postgres://ann:hunter2@db/d?sslcert=/c.pem'],
     ['sslrootcert', 'postgres://ann:hunter2@db/d?sslmode=prefer&sslrootcert=/ca.pem'],
-    ['verify-full', 'postgres://ann:hunter2@db/d?sslmode=require&sslrootcert=system'],
+    ['sslrootcert=FILE', 'postgres://ann:hunter2@db/d?sslmode=require&sslrootcert=system'],
+    ['sslrootcert=FILE', 'postgres://ann:hunter2@db/d?sslmode=verify-ca'],
   ])('one of another kind is refused (%s), and no password told', (words, text) => {
     let refusal: unknown;
     try {
@@ -104,6 +105,7 @@ describe('an address of a database', () => {
     ['postgres://db/d?sslmode=require', 'require'],
     ['postgres://db/d?sslmode=require&sslrootcert=/ca.pem', 'verify-ca'],
     ['postgres://localhost/d?sslmode=verify-full', 'verify-full'],
+    ['postgres://localhost/d?sslrootcert=system', 'verify-full'],
   ])('%s goes over TLS as %s', (text, mode) => {
     const address = parseAddress(text);
     expect(address.hosts.map((host) => tlsFor(address, host))).toEqual([mode]);
