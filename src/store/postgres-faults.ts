@@ -10,14 +10,16 @@ export const codeOf = (error: unknown): string => String((error as EngineError |
 /** Two transactions were in each other's way: the same one again may well succeed. */
 const isCollision = (error: unknown): boolean => ['40001', '40P01'].includes(codeOf(error));
 
+/** Why a server was not had: another attempt may well find one. */
+const away = ['database', 'database_standby'];
+
 /** Nobody is at the other end of the connection any more, or not one who may write. */
 export const isLost = (error: unknown): boolean => {
+  if (error instanceof MobiusError) return away.includes(String(error.details.reason));
   const { message = '' } = (error ?? {}) as EngineError;
   return (
     /^(08|57P0)|^E(CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN|NOTFOUND)/.test(codeOf(error)) ||
-    /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout)/.test(
-      message,
-    )
+    /^(Connection terminated|Client has encountered a connection error)/.test(message)
   );
 };
 
@@ -33,6 +35,15 @@ const isBusy = (error: unknown): boolean => /^(53|55P03|57014)/.test(codeOf(erro
 
 const unavailable = (message: string, reason: string): MobiusError =>
   new MobiusError('service_unavailable', message, { reason });
+
+/** Whoever was asked to change something does not take changes: nothing of it was done. */
+export const isRefusedByStandby = (error: unknown): boolean => codeOf(error) === '25006';
+
+export const isStandby = (error: unknown): boolean =>
+  error instanceof MobiusError && error.details.reason === 'database_standby';
+
+export const standby = (message: string, cause?: unknown): MobiusError =>
+  Object.assign(unavailable(message, 'database_standby'), { cause });
 
 /** The engine's own words hold a value now and then, as those of a uniqueness conflict do: only its code is told. */
 export const translate = (error: unknown): MobiusError => {

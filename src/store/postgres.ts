@@ -3,6 +3,7 @@ import pg from 'pg';
 import { MobiusError } from '../errors.ts';
 import type { Db, Mode, Query, Row, Value } from './db.ts';
 import { namedIn, requireFitting, requireStorable } from './parameters.ts';
+import { type Connection, connectPostgres } from './postgres-connect.ts';
 import { isLost, isStale, mayPass, outcomeUnknown, translate } from './postgres-faults.ts';
 
 export interface PostgresOptions {
@@ -13,12 +14,12 @@ export interface PostgresOptions {
   lockMs?: number;
 }
 
-/** The server ends a statement that takes too long. Where it is not heard of for this long after, it is gone. */
-const silenceMs = 1_000;
-
-/** How often a transaction is begun anew that met another, or whose connection was lost before its end; and until when. */
+/**
+ * How often a transaction is begun anew that met another, or whose connection was lost before its end: once in any case,
+ * for another server may have taken over, and then until this time has passed.
+ */
 const mostTries = 5;
-const mostTryingMs = 5_000;
+const mostTryingMs = 2_000;
 const firstPauseMs = 20;
 
 const integer = (text: string): number => {
@@ -130,20 +131,17 @@ const commit = 'set local statement_timeout = 0; commit';
  */
 export const openPostgres = (url: string, options: PostgresOptions = {}): Db => {
   const { connections = 10, statementMs = 5_000, lockMs = 4_000 } = options;
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: connections,
-    connectionTimeoutMillis: 5_000,
-    statement_timeout: statementMs,
-    lock_timeout: lockMs,
-    ...(statementMs > 0 && { query_timeout: statementMs + silenceMs }),
-    // Whoever begins a change and is never heard of again must not hold its locks.
-    idle_in_transaction_session_timeout: 10_000,
-    application_name: 'mobius',
-    types,
+  const pool = connectPostgres(url, {
+    connections,
+    session: {
+      statement_timeout: statementMs,
+      lock_timeout: lockMs,
+      // Whoever begins a change and is never heard of again must not hold its locks.
+      idle_in_transaction_session_timeout: 10_000,
+      application_name: 'mobius',
+      types,
+    },
   });
-  // One that is idle and lost is replaced when it is needed.
-  pool.on('error', () => undefined);
 
   const statement = namedStatements();
   const around = new AsyncLocalStorage<Transaction>();
@@ -178,14 +176,15 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
       try {
         return await attempt();
       } catch (error) {
-        if (tries + 1 === mostTries || performance.now() >= end || !mayRepeat(error)) throw error;
+        const isLate = tries > 0 && performance.now() >= end;
+        if (tries + 1 === mostTries || isLate || !mayRepeat(error)) throw error;
       }
       await pause(tries);
     }
   };
 
   const within =
-    (transaction: Transaction, client: pg.PoolClient): Go =>
+    (transaction: Transaction, client: Connection): Go =>
     async (sql, params, pick) => {
       if (!transaction.open) throw new MobiusError('internal', 'the transaction has ended; was an await forgotten?');
       if (transaction.failed !== undefined) throw translate(transaction.failed);
@@ -224,7 +223,7 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
       transaction.open = false;
       if (broken !== undefined) throw error;
       const { failed } = transaction;
-      if (isLost(failed) || isStale(failed)) broken = failed as Error;
+      if (isLost(failed)) broken = failed as Error;
       else {
         await client.query('rollback').catch((lost: Error) => {
           broken = lost;
@@ -241,20 +240,6 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
 
   const isUndone = (error: unknown): boolean => error instanceof Undone && mayPass(error.fault);
 
-  /** One statement, a transaction of its own. */
-  const alone = async (ready: pg.QueryConfig): Promise<pg.QueryResult> => {
-    const client = await pool.connect();
-    let broken: Error | undefined;
-    try {
-      return await client.query(ready);
-    } catch (error) {
-      if (isLost(error) || isStale(error)) broken = error as Error;
-      throw error;
-    } finally {
-      client.release(broken);
-    }
-  };
-
   return {
     ...queryThrough((sql, params, pick) =>
       admitted(async () => {
@@ -262,7 +247,7 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
         try {
           // What only reads may be asked again; of a change that got no answer nobody knows.
           const repeats = (error: unknown): boolean => isStale(error) || (/^\s*select\b/i.test(sql) && isLost(error));
-          return pick(await patiently(() => alone(ready), repeats));
+          return pick(await patiently(() => pool.query(ready), repeats));
         } catch (error) {
           throw translate(error);
         }

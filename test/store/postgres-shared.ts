@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { postgresPrograms, startPostgres } from './postgres.ts';
+import { afterAll } from 'vitest';
+import { type PostgresServer, postgresPrograms, startPostgres } from './postgres.ts';
 
-/** One server for all tests of a process: the one that a variable names, else one of its own, which ends with it. */
+/** One server for all tests of a file: the one that a variable names, else one of its own, which ends with them. */
 const variable = 'MOBIUS_TEST_POSTGRES';
 
 /** Why there is none; undefined where there is one. */
@@ -20,12 +21,14 @@ const within = (url: string, database: string): string => {
 const startOwn = async (): Promise<string> => {
   const programs = postgresPrograms();
   if (programs === undefined) throw new Error(noPostgres());
-  const server = await startPostgres(programs, ['fsync=off', 'max_connections=300']);
-  process.once('exit', () => void server.stop());
-  return server.newDatabase();
+  own = await startPostgres(programs, ['fsync=off', 'max_connections=300']);
+  return own.newDatabase();
 };
 
+let own: PostgresServer | undefined;
 let started: Promise<string> | undefined;
+
+afterAll(() => own?.stop());
 
 const ask = async (url: string, sql: string): Promise<void> => {
   const client = new pg.Client({ connectionString: url });

@@ -1,5 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,24 @@ import pg from 'pg';
 export interface PostgresServer {
   /** Of a new and empty database on it. */
   newDatabase(): Promise<string>;
+  readonly port: number;
+  /** Where its socket lies. */
+  readonly folder: string;
+  readonly process: ChildProcess;
+  ask(sql: string): Promise<pg.QueryResult>;
   stop(): Promise<void>;
+}
+
+/** Where a server's files lie, and who it runs as. */
+export interface Home {
+  readonly folder: string;
+  readonly data: string;
+  /** Runs one of the server's programs to its end. */
+  run(program: string, args: readonly string[]): string;
+  start(program: string, args: readonly string[]): ChildProcess;
+  /** A file that only the server reads. */
+  write(name: string, content: string): string;
+  remove(): void;
 }
 
 const installed = '/usr/lib/postgresql';
@@ -26,7 +43,7 @@ const user = (): { uid: number; gid: number } | Record<never, never> => {
   return { uid: idOf('-u'), gid: idOf('-g') };
 };
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
@@ -37,57 +54,78 @@ const freePort = (): Promise<number> =>
     });
   });
 
-const until = async (ready: () => Promise<boolean>): Promise<void> => {
+export const until = async (ready: () => Promise<boolean>, what: string): Promise<void> => {
   for (let tries = 0; tries < 200; tries++) {
     if (await ready().catch(() => false)) return;
     await new Promise((done) => setTimeout(done, 50));
   }
-  throw new Error('the database server did not start');
+  throw new Error(`waited too long: ${what}`);
 };
 
-/** A server of its own on loopback, in a folder of its own, which goes with it. */
-export const startPostgres = async (programs: string, settings: readonly string[] = []): Promise<PostgresServer> => {
+export const makeHome = (programs: string): Home => {
   const folder = mkdtempSync(join(tmpdir(), 'mobius-postgres-'));
   const as = user();
-  if ('uid' in as) chownSync(folder, as.uid, as.gid);
-  const data = join(folder, 'data');
-  const options = { ...as, cwd: folder, encoding: 'utf8' as const, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
-  const made = spawnSync(
-    join(programs, 'initdb'),
-    ['-D', data, '-U', 'mobius', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
-    options,
-  );
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
+  const give = (path: string): void => {
+    if ('uid' in as) chownSync(path, as.uid, as.gid);
+  };
+  give(folder);
+  const options = { ...as, cwd: folder, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
+  return {
+    folder,
+    data: join(folder, 'data'),
+    run(program, args) {
+      const { status, stdout, stderr } = spawnSync(join(programs, program), args, { ...options, encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
+      return stdout;
+    },
+    start: (program, args) => spawn(join(programs, program), args, { ...options, stdio: 'ignore' }),
+    write(name, content) {
+      const path = join(folder, name);
+      writeFileSync(path, content, { mode: 0o600 });
+      give(path);
+      return path;
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+};
+
+export const initialise = ({ data, run }: Home): void => {
+  run('initdb', ['-D', data, '-U', 'mobius', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
+};
+
+/** Starts a server on what lies in a home, which goes with it. */
+export const launch = async (home: Home, settings: readonly string[] = []): Promise<PostgresServer> => {
+  const { folder } = home;
   const port = await freePort();
   const chosen = [`listen_addresses=127.0.0.1`, `port=${port}`, `unix_socket_directories=${folder}`, ...settings];
-  const args = ['-D', data, ...chosen.flatMap((setting) => ['-c', setting])];
-  const server = spawn(join(programs, 'postgres'), args, { ...options, stdio: 'ignore' });
+  const server = home.start('postgres', ['-D', home.data, ...chosen.flatMap((setting) => ['-c', setting])]);
+  const ended = new Promise((done) => server.once('exit', done));
   const urlOf = (name: string): string => `postgres://mobius@127.0.0.1:${port}/${name}`;
-  const ask = async (sql: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: urlOf('postgres') });
+  const ask = async (sql: string): Promise<pg.QueryResult> => {
+    const client = new pg.Client({ user: 'mobius', host: folder, port, database: 'postgres' });
     try {
       await client.connect();
-      await client.query(sql);
+      return await client.query(sql);
     } finally {
       await client.end();
     }
   };
   const stop = async (): Promise<void> => {
-    const ended = new Promise((done) => server.once('exit', done));
-    if (server.exitCode === null && server.kill('SIGINT')) await ended;
-    rmSync(folder, { recursive: true, force: true });
+    if (server.exitCode === null && server.signalCode === null && server.kill('SIGINT')) await ended;
+    home.remove();
   };
   try {
-    await until(async () => {
-      await ask('select 1');
-      return true;
-    });
+    await until(async () => (await ask('select 1')).rowCount === 1, 'for the database server to start');
   } catch (error) {
     await stop();
     throw error;
   }
   let count = 0;
   return {
+    port,
+    folder,
+    process: server,
+    ask,
     async newDatabase() {
       const name = `d${++count}`;
       await ask(`create database ${name}`);
@@ -95,4 +133,19 @@ export const startPostgres = async (programs: string, settings: readonly string[
     },
     stop,
   };
+};
+
+/** A server of its own on loopback, in a folder of its own, which goes with it. */
+export const startPostgres = async (
+  programs: string,
+  settings: readonly string[] | ((home: Home) => readonly string[]) = [],
+): Promise<PostgresServer> => {
+  const home = makeHome(programs);
+  try {
+    initialise(home);
+    return await launch(home, typeof settings === 'function' ? settings(home) : settings);
+  } catch (error) {
+    home.remove();
+    throw error;
+  }
 };

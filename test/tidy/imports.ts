@@ -16,7 +16,15 @@ interface Layer {
 }
 
 const everyone = ['errors', 'operations', 'io', 'database-url', 'generated/'];
-const engines = ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/migrate', 'store/migrations'];
+const engines = [
+  'store/sqlite',
+  'store/sqlite-faults',
+  'store/postgres',
+  'store/postgres-connect',
+  'store/postgres-pool',
+  'store/migrate',
+  'store/migrations',
+];
 const anything = ['']; // A prefix of every path.
 
 /** Who may import whom. What is in no layer may not be there. */
@@ -83,14 +91,17 @@ const layers: readonly Layer[] = [
   { files: ['use/'], may: ['crypto', 'core/key-format'] },
   { files: ['core/'], may: ['store/', 'validate', 'formats'], types: ['passwords'], never: engines },
   { files: ['vault/'], may: ['store/', 'crypto', 'core/ids', 'core/key-format'] },
-  { files: ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/migrate'], may: ['store/'] },
+  {
+    files: ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/postgres-connect', 'store/migrate'],
+    may: ['store/'],
+  },
   { files: ['store/'], may: [], never: engines },
 ];
 
 /** Packages and parts of Node that only these files may import. */
 const owned: readonly [RegExp, readonly string[]][] = [
   [/^better-sqlite3$/, ['store/sqlite']],
-  [/^pg\b/, ['store/postgres']],
+  [/^pg\b/, ['store/postgres', 'store/postgres-connect']],
   [/^(libsodium|sodium-)|^node:crypto$/, ['crypto']],
   [/^node:(process|console)$/, ['main']],
 ];
