@@ -10,10 +10,11 @@ afterEach(() => {
   for (const machine of machines.splice(0)) machine.remove();
 });
 
-export const machineWithVault = async (): Promise<Machine> => {
-  const machine = newMachine();
+export const machineWithVault = async (address?: string): Promise<Machine> => {
+  const machine = newMachine(address);
   machines.push(machine);
-  await machine.mobius(['vault', 'init']);
+  const { code, stderr } = await machine.mobius(['vault', 'init']);
+  if (code !== 0) throw new Error(stderr);
   return machine;
 };
 

@@ -59,13 +59,20 @@ export const ended = (child: ChildProcess, mostMs = limitMs): Promise<Ended> => 
   });
 };
 
-export const newMachine = (): Machine => {
+/** Its vault lies in the usual file, or where an address leads to. */
+export const newMachine = (address?: string): Machine => {
   if (!existsSync('dist/main.js')) throw new Error('not built: npm run build');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'mobius-process-')));
   const [home, work, bin] = [join(root, 'home'), join(root, 'work'), join(root, 'bin')];
   for (const folder of [home, work, bin]) mkdirSync(folder);
   writeFileSync(join(bin, 'mobius'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 });
-  const env = { PATH: `${bin}${delimiter}${process.env.PATH}`, HOME: home, LANG: 'C.UTF-8', TMPDIR: work };
+  const env = {
+    PATH: `${bin}${delimiter}${process.env.PATH}`,
+    HOME: home,
+    LANG: 'C.UTF-8',
+    TMPDIR: work,
+    ...(address === undefined ? {} : { MOBIUS_VAULT: address }),
+  };
   const dataFolder = join(home, '.local', 'share', 'mobius');
 
   const launch = (command: string, args: readonly string[], { env: other, cwd = work, limitMs: mostMs }: Options) =>
@@ -75,7 +82,7 @@ export const newMachine = (): Machine => {
     home,
     work,
     dataFolder,
-    vault: join(dataFolder, 'vault.db'),
+    vault: address ?? join(dataFolder, 'vault.db'),
     env,
     bash: (script, options = {}) => launch('bash', ['-c', script], options),
     mobius: (args, options = {}) => launch(process.execPath, [program, ...args], options),

@@ -50,6 +50,18 @@ export const newDatabase = async (like?: string): Promise<string> => {
   return within(server, name);
 };
 
+/**
+ * The engines that a test of whole processes runs over: what gives each vault its place. Where one is missing that is said,
+ * and in CI it is a failure.
+ */
+export const engines = (): readonly [name: string, place: () => Promise<string | undefined>][] => {
+  const reason = noPostgres();
+  if (reason !== undefined && process.env.CI) throw new Error(reason);
+  if (reason !== undefined) process.stderr.write(`left out: tests over PostgreSQL (${reason})\n`);
+  const file = ['a file', async () => undefined] as const;
+  return reason === undefined ? [[...file], ['a PostgreSQL database', () => newDatabase()]] : [[...file]];
+};
+
 /** Says something to a database beside the product. */
 export const tell = ask;
 
