@@ -17,10 +17,11 @@ export interface Connection {
 
 /**
  * - A connection goes to the first host that answers and is what the address wants. The host that was had last is asked
- *   before the others, so that one that is silent is waited for once and not by each connection.
+ *   before the others, and one that failed after them, so that one that is silent is not waited for by each connection.
  * - A host that loses a connection, or says that it is a standby where a change was asked for, is suspect: whatever
  *   lies idle of it is closed, and what is in use is closed when it comes back.
- * - No answer is waited for longer than the server was told to take over it: one that is cut off never says so.
+ * - One that is cut off never says so. Where an answer takes its time, another connection asks whether anybody is there;
+ *   and none is waited for longer than the server was told to take over it.
  */
 export interface Connections {
   connect(): Promise<Connection>;
@@ -50,7 +51,9 @@ interface Held {
   isUnsure: boolean;
 }
 
-const connectMs = 3_000;
+const connectMs = 2_000;
+/** Who has not answered for so long is asked by somebody else whether they are there. */
+const doubtMs = 1_000;
 const idleMs = 30_000;
 const waitMs = 10_000;
 /** What the way there and back may take beyond what the server was told. */
@@ -67,12 +70,13 @@ const silent = (): Error => Object.assign(new Error('no answer in time'), { code
 const unsure = (): Error => Object.assign(new Error('the wait for a replica was ended'), { code: '08007' });
 
 /** Does something for so long, and then cuts the line, which ends whatever is asked over it. */
-const within = async <T>(ms: number, socket: Socket, work: () => Promise<T>): Promise<T> => {
-  const timer = setTimeout(() => socket.destroy(silent()), ms);
+const within = async <T>(ms: number, socket: Socket, work: () => Promise<T>, doubt?: () => void): Promise<T> => {
+  const timers = [setTimeout(() => socket.destroy(silent()), ms)];
+  if (doubt !== undefined) timers.push(setTimeout(doubt, doubtMs));
   try {
     return await work();
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 };
 
@@ -118,11 +122,16 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
   const { hosts, application } = address;
   const passes: readonly Wanted[] = address.wanted === 'prefer-standby' ? ['standby', 'any'] : [address.wanted];
   const epochs = hosts.map(() => 0);
-  let last: number | undefined;
+  let order = hosts.map((_, at) => at);
+
+  const others = (at: number): number[] => order.filter((other) => other !== at);
+  const toTheEnd = (at: number): void => {
+    order = [...others(at), at];
+  };
 
   const suspect = (at: number): void => {
     epochs[at] = (epochs[at] ?? 0) + 1;
-    if (last === at) last = undefined;
+    toTheEnd(at);
     pool.drop((held) => held.at === at);
   };
 
@@ -183,22 +192,18 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
     }
   };
 
-  const inOrder = (): number[] => {
-    const all = hosts.map((_, at) => at);
-    return last === undefined ? all : [last, ...all.filter((at) => at !== last)];
-  };
-
   const openAny = async (): Promise<Held> => {
     const failures: unknown[] = [];
     for (const wanted of passes) {
-      for (const at of inOrder()) {
+      for (const at of [...order]) {
         try {
           const held = await openAt(at, wanted);
           // What will do for want of a better is not looked for again.
-          if (wanted === passes[0]) last = at;
+          if (wanted === passes[0]) order = [at, ...others(at)];
           return held;
         } catch (error) {
           if (isFinal(error)) throw error;
+          toTheEnd(at);
           failures.push(error);
         }
       }
@@ -226,6 +231,24 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
 
   const pool = makePool({ most: connections, waitMs, idleMs, open, close });
 
+  const asked = new Map<number, Promise<boolean>>();
+
+  /** Whether a host answers anybody; of many who doubt it at once one asks. */
+  const answers = (at: number): Promise<boolean> => {
+    const asking =
+      asked.get(at) ??
+      openAt(at, 'any')
+        .then(close)
+        .then(
+          () => true,
+          // One that has no room for more, or does not let us in, is there.
+          (error: unknown) => !isLost(error),
+        )
+        .finally(() => asked.delete(at));
+    asked.set(at, asking);
+    return asking;
+  };
+
   const lend = (held: Held): Connection => {
     const { client, socket, at, epoch } = held;
     // Who may only read is refused by every server.
@@ -236,7 +259,15 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
         const text = typeof statement === 'string' ? statement : statement.text;
         if (/^\s*begin\b/i.test(text)) isReading = /\bread only\b/i.test(text);
         try {
-          const result = await within(session.statement_timeout + answerMs, socket, () => client.query(statement));
+          let isAnswered = false;
+          const doubt = async (): Promise<void> => {
+            if (!(await answers(at)) && !isAnswered) socket.destroy(silent());
+          };
+          const work = () =>
+            client.query(statement).finally(() => {
+              isAnswered = true;
+            });
+          const result = await within(session.statement_timeout + answerMs, socket, work, () => void doubt());
           if (held.isUnsure) throw unsure();
           return result;
         } catch (error) {

@@ -30,11 +30,12 @@ let started: Promise<string> | undefined;
 
 afterAll(() => own?.stop());
 
-const ask = async (url: string, sql: string): Promise<void> => {
+/** Asks a database beside the product. */
+export const rowsOf = async <R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> => {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    return (await client.query<R>(sql)).rows;
   } finally {
     await client.end();
   }
@@ -46,7 +47,7 @@ export const newDatabase = async (like?: string): Promise<string> => {
   const server = await started;
   const name = `mobius_${randomBytes(8).toString('hex')}`;
   const template = like === undefined ? '' : ` template ${new URL(like).pathname.slice(1)}`;
-  await ask(within(server, 'postgres'), `create database ${name}${template}`);
+  await rowsOf(within(server, 'postgres'), `create database ${name}${template}`);
   return within(server, name);
 };
 
@@ -62,8 +63,8 @@ export const engines = (): readonly [name: string, place: () => Promise<string |
   return reason === undefined ? [[...file], ['a PostgreSQL database', () => newDatabase()]] : [[...file]];
 };
 
-/** Says something to a database beside the product. */
-export const tell = ask;
-
-export const dropDatabase = (url: string): Promise<void> =>
-  ask(within(url, 'postgres'), `drop database if exists ${new URL(url).pathname.slice(1)} with (force)`);
+export const dropDatabase = async (url: string): Promise<void> =>
+  void (await rowsOf(
+    within(url, 'postgres'),
+    `drop database if exists ${new URL(url).pathname.slice(1)} with (force)`,
+  ));
