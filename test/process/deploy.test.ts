@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -59,6 +68,7 @@ afterAll(async () => {
 
 interface Part {
   pid: number;
+  uid: number;
   line: string;
 }
 
@@ -69,7 +79,8 @@ const parts = (): Part[] =>
     .flatMap((name) => {
       try {
         if (!readlinkSync(`/proc/${name}/cwd`).startsWith(folder)) return [];
-        return [{ pid: Number(name), line: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
+        const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return [{ pid: Number(name), uid: statSync(`/proc/${name}`).uid, line }];
       } catch {
         // It ended meanwhile, or is none of ours.
         return [];
@@ -143,8 +154,9 @@ test('a node dies and nobody notices; the primary dies and its replica goes on; 
   if (key === undefined) throw new Error('there is no key');
   expect(await make('before')).toMatchObject({ code: 0 });
 
-  // Whom it runs as is never root, and no password stands in a list of processes.
+  // Nothing runs as root, and no password stands in a list of processes.
   const lines = parts().map(({ line }) => line);
+  expect(parts().filter(({ uid }) => uid === 0)).toEqual([]);
   expect(lines.filter((line) => /haproxy -db|serve --database|postgres -D/.test(line))).toHaveLength(5);
   expect(lines.filter((line) => line.includes(password))).toEqual([]);
 
