@@ -131,9 +131,10 @@ const countingUuids = (clock: { now: number }): (() => Uint8Array) => {
   };
 };
 
-export const makeVault = async (): Promise<TestVault> => {
+/** In a file, or in the database that an address leads to; what a test does to the file is for the former alone. */
+export const makeVault = async (address?: string): Promise<TestVault> => {
   const folder = mkdtempSync(join(tmpdir(), 'mobius-core-'));
-  const path = join(folder, 'vault.db');
+  const path = address ?? join(folder, 'vault.db');
   const clock = { now: Date.parse('2026-06-01T12:00:00Z') };
   const world: World = { now: () => clock.now, newUuid: countingUuids(clock) };
   const place: Place = { path, keys: { defaultKeyFile: (id) => join(folder, `${id}.key`) } };

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { catalogue, presets } from '../../src/core/catalogue.ts';
 import { formatKey } from '../../src/core/key-format.ts';
 import { makeVault, minute, outcome, type TestVault } from '../core/world.ts';
+import { postgresPrograms } from '../store/postgres.ts';
+import { newDatabase, noPostgres } from '../store/postgres-shared.ts';
 
 /** The files as a thief copies them, in a process of its own: a descriptor closed in this one would drop its locks. */
 const stolen = (vault: TestVault, name: string): Buffer => {
@@ -45,105 +47,126 @@ const spellings = (text: string): Buffer[] => {
 const foundIn = (loot: Buffer, texts: Iterable<string>): string[] =>
   [...texts].filter((text) => spellings(text).some((spelling) => loot.includes(spelling)));
 
+/** Says everything that can be said to a vault: all of it, and what may be read, which shows that the right place is looked in. */
+const writeAll = async (vault: TestVault): Promise<{ written: ReadonlySet<string>; readable: readonly string[] }> => {
+  const written = new Set<string>();
+  const say = (text: string): string => {
+    written.add(text);
+    return text;
+  };
+  const project = say('quokka-holdings');
+  const tags = { [say('wombat-level')]: say('platypus-seven'), [say('echidna:colon')]: say('numbat*value') };
+  const { owner } = vault;
+
+  await owner('projects.create', {
+    name: say('Quokka & Söhne AG'),
+    handle: project,
+    description: say('burrowing in Perth'),
+  });
+  const permissions = [say('actions.execute.flamingo.dance'), say('actions.execute.pelican.*'), 'mobius.secrets.use'];
+  await owner('roles.create', {
+    project,
+    name: say('Chief Feeder'),
+    permissions,
+    description: say('feeds them all'),
+    tags,
+  });
+  const made = await owner('principals.create', {
+    project,
+    name: say('keeper-of-quokkas'),
+    description: say('lives in the shed\nbehind the house'),
+    metadata: { [say('favourite')]: { [say('deeper-still')]: [say('eucalyptus'), 12345678901] } },
+    role_ids: [say('chief feeder').replace('chief', 'Chief'), 'Admin'],
+    tags,
+    with_key: { name: say('first key of the shed') },
+  });
+  const first = made.api_key;
+  await owner('principals.create', { project, name: say('Ünïcödé 日本語のなまえ'), owner_id: made.id });
+  const second = await owner('api-keys.create', {
+    project,
+    name: say('zweiter Schlüssel'),
+    principal_id: made.id,
+    prefix: 'wallaby_',
+    tags,
+  });
+  for (const key of [first, second]) {
+    say(key?.key ?? '');
+    say(key?.key.slice(4, -6) ?? '');
+    say(key?.key_prefix ?? '');
+    say(`"${key?.key_suffix}"`);
+  }
+  say('12345678901');
+  say('svc:keeper-of-quokkas');
+
+  const call = vault.as(first?.key ?? '');
+  await call('principals.list', { project, tag: [say('wombat-level:platypus-seven'), 'echidna:colon:*'] });
+  await call('principals.create', { project, name: say('made by a keeper'), role_ids: ['Viewer'] });
+  await call('principals.update', {
+    project,
+    id: 'made by a keeper',
+    description: say('then described anew'),
+    role_ids: [],
+  });
+  await call('principals.delete', { project, id: 'made by a keeper' });
+  await call('roles.create', { project, name: say('short lived role'), permissions: ['mobius.project.view'] });
+  await call('roles.delete', { project, id: 'short lived role' });
+  await call('api-keys.update', {
+    project,
+    id: 'zweiter Schlüssel',
+    tags: { [say('changed-tag')]: say('changed-value') },
+  });
+  await owner('api-keys.verify', { project, key: second.key, permission: 'actions.execute.flamingo.dance' });
+  await call('api-keys.revoke', { project, id: 'zweiter Schlüssel' });
+  const never = say(formatKey('emu_', new Uint8Array(32).fill(99)));
+  await outcome(vault.as(never)('auth.whoami', {}));
+  await outcome(vault.as(second.key)('auth.whoami', {}));
+  await outcome(owner('principals.get', { project, id: say('somebody asked about') }));
+  await outcome(call('projects.create', { name: say('refused project') }));
+  vault.clock.now += minute;
+  await vault.core.settle();
+  await owner('projects.create', { name: say('Doomed venture') });
+  await owner('projects.archive', { id: 'doomed-venture' });
+  await owner('projects.delete', { id: say('doomed-venture') });
+
+  say(readFileSync(vault.place.keys.defaultKeyFile(vault.vault.id), 'utf8').trim());
+  for (const { id } of catalogue) say(id);
+  for (const { permissions: all } of presets) for (const one of all) say(one);
+  expect(written.size).toBeGreaterThan(50);
+  return { written, readable: [made.id, 'roles.create', 'refusal'] };
+};
+
 test('nothing that a person wrote, and no key, can be read in a stolen file', async () => {
   const vault = await makeVault();
   try {
-    const written = new Set<string>();
-    const say = (text: string): string => {
-      written.add(text);
-      return text;
-    };
-    const project = say('quokka-holdings');
-    const tags = { [say('wombat-level')]: say('platypus-seven'), [say('echidna:colon')]: say('numbat*value') };
-    const { owner } = vault;
-
-    await owner('projects.create', {
-      name: say('Quokka & Söhne AG'),
-      handle: project,
-      description: say('burrowing in Perth'),
-    });
-    const permissions = [say('actions.execute.flamingo.dance'), say('actions.execute.pelican.*'), 'mobius.secrets.use'];
-    await owner('roles.create', {
-      project,
-      name: say('Chief Feeder'),
-      permissions,
-      description: say('feeds them all'),
-      tags,
-    });
-    const made = await owner('principals.create', {
-      project,
-      name: say('keeper-of-quokkas'),
-      description: say('lives in the shed\nbehind the house'),
-      metadata: { [say('favourite')]: { [say('deeper-still')]: [say('eucalyptus'), 12345678901] } },
-      role_ids: [say('chief feeder').replace('chief', 'Chief'), 'Admin'],
-      tags,
-      with_key: { name: say('first key of the shed') },
-    });
-    const first = made.api_key;
-    await owner('principals.create', { project, name: say('Ünïcödé 日本語のなまえ'), owner_id: made.id });
-    const second = await owner('api-keys.create', {
-      project,
-      name: say('zweiter Schlüssel'),
-      principal_id: made.id,
-      prefix: 'wallaby_',
-      tags,
-    });
-    for (const key of [first, second]) {
-      say(key?.key ?? '');
-      say(key?.key.slice(4, -6) ?? '');
-      say(key?.key_prefix ?? '');
-      say(`"${key?.key_suffix}"`);
-    }
-    say('12345678901');
-    say('svc:keeper-of-quokkas');
-
-    const call = vault.as(first?.key ?? '');
-    await call('principals.list', { project, tag: [say('wombat-level:platypus-seven'), 'echidna:colon:*'] });
-    await call('principals.create', { project, name: say('made by a keeper'), role_ids: ['Viewer'] });
-    await call('principals.update', {
-      project,
-      id: 'made by a keeper',
-      description: say('then described anew'),
-      role_ids: [],
-    });
-    await call('principals.delete', { project, id: 'made by a keeper' });
-    await call('roles.create', { project, name: say('short lived role'), permissions: ['mobius.project.view'] });
-    await call('roles.delete', { project, id: 'short lived role' });
-    await call('api-keys.update', {
-      project,
-      id: 'zweiter Schlüssel',
-      tags: { [say('changed-tag')]: say('changed-value') },
-    });
-    await owner('api-keys.verify', { project, key: second.key, permission: 'actions.execute.flamingo.dance' });
-    await call('api-keys.revoke', { project, id: 'zweiter Schlüssel' });
-    const never = say(formatKey('emu_', new Uint8Array(32).fill(99)));
-    await outcome(vault.as(never)('auth.whoami', {}));
-    await outcome(vault.as(second.key)('auth.whoami', {}));
-    await outcome(owner('principals.get', { project, id: say('somebody asked about') }));
-    await outcome(call('projects.create', { name: say('refused project') }));
-    vault.clock.now += minute;
-    await vault.core.settle();
-    await owner('projects.create', { name: say('Doomed venture') });
-    await owner('projects.archive', { id: 'doomed-venture' });
-    await owner('projects.delete', { id: say('doomed-venture') });
-
-    say(readFileSync(vault.place.keys.defaultKeyFile(vault.vault.id), 'utf8').trim());
-    for (const { id } of catalogue) say(id);
-    for (const { permissions: all } of presets) for (const one of all) say(one);
-    expect(written.size).toBeGreaterThan(50);
-
+    const { written, readable } = await writeAll(vault);
     const open = stolen(vault, 'open');
     expect(existsSync(join(vault.folder, 'open', 'vault.db-wal'))).toBe(true);
-    // What may be read shows that this looks in the right place.
-    for (const readable of [made.id, 'roles.create', 'refusal'])
-      expect(foundIn(open, [readable]), readable).toEqual([readable]);
+    expect(foundIn(open, readable)).toEqual(readable);
     expect(foundIn(open, written)).toEqual([]);
 
     await vault.vault.db.close();
     const closed = stolen(vault, 'closed');
     expect(readdirSync(join(vault.folder, 'closed'))).toEqual(['vault.db']);
-    expect(foundIn(closed, [made.id])).toEqual([made.id]);
+    expect(foundIn(closed, readable)).toEqual(readable);
     expect(foundIn(closed, written)).toEqual([]);
+  } finally {
+    await vault.close();
+  }
+});
+
+test.skipIf(noPostgres() !== undefined)('nor in a dump of the database', async () => {
+  const address = await newDatabase();
+  const vault = await makeVault(address);
+  try {
+    const { written, readable } = await writeAll(vault);
+    const dump = spawnSync(join(postgresPrograms() ?? '', 'pg_dump'), ['--inserts', address], { maxBuffer: 1 << 28 });
+    expect(String(dump.stderr)).toBe('');
+    // Bytes stand as hexadecimal digits there.
+    const bytes = [...String(dump.stdout).matchAll(/\\x([0-9a-f]+)/g)].map(([, hex = '']) => Buffer.from(hex, 'hex'));
+    expect(bytes.length).toBeGreaterThan(50);
+    const loot = Buffer.concat([dump.stdout, ...bytes]);
+    expect(foundIn(loot, readable)).toEqual(readable);
+    expect(foundIn(loot, written)).toEqual([]);
   } finally {
     await vault.close();
   }
