@@ -159,6 +159,7 @@ const others: Record<string, number> = {
   'mobius auth revoke': 2,
   'mobius auth revoke cred_01kdwhnx00f0000000000000zz': 5,
   'mobius auth status --profile team -o json | jq -r .accepted': 7,
+  'mobius server migrate --database postgres://mobius@127.0.0.1/mobius': 7,
   'mobius automations list': 1,
   'mobius automations list -o json': 1,
   'mobius catalog list-actions': 1,

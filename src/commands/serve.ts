@@ -135,6 +135,7 @@ export default localCommand({
     'mobius serve',
     'mobius serve --listen 0.0.0.0:7373 --tls-cert cert.pem --tls-key key.pem',
     'mobius serve --unix /run/mobius/mobius.sock --log warn',
+    'mobius serve --database postgres://mobius@127.0.0.1/mobius',
   ],
   async run(context) {
     const { io, globals, say } = context;

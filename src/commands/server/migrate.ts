@@ -10,10 +10,7 @@ export default localCommand({
     'migrates, and nodes of the version before go on serving. No key is needed. Without --database it is the vault ' +
     'that other commands would work on.',
   extra: [databaseFlag, { name: 'check', description: 'only say what is missing' }],
-  examples: [
-    'mobius server migrate --check',
-    'mobius server migrate --database "postgres://mobius@db.example.com/mobius"',
-  ],
+  examples: ['mobius server migrate --check', 'mobius server migrate --database postgres://mobius@127.0.0.1/mobius'],
   async run(context) {
     const { io, globals, flags, show, say } = context;
     const { migrateDatabase } = await import('../../vault/migration.ts');
