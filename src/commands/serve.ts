@@ -109,7 +109,8 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
 export default localCommand({
   summary: 'serve a vault over HTTP: the local one, or one in a PostgreSQL database',
   about:
-    'Answers the same operations as the command line, to whoever shows a key. It listens on 127.0.0.1:7373, or where ' +
+    'Answers the same operations as the command line, to whoever shows a key. With --database any number of them share a ' +
+    'vault in PostgreSQL, whose key stays with them. It listens on 127.0.0.1:7373, or where ' +
     '--listen and --unix say; an address that other machines can reach needs TLS, or a proxy that ends it. /healthz ' +
     'and /readyz tell how it is, /metrics is for Prometheus, /openapi.json describes the operations. The log goes to ' +
     'stderr, a line of JSON for each request, with neither queries nor bodies nor credentials. SIGTERM and SIGINT let ' +
