@@ -35,8 +35,17 @@ const byStatus: Readonly<Record<number, () => MobiusError>> = {
   431: () => new MobiusError('bad_request', 'the headers are too large', { reason: 'headers_too_large' }),
 };
 
+const isOfDatabase = ({ code, details }: MobiusError): boolean =>
+  code === 'service_unavailable' && /^database(?!_busy)/.test(String(details.reason));
+
 const known = (error: unknown): MobiusError => {
-  if (error instanceof MobiusError) return error.code === 'internal' ? somethingWrong() : error;
+  if (error instanceof MobiusError) {
+    if (error.code === 'internal') return somethingWrong();
+    // Where it is, and what it holds against us, is for whoever runs the server.
+    return isOfDatabase(error)
+      ? new MobiusError(error.code, 'the database does not answer', { reason: 'database' })
+      : error;
+  }
   const { statusCode = 500, code } = error as { statusCode?: number; code?: string };
   if (code === 'FST_ERR_BAD_URL') {
     return new MobiusError('bad_request', 'the path has a percent sign that begins no character');
@@ -65,7 +74,7 @@ export const refusalOf = (thrown: unknown, wire?: Operation['wire']): Refusal =>
   const error = known(thrown);
   const { code, message, details, ownHint } = error;
   const headers = headersOf(error);
-  const ours = code === 'internal' || code === 'damaged';
+  const ours = code === 'internal' || code === 'damaged' || isOfDatabase(error);
   if (wire === 'oauth') {
     const flat = oauthError(error);
     return { status: flat.status, headers, ours, body: { error: flat.error, error_description: message } };

@@ -1,8 +1,8 @@
 import { loadSodium, type Sodium } from '../crypto.ts';
-import { isAddress } from '../database-url.ts';
+import { isAddress, shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from '../store/db.ts';
-import { migrate } from '../store/migrate.ts';
+import { isThere, migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { SqliteDb } from '../store/sqlite.ts';
@@ -124,6 +124,18 @@ const refuseTriggers = async (db: Query): Promise<void> => {
   throw new MobiusError('damaged', `the vault file holds a trigger, "${planted.name}", which mobius never makes`);
 };
 
+/** A file that mobius made holds a vault or is damaged; a database may well be new. */
+export const requireVault = async ({ db, file }: Database, path: string): Promise<void> => {
+  if (file !== undefined) return;
+  if ((await isThere(db, 'vault')) && (await db.get('select id from vault')) !== undefined) return;
+  throw new MobiusError(
+    'not_initialised',
+    `no vault in "${shownPlace(path)}"`,
+    {},
+    'make one, mobius vault init --vault ADDRESS; or bring one: mobius vault move --to ADDRESS',
+  );
+};
+
 const mostTries = 5;
 
 const spelled = (slots: readonly Keyslot[]): string =>
@@ -147,6 +159,7 @@ export const openVault = async (world: World, place: Place): Promise<Vault> => {
   try {
     if (file !== undefined) await refuseTriggers(file);
     await migrateVault(world, opened);
+    await requireVault(opened, place.path);
     const head = await readHead(db);
     const sodium = await loadSodium(world.sodium);
     return await unlockVault(opened, sodium, head, place.keys);

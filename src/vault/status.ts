@@ -3,7 +3,7 @@ import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import { openDatabase } from './database.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
-import { type Place, readHead, type World } from './open.ts';
+import { type Place, readHead, requireVault, type World } from './open.ts';
 import { unlock } from './unlock.ts';
 
 export interface Status {
@@ -40,8 +40,10 @@ const openedBy = async (
 
 /** What can be told of a vault, locked or not; it reads no record. Where somebody `holds` it open no key is tried. */
 export const vaultStatus = async (world: World, place: Place, holds?: string): Promise<Status> => {
-  const { db } = await openDatabase(place.path);
+  const database = await openDatabase(place.path);
+  const { db } = database;
   try {
+    await requireVault(database, place.path);
     const head = await readHead(db);
     const slots = await listKeyslots(db);
     const records: Record<string, number> = {};

@@ -1,6 +1,7 @@
 import { localCommand } from '../../cli/command.ts';
 import { type Profile, readCredentials } from '../../cli/credentials.ts';
 import { openTarget } from '../../cli/profiles.ts';
+import { shownPlace } from '../../database-url.ts';
 
 const kindOf = ({ token, access_token: session, vault }: Profile): string => {
   if (vault !== undefined) return 'vault';
@@ -24,7 +25,7 @@ export default localCommand({
     const { default: standard, profiles } = readCredentials(io);
     const items = [...profiles].map(([name, profile]) => ({
       name,
-      target: profile.api_url ?? profile.vault ?? '',
+      target: profile.api_url ?? shownPlace(profile.vault ?? ''),
       kind: kindOf(profile),
       default: name === standard,
       ...(profile.email === undefined ? {} : { email: profile.email }),

@@ -1,6 +1,7 @@
 import { localCommand } from '../../cli/command.ts';
 import { destinationOf, keyOf, projectOf } from '../../cli/destination.ts';
 import { credentialFor, openTarget, placeOf } from '../../cli/profiles.ts';
+import { shownPlace } from '../../database-url.ts';
 import { MobiusError } from '../../errors.ts';
 import type { WhoAmI } from '../../generated/types.ts';
 
@@ -28,7 +29,7 @@ export default localCommand({
         ? { target: 'server', api_url: destination.url }
         : {
             target: 'vault',
-            vault: placeOf(io, { ...globals, ...(destination.vault && { vault: destination.vault }) }).path,
+            vault: shownPlace(placeOf(io, { ...globals, ...(destination.vault && { vault: destination.vault }) }).path),
           };
     const profile = saved === undefined ? {} : { profile: saved.name };
     let source = 'none';

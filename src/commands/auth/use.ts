@@ -1,6 +1,7 @@
 import { localCommand } from '../../cli/command.ts';
 import { changeCredentials, checkProfileName, noProfile, withProfile } from '../../cli/credentials.ts';
 import { placeOf } from '../../cli/profiles.ts';
+import { shownPlace } from '../../database-url.ts';
 
 export default localCommand({
   summary: 'work with a profile wherever none is named',
@@ -14,7 +15,7 @@ export default localCommand({
       const known = vault === undefined ? now : withProfile(now, checkProfileName(name), { vault });
       const profile = known.profiles.get(name);
       if (profile === undefined) throw noProfile(name, now);
-      return { next: { ...known, default: name }, result: profile.api_url ?? profile.vault ?? '' };
+      return { next: { ...known, default: name }, result: profile.api_url ?? shownPlace(profile.vault ?? '') };
     });
     show({ profile: name, target, default: true });
     say(`commands work on "${target}" where nothing else is named`);
