@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bookkeepingOf, coreOver, openLocal } from '../../src/calls/local.ts';
@@ -33,6 +33,8 @@ vi.mock('../../src/store/postgres.ts', async (original) => {
     openPostgres: (...given: Parameters<typeof real.openPostgres>) => watched(real.openPostgres(...given)),
   };
 });
+
+vi.setConfig({ testTimeout: 300_000 });
 
 let from: Mould;
 beforeAll(async () => {
@@ -158,175 +160,191 @@ describe.each(kinds)('to $kind', ({ fresh, remove, why }) => {
     for (const made of goals) await remove(made);
   });
 
-  test.skipIf(why)(
-    'and back everything is what it was',
-    async () => {
-      const before = await dump(place.path);
-      const to = await goal();
-      const moved = await move(to);
-      const there = await dump(to);
-      expectMoved(before, there);
-      expect(await states(to)).toEqual([]);
-      expect(await states(place.path)).toEqual(['left']);
-      expect(moved.records).toEqual(
-        Object.fromEntries(Object.entries(there).map(([name, rows]) => [name, rows.length])),
-      );
-      expect(await checked(to)).toEqual([]);
-      expect(there.vault).toEqual([{ ...before.vault?.[0], scrub_pending_at: null }]);
+  test.skipIf(why)('and back everything is what it was', async () => {
+    const before = await dump(place.path);
+    const to = await goal();
+    const moved = await move(to);
+    const there = await dump(to);
+    expectMoved(before, there);
+    expect(await states(to)).toEqual([]);
+    expect(await states(place.path)).toEqual(['left']);
+    expect(moved.records).toEqual(Object.fromEntries(Object.entries(there).map(([name, rows]) => [name, rows.length])));
+    expect(await checked(to)).toEqual([]);
+    expect(there.vault).toEqual([{ ...before.vault?.[0], scrub_pending_at: null }]);
 
-      const back = await newFile();
-      await move(back, { ...place, path: to });
-      expectMoved(before, await dump(back), 2);
-      expect(await checked(back)).toEqual([]);
-      expect((statSync(back).mode & 0o777).toString(8)).toBe('600');
-      expect(readdirSync(join(back, '..'))).toEqual(['vault.db']);
-      await rename(back, 'Home again');
-      expect((await refusal(rename(to, 'Not there'))).code).toBe('not_initialised');
-    },
-    60_000,
-  );
+    const back = await newFile();
+    await move(back, { ...place, path: to });
+    expectMoved(before, await dump(back), 2);
+    expect(await checked(back)).toEqual([]);
+    expect((statSync(back).mode & 0o777).toString(8)).toBe('600');
+    expect(readdirSync(join(back, '..'))).toEqual(['vault.db']);
+    await rename(back, 'Home again');
+    expect((await refusal(rename(to, 'Not there'))).code).toBe('not_initialised');
+  });
 
-  test.skipIf(why)(
-    'secrets of all versions and keys are what they were',
-    async () => {
-      const ask = async (path: string): Promise<unknown[]> => {
-        const vault = await openVault(from.world, { ...place, path });
-        const call = coreOver(from.world, vault).as(owner);
-        const found: unknown[] = [
-          await call('api-keys.list', { limit: 100 }),
-          await call('principals.list', { include_disabled: true, tag: ['env:prod'] }),
-          await call('tokens.list', { include_ended: true }),
-        ];
-        for (const secret of ['openai', 'db/prod']) {
-          const { items } = await call('secrets.list-versions', { secret });
-          found.push(items);
-          for (const { version } of items) {
-            const target = async () => ({ call, project: 'default', close: async () => undefined });
-            const used = useSecrets(target, { texts: {}, secrets: [`${secret}@${version}`] });
-            found.push(await used.then(({ secrets }) => secrets, String));
-          }
+  test.skipIf(why)('secrets of all versions and keys are what they were', async () => {
+    const ask = async (path: string): Promise<unknown[]> => {
+      const vault = await openVault(from.world, { ...place, path });
+      const call = coreOver(from.world, vault).as(owner);
+      const found: unknown[] = [
+        await call('api-keys.list', { limit: 100 }),
+        await call('principals.list', { include_disabled: true, tag: ['env:prod'] }),
+        await call('tokens.list', { include_ended: true }),
+      ];
+      for (const secret of ['openai', 'db/prod']) {
+        const { items } = await call('secrets.list-versions', { secret });
+        found.push(items);
+        for (const { version } of items) {
+          const target = async () => ({ call, project: 'default', close: async () => undefined });
+          const used = useSecrets(target, { texts: {}, secrets: [`${secret}@${version}`] });
+          found.push(await used.then(({ secrets }) => secrets, String));
         }
-        await vault.db.close();
-        return found;
-      };
-      const before = await ask(place.path);
-      const to = await goal();
-      await move(to);
-      expect(await ask(to)).toEqual(before);
-    },
-    60_000,
-  );
-
-  test.skipIf(why)(
-    'of a process that ends at any statement another goes on',
-    async () => {
-      const to = await goal();
-      const before = await dump(place.path);
-      let runs = 0;
-      for (let after = 1; ; after += 1 + (runs % 5)) {
-        if (++runs > 400) throw new Error('it never ends');
-        const ended = await brokenOff(after, () => move(to)).then(
-          () => 'moved',
-          (error: Error) => error.message,
-        );
-        if (ended === 'moved' || ended.startsWith('the vault was moved to')) break;
-        expect(ended).toContain('broken off');
-        // Never two that are used at once.
-        const here = await opens(place.path);
-        const there = (to.startsWith('postgres') || existsSync(to)) && (await opens(to));
-        expect(here && there, `after ${after}`).toBe(false);
       }
-      expect(runs).toBeGreaterThan(10);
-      expectMoved(before, await dump(to));
-      expect(await states(to)).toEqual([]);
-      expect(await checked(to)).toEqual([]);
-    },
-    300_000,
-  );
+      await vault.db.close();
+      return found;
+    };
+    const before = await ask(place.path);
+    const to = await goal();
+    await move(to);
+    expect(await ask(to)).toEqual(before);
+  });
 
-  test.skipIf(why)(
-    'whoever writes meanwhile is refused, and reads go on',
-    async () => {
-      const to = await goal();
-      const { vault, call, close } = await openLocal(from.world, place, owner);
-      let refusals = 0;
-      let reads = 0;
-      const during = (): Promise<void> =>
-        vault.db.tx('read', async (tx) => void (await tx.get('select 1 as one'))).then(() => void reads++);
-      const seen: Promise<unknown>[] = [];
-      await move(to, place, () => {
-        seen.push(
-          refusal(call('projects.update', { id: 'default', name: 'Meanwhile' })).then(({ code, details }) => {
-            if (code === 'service_unavailable' && details.reason === 'moving') refusals++;
-          }),
-          during(),
-        );
-      });
-      await Promise.all(seen);
-      expect({ refusals, reads }).toEqual({ refusals: 1, reads: 1 });
-      for (const mode of ['read', 'count', 'write'] as const) {
-        const { code, message } = await refusal(vault.db.tx(mode, async () => undefined));
-        expect({ code, message }).toEqual({ code: 'not_initialised', message: 'the vault was moved to another place' });
-      }
-      await close().catch(() => undefined);
-      const moved = await openLocal(from.world, { ...place, path: to }, owner);
-      expect((await moved.call('projects.get', { id: 'default' })).name).toBe('Default');
-      await moved.close();
-    },
-    60_000,
-  );
+  test.skipIf(why)('of a process that ends at any statement another goes on', async () => {
+    const to = await goal();
+    const before = await dump(place.path);
+    let runs = 0;
+    for (let after = 1; ; after += 1 + (runs % 5)) {
+      if (++runs > 400) throw new Error('it never ends');
+      const ended = await brokenOff(after, () => move(to)).then(
+        () => 'moved',
+        (error: Error) => error.message,
+      );
+      if (ended === 'moved' || ended.startsWith('the vault was moved to')) break;
+      expect(ended).toContain('broken off');
+      // Never two that are used at once.
+      const here = await opens(place.path);
+      const there = (to.startsWith('postgres') || existsSync(to)) && (await opens(to));
+      expect(here && there, `after ${after}`).toBe(false);
+    }
+    expect(runs).toBeGreaterThan(10);
+    expectMoved(before, await dump(to));
+    expect(await states(to)).toEqual([]);
+    expect(await checked(to)).toEqual([]);
+  });
 
-  test.skipIf(why)(
-    'a place that holds something is refused, and nothing is marked',
-    async () => {
-      const to = await goal();
-      const other = from.cast();
-      await move(to, other);
-      expect((await refusal(move(to))).code).toBe('already_exists');
-      expect(await states(place.path)).toEqual([]);
-      await rename(place.path, 'Still here');
-    },
-    60_000,
+  const lastSteps = ['arriving', 'leaving', 'forgetting'].flatMap((step) =>
+    ['before', 'commit', 'committed'].map((at) => ({ step, at })),
   );
+  test.skipIf(why).each(lastSteps)('ending at the last steps, $step, $at, leaves one place or none', async (last) => {
+    const to = await goal();
+    let isNext = false;
+    const stop = async (sql: string, query: Query): Promise<void> => {
+      if (isNext && sql === last.at) throw new Error('broken off');
+      if (sql === 'committed') isNext = false;
+      const isChange = sql.startsWith('update moves set state');
+      if (!isChange && !sql.startsWith('delete from moves')) return;
+      const state = isChange ? (await query.get('select state from moves'))?.state : 'forgetting';
+      if (state !== last.step) return;
+      isNext = true;
+      if (last.at === 'before') throw new Error('broken off');
+    };
+    await expect(watching(stop, () => move(to))).rejects.toThrow('broken off');
+    const isNamed = to.startsWith('postgres') || existsSync(to);
+    const here = await opens(place.path);
+    expect(here && isNamed && (await opens(to))).toBe(false);
+    if (!here) expect((await refusal(abort(to))).code).toBe('not_initialised');
+    await move(to).catch((error: Error) => expect(error.message).toMatch(/^the vault was moved to /));
+    expect([await opens(place.path), await opens(to)]).toEqual([false, true]);
+    expect(await checked(to)).toEqual([]);
+  });
 
-  test.skipIf(why)(
-    'what is given up is used where it was, and its copy is removed',
-    async () => {
-      const to = await goal();
-      await expect(brokenOff(60, () => move(to))).rejects.toThrow('broken off');
-      expect(await states(place.path)).toEqual(['leaving']);
-      expect(await vaultStatus(from.world, place)).toMatchObject({ move: { state: 'leaving' } });
-      expect((await refusal(rename(place.path, 'No'))).code).toBe('service_unavailable');
-      const elsewhere = await newFile();
-      expect((await refusal(move(elsewhere))).code).toBe('conflict');
-      expect((await refusal(abort(elsewhere))).code).toBe('conflict');
-      expect(await abort(to)).toMatchObject({ removed: true });
-      await rename(place.path, 'Yes');
-      expect(await checked(place.path)).toEqual([]);
-      expect((await refusal(abort())).code).toBe('conflict');
-      // The place is empty again.
-      await move(to);
-      expect((await refusal(abort(to))).message).toMatch(/^the vault was moved to /);
-      expect(await checked(to)).toEqual([]);
-    },
-    60_000,
-  );
+  test.skipIf(why)('whoever writes meanwhile is refused, and reads go on', async () => {
+    const to = await goal();
+    const { vault, call, close } = await openLocal(from.world, place, owner);
+    let refusals = 0;
+    let reads = 0;
+    const during = (): Promise<void> =>
+      vault.db.tx('read', async (tx) => void (await tx.get('select 1 as one'))).then(() => void reads++);
+    const seen: Promise<unknown>[] = [];
+    await move(to, place, () => {
+      seen.push(
+        refusal(call('projects.update', { id: 'default', name: 'Meanwhile' })).then(({ code, details }) => {
+          if (code === 'service_unavailable' && details.reason === 'moving') refusals++;
+        }),
+        during(),
+      );
+    });
+    await Promise.all(seen);
+    expect({ refusals, reads }).toEqual({ refusals: 1, reads: 1 });
+    for (const mode of ['read', 'count', 'write'] as const) {
+      const { code, message } = await refusal(vault.db.tx(mode, async () => undefined));
+      expect({ code, message }).toEqual({ code: 'not_initialised', message: 'the vault was moved to another place' });
+    }
+    await close().catch(() => undefined);
+    const moved = await openLocal(from.world, { ...place, path: to }, owner);
+    expect((await moved.call('projects.get', { id: 'default' })).name).toBe('Default');
+    await moved.close();
+  });
 
-  test.skipIf(why)(
-    'a byte that is another in the copy is found',
-    async () => {
-      const to = await goal();
-      const spoil = async (sql: string, query: Query): Promise<void> => {
-        if (/insert into projects /.test(sql)) await query.run('update vault set created_at = created_at + 1');
-      };
-      const error = await refusal(watching(spoil, () => move(to)));
-      expect(error).toMatchObject({ code: 'damaged', details: { table: 'vault' } });
-      expect(await states(place.path)).toEqual(['leaving']);
-      await abort(to);
-      await rename(place.path, 'Unharmed');
-    },
-    60_000,
-  );
+  test.skipIf(why)('a place that holds something is refused, and nothing is marked', async () => {
+    const to = await goal();
+    const other = from.cast();
+    await move(to, other);
+    expect((await refusal(move(to))).code).toBe('already_exists');
+    expect(await states(place.path)).toEqual([]);
+    await rename(place.path, 'Still here');
+  });
+
+  test.skipIf(why)('what is given up is used where it was, and its copy is removed', async () => {
+    const to = await goal();
+    await expect(brokenOff(150, () => move(to))).rejects.toThrow('broken off');
+    expect(await states(place.path)).toEqual(['leaving']);
+    expect(await vaultStatus(from.world, place)).toMatchObject({ move: { state: 'leaving' } });
+    expect((await refusal(rename(place.path, 'No'))).code).toBe('service_unavailable');
+    const elsewhere = await newFile();
+    expect((await refusal(move(elsewhere))).code).toBe('conflict');
+    expect((await refusal(abort(elsewhere))).code).toBe('conflict');
+    expect(await abort(to)).toMatchObject({ removed: true });
+    await rename(place.path, 'Yes');
+    expect(await checked(place.path)).toEqual([]);
+    expect((await refusal(abort())).code).toBe('conflict');
+    // The place is empty again.
+    await move(to);
+    expect((await refusal(abort(to))).message).toMatch(/^the vault was moved to /);
+    expect(await checked(to)).toEqual([]);
+  });
+
+  test.skipIf(why)('a byte that is another in the copy is found', async () => {
+    const to = await goal();
+    const spoil = async (sql: string, query: Query): Promise<void> => {
+      if (/insert into projects /.test(sql)) await query.run('update vault set created_at = created_at + 1');
+    };
+    const error = await refusal(watching(spoil, () => move(to)));
+    expect(error).toMatchObject({ code: 'damaged', details: { table: 'vault' } });
+    expect(await states(place.path)).toEqual(['leaving']);
+    await abort(to);
+    await rename(place.path, 'Unharmed');
+  });
+});
+
+test('a copy that has its name and still the one of the move is not touched', async () => {
+  const to = await newFile();
+  await move(to);
+  const { db } = await openDatabase(place.path);
+  const id = (await db.get('select id from moves'))?.id;
+  await db.close();
+  linkSync(to, `${to}.${id}`);
+  const { vault, close } = await openLocal(from.world, { ...place, path: to }, owner);
+  expect((await move(to)).id).toBe(vault.id);
+  await close();
+  expect(existsSync(`${to}.${id}`)).toBe(false);
+  expect(await checked(to)).toEqual([]);
+  expect((await refusal(move(to))).message).toBe(`the vault was moved to "${to}"`);
+});
+
+test('the vault itself is no place to move it to', async () => {
+  expect((await refusal(move(place.path))).code).toBe('usage');
+  expect(await states(place.path)).toEqual([]);
 });
 
 test('a vault in the middle of a re-key is not moved', async () => {

@@ -80,7 +80,7 @@ export default localCommand({
   examples: [
     'mobius vault move --to ./moved.db --yes',
     'mobius vault move --to postgres://mobius@db.example.com/mobius --yes',
-    'mobius vault move --vault postgres://mobius@db.example.com/mobius --to ./vault.db',
+    'mobius vault move --vault ./moved.db --to ./vault.db --yes',
     'mobius vault move --abort',
   ],
   run(context) {
