@@ -2,6 +2,7 @@ import { existsSync, linkSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bookkeepingOf, coreOver, openLocal } from '../../src/calls/local.ts';
+import type { MobiusError } from '../../src/errors.ts';
 import type { Query, Row } from '../../src/store/db.ts';
 import { everyTable, movesTable } from '../../src/store/every-table.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -50,7 +51,7 @@ beforeEach(() => {
 
 const newFile = async (): Promise<string> => join(from.folder, `moved-${++count}`, 'vault.db');
 
-const move = (to: string, at = place, onMarked = () => undefined as void): Promise<Moved> =>
+const move = (to: string, at = place, onMarked: () => void = () => undefined): Promise<Moved> =>
   moveVault(from.world, at, to, { steps: () => () => undefined, bookkeeping: bookkeepingOf(from.world), onMarked });
 
 const abort = (to?: string, at = place) => abortMove(from.world, at, to, { bookkeeping: bookkeepingOf(from.world) });
@@ -284,6 +285,29 @@ describe.each(kinds)('to $kind', ({ fresh, remove, why }) => {
     const moved = await openLocal(from.world, { ...place, path: to }, owner);
     expect((await moved.call('projects.get', { id: 'default' })).name).toBe('Default');
     await moved.close();
+  });
+
+  test.skipIf(why)('what was written before it began is there, and nothing was written after that', async () => {
+    const to = await goal();
+    const { call, close } = await openLocal(from.world, place, owner);
+    const written: string[] = [];
+    const write = async (): Promise<string> => {
+      for (let n = 1; ; n++) {
+        try {
+          written.push((await call('principals.create', { name: `writer-${n}` })).id);
+        } catch (error) {
+          return (error as MobiusError).code;
+        }
+      }
+    };
+    const writing = write();
+    while (written.length < 5) await new Promise((done) => setTimeout(done, 1));
+    await move(to);
+    expect(['service_unavailable', 'not_initialised']).toContain(await writing);
+    await close().catch(() => undefined);
+    const there = (await dump(to)).principals?.map(({ id }) => id) ?? [];
+    expect(written.filter((id) => !there.includes(id))).toEqual([]);
+    expect((await dump(place.path)).principals).toHaveLength(there.length);
   });
 
   test.skipIf(why)('a place that holds something is refused, and nothing is marked', async () => {
