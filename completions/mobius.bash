@@ -13,7 +13,7 @@ _mobius_words() {
     api-keys) echo 'create get list revoke update verify' ;;
     tokens) echo 'create get inspect list revoke rotate-signing-key verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
-    vault) echo 'backup check init keyslots lock passwd rekey restore status unlock' ;;
+    vault) echo 'backup check init keyslots lock move passwd rekey restore status unlock' ;;
     server) echo 'migrate' ;;
     automations) echo 'list' ;;
     catalog) echo 'get-action list-actions' ;;
@@ -101,6 +101,7 @@ _mobius_flags() {
     'trust') echo '--forget' ;;
     'vault backup') echo '--replace' ;;
     'vault keyslots') echo '--new-passphrase-file= --to= --out= --yes -y' ;;
+    'vault move') echo '--to= --abort --yes -y' ;;
     'vault passwd') echo '--new-passphrase-file=' ;;
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
@@ -116,6 +117,7 @@ _mobius_values() {
     'principals update --state') echo 'active disabled' ;;
     'api-keys list --state') echo 'active disabled expired retiring revoked' ;;
     'api-keys update --state') echo 'active disabled' ;;
+    'vault keyslots --to') echo '/' ;;
     *' --file') echo '/' ;;
     *' -f') echo '/' ;;
     *' --out') echo '/' ;;
@@ -129,7 +131,6 @@ _mobius_values() {
     *' -i') echo '/' ;;
     *' -o') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
-    *' --to') echo '/' ;;
     *' --unix') echo '/' ;;
     *' --tls-cert') echo '/' ;;
     *' --tls-key') echo '/' ;;

@@ -24,7 +24,7 @@ function __mobius_words
         case secrets
             printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
         case vault
-            printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'lock	end the agent that holds the local vault open' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds' 'unlock	open the local vault for a while, so that commands need no passphrase'
+            printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'lock	end the agent that holds the local vault open' 'move	move the local vault into a PostgreSQL database, or from there into a file' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds' 'unlock	open the local vault for a while, so that commands need no passphrase'
         case server
             printf '%s\n' 'migrate	bring the database of a server to what this version knows'
         case automations
@@ -387,6 +387,11 @@ function __mobius_flags
                 '--to=	where a new key file goes' \
                 '--out=	write a recovery code to this file (mode 0600)' \
                 '--yes	remove without asking' '-y	remove without asking'
+        case 'vault move'
+            printf '%s\n' \
+                '--to=	an empty database (postgres://...), or a file that is not there' \
+                '--abort	give up a move that has not ended; with --to its half copy is removed as well' \
+                '--yes	move it without asking' '-y	move it without asking'
         case 'vault passwd'
             printf '%s\n' \
                 '--new-passphrase-file=	read the new passphrase from this file, - for stdin, instead of asking'
@@ -453,6 +458,8 @@ function __mobius_values
             printf '%s\n' active disabled expired retiring revoked
         case 'api-keys update --state'
             printf '%s\n' active disabled
+        case 'vault keyslots --to'
+            printf '%s\n' /
         case '* --file'
             printf '%s\n' /
         case '* -f'
@@ -478,8 +485,6 @@ function __mobius_values
         case '* -o'
             printf '%s\n' /
         case '* --new-passphrase-file'
-            printf '%s\n' /
-        case '* --to'
             printf '%s\n' /
         case '* --unix'
             printf '%s\n' /

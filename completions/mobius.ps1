@@ -15,7 +15,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
     'tokens' = [ordered]@{ 'create' = 'make short-lived tokens with limits'; 'get' = 'show one token, by its id'; 'inspect' = 'show what is known of a token, given the token itself'; 'list' = 'list tokens, those that end first before others'; 'revoke' = 'revoke a token for good, or all of them; the next use is refused'; 'rotate-signing-key' = 'sign with a new key from now on'; 'verify' = 'tell whether a token works, and count one request of it' }
     'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
-    'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'lock' = 'end the agent that holds the local vault open'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds'; 'unlock' = 'open the local vault for a while, so that commands need no passphrase' }
+    'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'lock' = 'end the agent that holds the local vault open'; 'move' = 'move the local vault into a PostgreSQL database, or from there into a file'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds'; 'unlock' = 'open the local vault for a while, so that commands need no passphrase' }
     'server' = [ordered]@{ 'migrate' = 'bring the database of a server to what this version knows' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
@@ -394,6 +394,12 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--out' = @{ Text = 'write a recovery code to this file (mode 0600)'; Values = '/' }
       '--yes' = @{ Text = 'remove without asking'; Values = $null }
       '-y' = @{ Text = 'remove without asking'; Values = $null }
+    }
+    'vault move' = [ordered]@{
+      '--to' = @{ Text = 'an empty database (postgres://...), or a file that is not there'; Values = @() }
+      '--abort' = @{ Text = 'give up a move that has not ended; with --to its half copy is removed as well'; Values = $null }
+      '--yes' = @{ Text = 'move it without asking'; Values = $null }
+      '-y' = @{ Text = 'move it without asking'; Values = $null }
     }
     'vault passwd' = [ordered]@{
       '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = '/' }

@@ -143,6 +143,8 @@ const others: Record<string, number> = {
   'mobius tokens get 019b1bc8-f400-7000-8000-000000000001 -F remaining': 5,
   'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001': 5,
   'mobius vault keyslots add passphrase': 2,
+  'mobius vault move --to postgres://mobius@db.example.com/mobius --yes': 3,
+  'mobius vault move --abort': 3,
   'mobius vault passwd': 2,
   'mobius vault restore ./vault-backup.db': 6,
   'mobius run --secret prod-db=DB_ -- ./migrate.sh --all': 127,

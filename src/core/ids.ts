@@ -16,6 +16,7 @@ export const idPrefixes = {
   vault: 'vlt',
   keyslot: 'slot',
   rekey: 'rky',
+  move: 'mov',
   request: 'req',
 } as const;
 

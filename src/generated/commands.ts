@@ -238,6 +238,10 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/vault/keyslots.ts'),
     },
     lock: { summary: 'end the agent that holds the local vault open', load: () => import('../commands/vault/lock.ts') },
+    move: {
+      summary: 'move the local vault into a PostgreSQL database, or from there into a file',
+      load: () => import('../commands/vault/move.ts'),
+    },
     passwd: {
       summary: "change the vault's passphrase, or give it one",
       load: () => import('../commands/vault/passwd.ts'),

@@ -122,7 +122,8 @@ export const startServer = async (
         openapi: openapi(),
         health: options.health ?? (() => ({})),
         publicKeys: core.publicKeys,
-        ready: async () => void (await vault.db.get('select id from vault')),
+        // In a transaction, which asks whether the vault is still at this place.
+        ready: async () => void (await vault.db.tx('read', (tx) => tx.get('select id from vault'))),
       },
       {
         behindProxy: options.behindProxy ?? false,

@@ -265,6 +265,17 @@ export const migrations: readonly Migration[] = [
   },
   {
     id: 5,
-    sql: ['create table leases (name text primary key, holder text not null, until bigint not null)'],
+    sql: [
+      'create table leases (name text primary key, holder text not null, until bigint not null)',
+      // At most one row, and none in a vault that is used: see vault/moving.ts.
+      `create table moves (
+        id text primary key,
+        state text not null,
+        place text not null,
+        step text not null,
+        after_key text not null,
+        started_at bigint not null
+      )`,
+    ],
   },
 ];

@@ -1,6 +1,7 @@
 import { loadSodium, type Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query, Row } from '../store/db.ts';
+import { movesTable } from '../store/every-table.ts';
 import { isThere } from '../store/migrate.ts';
 import { passingTables, recordTables, sealedTables } from '../store/sealed-tables.ts';
 import type { SqliteDb } from '../store/sqlite.ts';
@@ -12,6 +13,7 @@ import { nextRootPlace } from './following.ts';
 import { keyringFaults } from './keyring.ts';
 import type { Keyslot } from './keyslots.ts';
 import type { Progress } from './manifest.ts';
+import { readMoveIfAny } from './moving.ts';
 import { holdVault, migrateVault, type Place, readHead, type Vault, type World } from './open.ts';
 import { type Findings, makeFindings, type Report, wordsOf } from './report.ts';
 import { openBlob } from './sealer.ts';
@@ -134,7 +136,7 @@ export const openForCheck = async (
 /** Whether the keys at hand are the ones of the vault's epoch, in one state: a re-key may go by at any time. */
 const epochFits = async (db: Query, findings: Findings): Promise<boolean> => {
   const row = await db.get<{ epoch: number; newest: number | null; count: number }>(
-    `select v.epoch, (select max(epoch) from keyring where purpose = 'record') as newest,
+    `select abs(v.epoch) as epoch, (select max(epoch) from keyring where purpose = 'record') as newest,
        (select count(*) from keyring) as count from vault v`,
   );
   findings.count('keyring', row?.count ?? 0);
@@ -172,7 +174,21 @@ const checkScrub = async (db: Query, findings: Findings): Promise<void> => {
   findings.remark('what was removed still lies in the log; the next command empties it, when nobody else is reading');
 };
 
-const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values', ...passingTables];
+const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values', ...passingTables, movesTable];
+
+/** Whether it is all here and is used here. */
+const checkMove = async (db: Query, findings: Findings): Promise<boolean> => {
+  const move = await readMoveIfAny(db);
+  if (move === undefined) return true;
+  const words = {
+    leaving: `it is being moved to "${move.place}", and is only read until that has ended`,
+    left: `it was moved to "${move.place}"; this is what it was then`,
+    arriving: `it is being moved here from "${move.place}", and is not whole`,
+    arrived: `it is being moved here from "${move.place}"`,
+  };
+  findings.remark(words[move.state] ?? 'it is under way to another place');
+  return false;
+};
 
 const findMissing = async (db: Query, findings: Findings): Promise<ReadonlySet<string>> => {
   const missing: string[] = [];
@@ -203,6 +219,7 @@ export const checkContents = async (
   onProgress: Progress,
 ): Promise<void> => {
   let fits = true;
+  let isUsed = true;
   let missing: ReadonlySet<string> = new Set();
   await attempt(findings, 'file', async () => {
     missing = await findMissing(db, findings);
@@ -210,13 +227,14 @@ export const checkContents = async (
   await attempt(findings, 'vault', async () => {
     fits = await epochFits(db, findings);
     await checkScrub(db, findings);
+    isUsed = await checkMove(db, findings);
   });
   await attempt(findings, 'rekey', () => checkRekey(db, vault, findings));
   const total = await countRows(db);
   let done = 0;
   const view = {
-    // The one that follows a re-key would wait for an epoch that never comes.
-    db: fits && vault !== undefined ? vault.db : db,
+    // The one that follows a re-key would wait for an epoch that never comes, and gives nothing of a vault that has left.
+    db: fits && isUsed && !missing.has(movesTable) && vault !== undefined ? vault.db : db,
     vault,
     builtInIds,
     findings,

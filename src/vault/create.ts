@@ -48,7 +48,7 @@ const exists = (where: string, look: string): MobiusError =>
   );
 
 /** SQLite would take the log of a vault that is gone for the new one's, and write its pages into it. */
-const refuseStrayLog = (path: string): void => {
+export const refuseStrayLog = (path: string): void => {
   const log = ['-wal', '-journal'].map((part) => `${path}${part}`).find((stray) => existsSync(stray));
   if (log === undefined) return;
   const hint = 'it may hold what the vault there did not: put that vault back, or move the log away';

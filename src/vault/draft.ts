@@ -36,7 +36,7 @@ const taken = (path: string): MobiusError =>
   new MobiusError('already_exists', `"${path}" exists already`, {}, 'choose another name, or add --replace');
 
 /** A link takes a name only where it is free, of two at once one; where there are no links, looking must do. */
-const takeName = (from: string, to: string): void => {
+export const takeName = (from: string, to: string): void => {
   try {
     linkSync(from, to);
   } catch (error) {

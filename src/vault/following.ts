@@ -1,8 +1,9 @@
 import type { Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import { canonical } from '../store/canonical.ts';
-import type { Db, Query } from '../store/db.ts';
+import type { Db, Mode, Query } from '../store/db.ts';
 import { openKeyring } from './keyring.ts';
+import { refuseWhileMoving } from './moving.ts';
 import { type Keys, openBlob } from './sealer.ts';
 
 export const nextRootPlace = (vaultId: string, rekeyId: string): Uint8Array =>
@@ -84,11 +85,15 @@ const mostTries = 5;
 
 /**
  * The same Db, every transaction of which begins by asking whether the keys at hand are still the vault's: what is
- * written under an older record key after a re-key went by would be lost with that key.
+ * written under an older record key after a re-key went by would be lost with that key. It asks as well whether the vault
+ * is still at this place: what is written here after it has begun to leave would be lost with the place.
  */
 export const followingDb = (db: Db, ring: Ring): Db => {
-  const ensureFresh = async (tx: Query): Promise<void> => {
-    const row = await tx.get<{ epoch: number }>('select epoch from vault');
+  const ensureFresh = async (tx: Query, mode: Mode): Promise<void> => {
+    const row = await tx.get<{ epoch: number; state: string | null }>(
+      'select abs(epoch) as epoch, (select max(state) from moves) as state from vault',
+    );
+    if (row !== undefined) refuseWhileMoving(row.state, mode);
     if (row?.epoch !== ring.keys().epoch) throw new StaleKeys();
   };
   return {
@@ -97,7 +102,7 @@ export const followingDb = (db: Db, ring: Ring): Db => {
       for (let tries = 1; ; tries++) {
         try {
           return await db.tx(mode, async (tx) => {
-            await ensureFresh(tx);
+            await ensureFresh(tx, mode);
             return body(tx);
           });
         } catch (error) {

@@ -10,6 +10,7 @@ import { isTime } from '../store/table.ts';
 import { type Database, openDatabase } from './database.ts';
 import { followingDb, holdRing, type Ring } from './following.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
+import { readMove, whyNotHere } from './moving.ts';
 import { makeSealer } from './sealer.ts';
 import { type KeySources, type Unlocked, unlock, unlockAgain } from './unlock.ts';
 
@@ -153,7 +154,13 @@ const unlockVault = async (opened: Database, sodium: Sodium, head: Head, keys: K
   }
 };
 
-export const openVault = async (world: World, place: Place): Promise<Vault> => {
+/** A vault with the engine beneath it, which does not ask whether the vault is still at this place. */
+interface Opened {
+  vault: Vault;
+  base: Db;
+}
+
+const open = async (world: World, place: Place, mayOpen: (db: Db) => Promise<void>): Promise<Opened> => {
   const opened = await openDatabase(place.path);
   const { db, file } = opened;
   try {
@@ -161,10 +168,22 @@ export const openVault = async (world: World, place: Place): Promise<Vault> => {
     await migrateVault(world, opened);
     await requireVault(opened, place.path);
     const head = await readHead(db);
+    await mayOpen(db);
     const sodium = await loadSodium(world.sodium);
-    return await unlockVault(opened, sodium, head, place.keys);
+    return { vault: await unlockVault(opened, sodium, head, place.keys), base: db };
   } catch (error) {
     await db.close();
     throw error;
   }
 };
+
+export const openVault = async (world: World, place: Place): Promise<Vault> => {
+  const { vault } = await open(world, place, async (db) => {
+    const why = whyNotHere(await readMove(db));
+    if (why !== undefined) throw why;
+  });
+  return vault;
+};
+
+/** For whoever moves it, also when it has left already. */
+export const openToMove = (world: World, place: Place): Promise<Opened> => open(world, place, async () => undefined);

@@ -3,6 +3,7 @@ import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import { openDatabase } from './database.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
+import { type Move, readMoveIfAny, whyNotHere } from './moving.ts';
 import { type Place, readHead, requireVault, type World } from './open.ts';
 import { unlock } from './unlock.ts';
 
@@ -16,6 +17,9 @@ export interface Status {
   /** What opened it, or why nothing did. */
   unlockedBy: string | undefined;
   lockedBecause: MobiusError | undefined;
+  /** Where it stands that is under way to another place, or was moved there. */
+  move: Pick<Move, 'state' | 'place'> | undefined;
+  notHereBecause: MobiusError | undefined;
 }
 
 const counted = ['projects', 'principals', 'roles', 'api_keys', 'secrets', 'audit_log'] as const;
@@ -50,6 +54,7 @@ export const vaultStatus = async (world: World, place: Place, holds?: string): P
     for (const table of counted) {
       records[table] = (await db.get<{ count: number }>(`select count(*) as count from ${table}`))?.count ?? 0;
     }
+    const move = await readMoveIfAny(db);
     const opened =
       holds === undefined ? await openedBy(world, head.id, slots, place) : { source: holds, slot: undefined };
     return {
@@ -66,6 +71,8 @@ export const vaultStatus = async (world: World, place: Place, holds?: string): P
       records,
       unlockedBy: 'source' in opened ? opened.source : undefined,
       lockedBecause: 'lockedBecause' in opened ? opened.lockedBecause : undefined,
+      move,
+      notHereBecause: whyNotHere(move),
     };
   } finally {
     await db.close();
