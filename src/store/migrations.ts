@@ -265,6 +265,10 @@ export const migrations: readonly Migration[] = [
   },
   {
     id: 5,
-    sql: ['create table leases (name text primary key, holder text not null, until bigint not null)'],
+    sql: [
+      'create table leases (name text primary key, holder text not null, until bigint not null)',
+      // Else every answer is read each minute, to find those that are not to be given again.
+      'create index answers_by_replay on answers (replay_until) where sealed is not null',
+    ],
   },
 ];
