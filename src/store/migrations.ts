@@ -276,6 +276,8 @@ export const migrations: readonly Migration[] = [
         after_key text not null,
         started_at bigint not null
       )`,
+      // Else every answer is read each minute, to find those that are not to be given again.
+      'create index answers_by_replay on answers (replay_until) where sealed is not null',
     ],
   },
 ];

@@ -2,28 +2,18 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Machine } from '../process/machine.ts';
 import { newDatabase, noPostgres, rowsOf } from '../store/postgres-shared.ts';
 import { type Line, openLine } from '../store/proxy.ts';
-import { machineWithVault, type Served, serve } from './served.ts';
+import { load, type Made, makeKey, nodeOf, project } from './nodes.ts';
+import { machineWithVault, type Served } from './served.ts';
 import { ask, codeOf, sending } from './world.ts';
 
 /** Any number of servers over one database are one server to whoever asks. */
 
-const project = '/v1/projects/default';
 const reason = noPostgres();
 
 const lines: Line[] = [];
 afterEach(async () => {
   for (const line of lines.splice(0)) await line.close();
 });
-
-const nodeOf = (machine: Machine, database?: string): Promise<Served> =>
-  serve(
-    machine,
-    '--listen',
-    '127.0.0.1:0',
-    '--log',
-    'info',
-    ...(database === undefined ? [] : ['--database', database]),
-  );
 
 const scene = async (): Promise<{ machine: Machine; address: string; key: string }> => {
   const address = await newDatabase();
@@ -43,33 +33,10 @@ const behindLine = async (address: string): Promise<{ line: Line; database: stri
   return { line, database: url.href };
 };
 
-/** Asks again and again, as many do at once, until it is told to end; what a caller may be answered is theirs to say. */
-const load = (count: number, work: (n: number) => Promise<void>): (() => Promise<void>) => {
-  let going = true;
-  const workers = Array.from({ length: count }, async (_, n) => {
-    while (going) await work(n);
-  });
-  return async () => {
-    going = false;
-    await Promise.all(workers);
-  };
-};
-
 const verify = async (node: Served, key: string, subject: string): Promise<string> => {
   const { status, body } = await ask(node, 'POST', `${project}/api-keys/verify`, sending({ key: subject }, key));
   expect(status).toBe(200);
   return (body as { code: string }).code;
-};
-
-interface Made {
-  id: string;
-  key: string;
-}
-
-const makeKey = async (node: Served, key: string, name: string): Promise<Made> => {
-  const { status, body } = await ask(node, 'POST', `${project}/api-keys`, sending({ name, principal_id: 'ci' }, key));
-  expect(status).toBe(201);
-  return body as Made;
 };
 
 describe.skipIf(reason !== undefined)('servers over one database', () => {
