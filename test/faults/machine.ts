@@ -83,7 +83,7 @@ export interface Ended {
 export const run = (
   site: Site,
   argv: readonly string[],
-  fault: { at?: number; torn?: boolean; count?: string; input?: string } = {},
+  fault: { at?: number; torn?: boolean; trace?: string; copies?: string; input?: string } = {},
 ): Promise<Ended> =>
   new Promise((done, fail) => {
     const child = spawn(process.execPath, [resolve('dist/main.js'), ...argv], {
@@ -96,7 +96,8 @@ export const run = (
         ...(killer === undefined ? {} : { LD_PRELOAD: killer, FAULT_DIR: site.root }),
         ...(fault.at === undefined ? {} : { FAULT_AT: String(fault.at) }),
         ...(fault.torn ? { FAULT_TORN: '1' } : {}),
-        ...(fault.count === undefined ? {} : { FAULT_COUNT: fault.count }),
+        ...(fault.trace === undefined ? {} : { FAULT_TRACE: fault.trace }),
+        ...(fault.copies === undefined ? {} : { FAULT_COPIES: fault.copies }),
       },
     });
     const out: string[] = [];
@@ -111,13 +112,23 @@ export const run = (
     child.stdin.end(fault.input ?? '');
   });
 
-/** How many changes a command makes when nothing stops it. */
-export const countChanges = async (site: Site, argv: readonly string[], input?: string): Promise<number> => {
-  const count = `${site.root}.count`;
-  const { code, stderr } = await run(site, argv, { count, ...(input === undefined ? {} : { input }) });
+/** A change that a command makes: what is done to which file, and the site as a kill at that moment would leave it. */
+export interface Change {
+  what: string;
+  left: Site;
+}
+
+/** The changes that a command makes when nothing stops it, in their order. */
+export const changesOf = async (site: Site, argv: readonly string[], input?: string): Promise<Change[]> => {
+  const [trace, copies] = [`${site.root}.trace`, `${site.root}.copies`];
+  for (const old of [trace, copies]) rmSync(old, { recursive: true, force: true });
+  mkdirSync(copies);
+  const { code, stderr } = await run(site, argv, { trace, copies, ...(input === undefined ? {} : { input }) });
   if (code !== 0) throw new Error(`mobius ${argv.join(' ')} ended with ${code}: ${stderr}`);
-  return Number(readFileSync(count, 'utf8'));
+  return linesOf(trace).map((what, i) => ({ what, left: siteAt(join(copies, String(i + 1))) }));
 };
+
+export const linesOf = (path: string): string[] => readFileSync(path, 'utf8').trimEnd().split('\n');
 
 /** The vault opens, and nothing in it is wrong. */
 export const problemsOf = async ({ place }: Site): Promise<readonly string[]> => {

@@ -21,7 +21,7 @@ import { randomBytes } from '../../src/crypto.ts';
 import type { Place, Vault } from '../../src/vault/open.ts';
 import { rekey } from '../../src/vault/rekey.ts';
 import { owner, refusal } from '../core/world.ts';
-import { killer } from '../faults/machine.ts';
+import { killer, linesOf } from '../faults/machine.ts';
 import { children, type Start } from '../store/processes.ts';
 import { backup, check, contents, edit, type Mould, mould, restore, told, verify } from './keeping.ts';
 
@@ -481,14 +481,16 @@ describe('others', () => {
 });
 
 describe.runIf(killer !== undefined)('killed at a change of a file', () => {
-  const count = (): string => join(from.folder, 'changes');
   const preloaded = (fault: Record<string, string>) => ({
     env: { PATH: process.env.PATH, LD_PRELOAD: killer, FAULT_DIR: folder, ...fault },
   });
 
   /** Every one of the last changes, in which names are given, and some of the many pages before them. */
-  const moments = (step: number): number[] => {
-    const changes = Number(readFileSync(count(), 'utf8'));
+  const moments = async (step: number, argv: string[]): Promise<number[]> => {
+    const trace = join(from.folder, 'changes');
+    rmSync(trace, { force: true });
+    expect((await start(argv, preloaded({ FAULT_TRACE: trace })).ended).code).toBe(0);
+    const changes = linesOf(trace).length;
     expect(changes).toBeGreaterThan(50);
     return Array.from({ length: changes }, (_, i) => i + 1).filter((at) => at % step === 0 || at > changes - 30);
   };
@@ -519,10 +521,8 @@ describe.runIf(killer !== undefined)('killed at a change of a file', () => {
       };
       const argv = ['restore', place.path, key, good, 'replace'];
       again();
-      const { code } = await start(argv, preloaded({ FAULT_COUNT: count() })).ended;
-      expect(code).toBe(0);
       const seen = { old: 0, fresh: 0 };
-      for (const at of moments(step)) {
+      for (const at of await moments(step, argv)) {
         again();
         await killedAt(at, torn, argv);
         const what = `killed at change ${at}`;
@@ -562,9 +562,8 @@ describe.runIf(killer !== undefined)('killed at a change of a file', () => {
       copyFileSync(good, file);
     };
     again();
-    expect((await start(argv, preloaded({ FAULT_COUNT: count() })).ended).code).toBe(0);
     const seen = { before: 0, made: 0 };
-    for (const at of moments(9)) {
+    for (const at of await moments(9, argv)) {
       again();
       await killedAt(at, true, argv);
       seen[readFileSync(file).equals(readFileSync(good)) ? 'before' : 'made'] += 1;
