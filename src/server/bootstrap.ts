@@ -1,4 +1,5 @@
 import type { Core } from '../core/core.ts';
+import { MobiusError } from '../errors.ts';
 import type { Log } from './log.ts';
 
 export interface FirstAdministrator {
@@ -13,11 +14,18 @@ export const bootstrap = async (
   log: Log,
 ): Promise<void> => {
   const call = core.as({ kind: 'owner' });
+  const there = (): void => log.info('there are users already: no first administrator was made');
   const { items } = await call('users.list', { limit: 1 });
   if (items.length > 0) {
-    log.info('there are users already: no first administrator was made');
+    there();
     return;
   }
-  const { id } = await call('users.create', { email, password, administrator: true });
-  log.info({ user: id }, 'made the first administrator');
+  try {
+    const { id } = await call('users.create', { email, password, administrator: true });
+    log.info({ user: id }, 'made the first administrator');
+  } catch (error) {
+    // Another node began at the same moment.
+    if (!(error instanceof MobiusError) || error.code !== 'already_exists') throw error;
+    there();
+  }
 };

@@ -59,6 +59,7 @@ const waitMs = 10_000;
 /** What the way there and back may take beyond what the server was told. */
 const answerMs = 2_000;
 const goodbyeMs = 1_000;
+const forEver = Number.POSITIVE_INFINITY;
 /** That no server can be had is believed for as long as it took to find out, and no longer than this. */
 const knownMs = 1_000;
 /** A statement that a standby refused is asked again so often, of another server. */
@@ -69,14 +70,15 @@ const silent = (): Error => Object.assign(new Error('no answer in time'), { code
 /** Somebody ended the wait for the other servers: what was acknowledged now could be gone with this one. */
 const unsure = (): Error => Object.assign(new Error('the wait for a replica was ended'), { code: '08007' });
 
-/** Does something for so long, and then cuts the line, which ends whatever is asked over it. */
+/** Does something for so long, and then cuts the line, which ends whatever is asked over it. Now and then it is in doubt. */
 const within = async <T>(ms: number, socket: Socket, work: () => Promise<T>, doubt?: () => void): Promise<T> => {
-  const timers = [setTimeout(() => socket.destroy(silent()), ms)];
-  if (doubt !== undefined) timers.push(setTimeout(doubt, doubtMs));
+  const cutting = ms === forEver ? undefined : setTimeout(() => socket.destroy(silent()), ms);
+  const doubting = doubt && setInterval(doubt, doubtMs);
   try {
     return await work();
   } finally {
-    for (const timer of timers) clearTimeout(timer);
+    clearTimeout(cutting);
+    clearInterval(doubting);
   }
 };
 
@@ -120,6 +122,7 @@ const close = async (held: Held): Promise<void> => {
 export const connectPostgres = (url: string, { connections, session }: ConnectOptions): Connections => {
   const address = parseAddress(url);
   const { hosts, application } = address;
+  const mostMs = session.statement_timeout === 0 ? forEver : session.statement_timeout + answerMs;
   const passes: readonly Wanted[] = address.wanted === 'prefer-standby' ? ['standby', 'any'] : [address.wanted];
   const epochs = hosts.map(() => 0);
   let order = hosts.map((_, at) => at);
@@ -267,7 +270,7 @@ export const connectPostgres = (url: string, { connections, session }: ConnectOp
             client.query(statement).finally(() => {
               isAnswered = true;
             });
-          const result = await within(session.statement_timeout + answerMs, socket, work, () => void doubt());
+          const result = await within(mostMs, socket, work, () => void doubt());
           if (held.isUnsure) throw unsure();
           return result;
         } catch (error) {

@@ -259,7 +259,7 @@ export const checkVault = async (
   const findings = makeFindings();
   let opened: Database;
   try {
-    opened = await openDatabase(place.path);
+    opened = await openDatabase(place.path, { patient: true });
   } catch (error) {
     if (!(error instanceof MobiusError) || error.code !== 'damaged') throw error;
     findings.problem({ table: 'file', problem: error.message, mend: restoreIt });

@@ -8,12 +8,15 @@ export interface Database {
   file?: SqliteDb;
 }
 
-/** A vault lies in a file, or where an address leads to. */
-export const openDatabase = async (path: string): Promise<Database> => {
+/**
+ * A vault lies in a file, or where an address leads to. What looks at all of it says that its statements may take as long
+ * as they need.
+ */
+export const openDatabase = async (path: string, options: { patient?: boolean } = {}): Promise<Database> => {
   if (!isAddress(path)) {
     const file = await openSqlite(path);
     return { db: file, file };
   }
   const { openPostgres } = await import('../store/postgres.ts');
-  return { db: openPostgres(path) };
+  return { db: openPostgres(path, options.patient === true ? { statementMs: 0 } : {}) };
 };

@@ -15,7 +15,7 @@ export interface Migrated {
 
 /** Brings a database to what this program knows; `onlyLooking` tells what there would be to do. */
 export const migrateDatabase = async (world: World, { path }: Place, onlyLooking: boolean): Promise<Migrated> => {
-  const database = await openDatabase(path);
+  const database = await openDatabase(path, { patient: true });
   try {
     const { applied, missing } = await missingOf(database.db, migrations);
     if (!onlyLooking) await migrateVault(world, database);

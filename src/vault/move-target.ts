@@ -73,7 +73,7 @@ export const openTarget = async (goal: Goal, id: string, fresh: boolean): Promis
   const forget = (db: Db): Promise<number> =>
     db.tx('write', (tx) => tx.run("delete from moves where id = $1 and state = 'arrived'", [id]));
   if (isAddress(goal.to)) {
-    const { db } = await openDatabase(goal.to);
+    const { db } = await openDatabase(goal.to, { patient: true });
     return { db, use: async () => void (await forget(db)), close: db.close };
   }
   const draft = draftOf(goal, id);

@@ -160,8 +160,13 @@ interface Opened {
   base: Db;
 }
 
-const open = async (world: World, place: Place, mayOpen: (db: Db) => Promise<void>): Promise<Opened> => {
-  const opened = await openDatabase(place.path);
+const open = async (
+  world: World,
+  place: Place,
+  mayOpen: (db: Db) => Promise<void>,
+  options: { patient?: boolean } = {},
+): Promise<Opened> => {
+  const opened = await openDatabase(place.path, options);
   const { db, file } = opened;
   try {
     if (file !== undefined) await refuseTriggers(file);
@@ -186,4 +191,5 @@ export const openVault = async (world: World, place: Place): Promise<Vault> => {
 };
 
 /** For whoever moves it, also when it has left already. */
-export const openToMove = (world: World, place: Place): Promise<Opened> => open(world, place, async () => undefined);
+export const openToMove = (world: World, place: Place): Promise<Opened> =>
+  open(world, place, async () => undefined, { patient: true });
