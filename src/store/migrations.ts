@@ -276,6 +276,9 @@ export const migrations: readonly Migration[] = [
         after_key text not null,
         started_at bigint not null
       )`,
+      // Among a million that work, a page of those that don't.
+      'create index api_keys_revoked on api_keys (project_id, id) where revoked_at is not null',
+      'create index api_keys_disabled on api_keys (project_id, id) where disabled_at is not null',
       // Else every answer is read each minute, to find those that are not to be given again.
       'create index answers_by_replay on answers (replay_until) where sealed is not null',
     ],

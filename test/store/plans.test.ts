@@ -112,6 +112,8 @@ describe.skipIf(reason !== undefined)('in a vault with a million keys', () => {
     },
     'api-keys.list of a principal': () => call('api-keys.list', { principal_id: 'ci' }),
     'api-keys.list of a principal with few': () => call('api-keys.list', { principal_id: 'other' }),
+    'api-keys.list of those that were revoked': () => call('api-keys.list', { state: 'revoked' }),
+    'api-keys.list of those that are disabled': () => call('api-keys.list', { state: 'disabled' }),
     'api-keys.list by tag': () => call('api-keys.list', { tag: ['n:1'] }),
     'tokens.create': () => call('tokens.create', {}),
     'tokens.verify': () => call('tokens.verify', { token }),
