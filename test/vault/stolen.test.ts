@@ -124,6 +124,22 @@ const writeAll = async (vault: TestVault): Promise<{ written: ReadonlySet<string
   await outcome(call('projects.create', { name: say('refused project') }));
   vault.clock.now += minute;
   await vault.core.settle();
+  await owner('secrets.create', {
+    project,
+    name: say('vault/of/bamboo'),
+    values: { [say('bamboo_password')]: say('plainly-a-fake-value-of-bamboo') },
+    description: say('opens the bamboo shed'),
+    tags: { [say('bamboo-tag')]: say('bamboo-level') },
+  });
+  await owner('secrets.update', {
+    project,
+    secret: 'vault/of/bamboo',
+    values: { bamboo_password: say('its fake successor') },
+  });
+  const [lent] = (await call('tokens.create', { project, name: say('lent to a panda'), request_limit: 7 })).items;
+  say(lent?.token ?? '');
+  say(lent?.token.split('.')[2] ?? '');
+  await owner('users.create', { email: say('panda@bamboo.example'), password: say('a-fake-password-of-pandas') });
   await owner('projects.create', { name: say('Doomed venture') });
   await owner('projects.archive', { id: 'doomed-venture' });
   await owner('projects.delete', { id: say('doomed-venture') });
