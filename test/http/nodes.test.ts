@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Machine } from '../process/machine.ts';
+import { type Machine, newMachine } from '../process/machine.ts';
 import { newDatabase, noPostgres, rowsOf } from '../store/postgres-shared.ts';
 import { type Line, openLine } from '../store/proxy.ts';
 import { load, type Made, makeKey, nodeOf, project } from './nodes.ts';
@@ -61,6 +63,23 @@ describe.skipIf(reason !== undefined)('servers over one database', () => {
       await rest();
     }
     expect(asked).toBeGreaterThan(25);
+  });
+
+  test('of many who make the vault at once one makes it, and only its key file is left', async () => {
+    const machine = newMachine(await newDatabase());
+    try {
+      const made = await Promise.all(
+        Array.from({ length: 4 }, () => machine.mobius(['vault', 'init', '-o', 'text', '-F', 'key_file'])),
+      );
+      expect(made.map(({ code }) => code).sort()).toEqual([0, 6, 6, 6]);
+      const [keyFile] = made.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim());
+      const keys = join(machine.home, '.config', 'mobius', 'keys');
+      expect(readdirSync(keys).map((name) => join(keys, name))).toEqual([keyFile]);
+      expect((await machine.mobius(['projects', 'list'])).code).toBe(0);
+      expect((await machine.mobius(['server', 'migrate', '--check'])).code).toBe(0);
+    } finally {
+      machine.remove();
+    }
   });
 
   test('a name for which many race is given once', async () => {
