@@ -1,13 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { get } from 'node:http';
+import { freePort } from '../test/store/postgres.ts';
 import { newHome, program, removeHomes } from './process.ts';
 
-/** The built program in a process of its own, serving a new vault. */
-export interface Serving {
+/** The built program in a process of its own, serving a vault. */
+export interface Node {
   port: number;
-  /** Of a principal that may do everything in its project. */
-  key: string;
   /** The memory that the server's process holds, in bytes, as it tells itself. */
   resident(): Promise<number>;
   /** What the processor has worked for it so far, in seconds. */
@@ -28,8 +27,13 @@ const textAt = (port: number, path: string): Promise<string> =>
     }).on('error', failed);
   });
 
-export const startServing = async (log: 'error' | 'info' = 'error'): Promise<Serving> => {
-  const env = { PATH: process.env.PATH, HOME: newHome() };
+/** A new vault, in a file of a home of its own or where the address leads to, and a key that may do everything in its project. */
+export const newVault = (address?: string): { env: NodeJS.ProcessEnv; key: string } => {
+  const env = {
+    PATH: process.env.PATH,
+    HOME: newHome(),
+    ...(address === undefined ? {} : { MOBIUS_VAULT: address }),
+  };
   const mobius = (...args: string[]): string => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { env, encoding: 'utf8' });
     if (status !== 0) throw new Error(`mobius ${args.join(' ')} ended with ${status}: ${stderr}`);
@@ -37,8 +41,12 @@ export const startServing = async (log: 'error' | 'info' = 'error'): Promise<Ser
   };
   mobius('vault', 'init');
   const { key } = JSON.parse(mobius('principals', 'create', 'bench', '--role', 'Owner', '--with-key', '-o', 'json'));
+  return { env, key };
+};
+
+export const startNode = async (env: NodeJS.ProcessEnv, log: 'error' | 'info' = 'error'): Promise<Node> => {
   // Where it listens is told at this level only, and a log of a million lines is nothing to keep: so it is asked for.
-  const port = 20_000 + (process.pid % 40_000);
+  const port = await freePort();
   const line = [program, 'serve', '--listen', `127.0.0.1:${port}`, '--log', log];
   const child = spawn(process.execPath, line, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let told = '';
@@ -58,15 +66,28 @@ export const startServing = async (log: 'error' | 'info' = 'error'): Promise<Ser
     Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await textAt(port, '/metrics'))?.[1]);
   return {
     port,
-    key,
     isAlive,
     log: () => told,
     resident: () => metric('process_resident_memory_bytes'),
     worked: () => metric('process_cpu_seconds_total'),
     async stop() {
+      if (child.exitCode !== null) return child.exitCode;
       const closed = once(child, 'close');
       child.kill('SIGTERM');
       const [code] = await closed;
+      return code;
+    },
+  };
+};
+
+export const startServing = async (log?: 'error' | 'info'): Promise<Node & { key: string }> => {
+  const { env, key } = newVault();
+  const node = await startNode(env, log);
+  return {
+    ...node,
+    key,
+    async stop() {
+      const code = await node.stop();
       removeHomes();
       return code;
     },

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clientsOf, perSecond } from './load.ts';
 import { startServing } from './serving.ts';
 
 /**
@@ -28,60 +28,29 @@ const syncsPerSecond = (): number => {
 };
 
 const serving = await startServing();
-const agent = new Agent({ keepAlive: true, maxSockets: many });
-
-const ask = (method: string, path: string, credential: string, sent?: object): Promise<string> =>
-  new Promise((done, failed) => {
-    const body = sent === undefined ? '' : JSON.stringify(sent);
-    const headers = {
-      Authorization: `Bearer ${credential}`,
-      ...(sent && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
-    };
-    const at = { port: serving.port, host: '127.0.0.1', path: `/v1/projects/default${path}`, method, agent, headers };
-    request(at, (response) => {
-      const parts: string[] = [];
-      response.setEncoding('utf8').on('data', (part: string) => parts.push(part));
-      response.on('end', () => {
-        const text = parts.join('');
-        if ((response.statusCode ?? 500) < 300) done(text);
-        else failed(new Error(`${response.statusCode}: ${text}`));
-      });
-    })
-      .on('error', failed)
-      .end(body);
-  });
-
-const perSecond = async (clients: number, once: () => Promise<unknown>): Promise<number> => {
-  const end = performance.now() + seconds * 1000;
-  let done = 0;
-  const client = async (): Promise<void> => {
-    for (; performance.now() < end; done++) await once();
-  };
-  await Promise.all(Array.from({ length: clients }, client));
-  return done / seconds;
-};
+const { ask, end } = clientsOf([serving.port], many);
 
 const { key } = serving;
-const minted = JSON.parse(await ask('POST', '/tokens', key, { request_limit: 1_000_000 })) as {
+const minted = JSON.parse(await ask('/tokens', { credential: key, body: { request_limit: 1_000_000 } })) as {
   items: [{ token: string }];
 };
 const [{ token }] = minted.items;
 
 const rows: readonly [name: string, once: () => Promise<unknown>][] = [
-  ['verify a key, nothing counted', () => ask('POST', '/api-keys/verify', key, { key })],
-  ['verify a token', () => ask('POST', '/tokens/verify', key, { token })],
-  ['read with a key, nothing counted', () => ask('GET', '/principals', key)],
-  ['read with a token', () => ask('GET', '/principals', token)],
+  ['verify a key, nothing counted', () => ask('/api-keys/verify', { credential: key, body: { key } })],
+  ['verify a token', () => ask('/tokens/verify', { credential: key, body: { token } })],
+  ['read with a key, nothing counted', () => ask('/principals', { credential: key, method: 'GET' })],
+  ['read with a token', () => ask('/principals', { credential: token, method: 'GET' })],
 ];
 process.stdout.write(`| in a second | one client | ${many} clients | of the processor each |\n| - | -: | -: | -: |\n`);
 for (const [name, once] of rows) {
-  await perSecond(many, once);
-  const one = await perSecond(1, once);
+  await perSecond(many, seconds, once);
+  const one = await perSecond(1, seconds, once);
   const before = await serving.worked();
-  const crowd = await perSecond(many, once);
+  const crowd = await perSecond(many, seconds, once);
   const ms = (((await serving.worked()) - before) / (crowd * seconds)) * 1000;
   process.stdout.write(`| ${name} | ${one.toFixed(0)} | ${crowd.toFixed(0)} | ${ms.toFixed(2)} ms |\n`);
 }
 process.stdout.write(`| 4 KiB written and synced | ${syncsPerSecond().toFixed(0)} | | |\n`);
-agent.destroy();
+end();
 await serving.stop();

@@ -1,4 +1,5 @@
 import { MobiusError } from './errors.ts';
+import { isAddress } from './vault-place.ts';
 
 export interface Host {
   /** A name, an address, or the folder of a socket. */
@@ -64,9 +65,6 @@ const elsewhere: readonly string[] = [
   'sslpassword',
   'user',
 ];
-
-/** Whether this is the address of a database server, and not the path of a file. */
-export const isAddress = (text: string): boolean => /^postgres(ql)?:\/\//.test(text);
 
 /** A password may stand in it, so no part of it is ever said again. */
 const refused = (problem: string): MobiusError =>

@@ -5,7 +5,7 @@ import { newSigningKey, randomBytes, sha256, signEd25519, verifyEd25519 } from '
 import type { Call } from '../operations.ts';
 import { makePasswords } from '../passwords.ts';
 import type { Bookkeeping } from '../vault/check.ts';
-import { type Created, createVault, type FirstSlot } from '../vault/create.ts';
+import type { Created, FirstSlot } from '../vault/create.ts';
 import { openVault, type Place, type Vault, type World } from '../vault/open.ts';
 import { finishScrub } from '../vault/scrub.ts';
 
@@ -75,12 +75,18 @@ export const openLocal = async (world: World, place: Place, actor: Actor): Promi
 };
 
 /** A new vault with the project that commands use when they name none. */
-export const createLocal = (world: World, place: Place, first: FirstSlot = { kind: 'key-file' }): Promise<Created> =>
-  createVault(world, place, first, async (db, sealer, id) => {
+export const createLocal = async (
+  world: World,
+  place: Place,
+  first: FirstSlot = { kind: 'key-file' },
+): Promise<Created> => {
+  const { createVault } = await import('../vault/create.ts');
+  return createVault(world, place, first, async (db, sealer, id) => {
     const core = coreOver(world, { id, db, sealer });
     await db.tx('write', (tx) => core.record(tx, 'vault.init', { type: 'vault', id }));
     await core.as({ kind: 'owner' })('projects.create', { name: 'Default', handle: 'default' });
   });
+};
 
 /** What looking after a vault needs of the core, without a call. */
 export const bookkeepingOf = (world: World): Bookkeeping => ({

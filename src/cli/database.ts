@@ -1,23 +1,23 @@
-import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
-import type { LocalContext } from './command.ts';
+import { isAddress } from '../vault-place.ts';
+import type { Globals, LocalContext } from './command.ts';
 
 const variable = 'MOBIUS_DATABASE_URL';
 
-/** The flag that goes with `databaseOf`. */
+/** The flag that goes with `onDatabase`. */
 export const databaseFlag = {
   name: 'database',
   value: 'URL',
   description: `the PostgreSQL database that holds the vault; ${variable} when absent`,
 } as const;
 
-/** The address of a database, where one was named: what the line says of the vault leaves aside what variables say. */
-export const databaseOf = ({ io, flags, globals }: LocalContext): string | undefined => {
+/** The same, led to the database that was named; what the line says of the vault leaves aside what variables say. */
+export const onDatabase = ({ io, flags, globals }: LocalContext): Globals => {
   const { database } = flags;
   const typed = typeof database === 'string' ? database : undefined;
   const address = typed ?? (globals.vault === undefined ? io.env[variable] : undefined);
-  if (address === undefined || (typed === undefined && address === '')) return undefined;
-  if (isAddress(address)) return address;
+  if (address === undefined || (typed === undefined && address === '')) return globals;
+  if (isAddress(address)) return { ...globals, vault: address };
   throw new MobiusError(
     'usage',
     'the address of the database must begin with postgres://',

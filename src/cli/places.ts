@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve, sep } from 'node:path';
-import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { isAddress } from '../vault-place.ts';
 
 /** Where files live on this platform: everything that differs between systems, in one file. */
 
@@ -69,7 +69,10 @@ export const agentFolder = (io: Io): string => {
 
 const fileName = 'vault.db';
 
-/** The vault's file, or the address of its database: as named, `vault.db` inside a folder that was named, or the one in the data folder. */
+/**
+ * The vault's file: as named, `vault.db` inside a folder that was named, or the one in the data folder. An address of a
+ * database stays what it is.
+ */
 export const vaultPath = (io: Io, named: string | undefined): string => {
   if (!named) return join(dataFolder(io), fileName);
   if (isAddress(named)) return named;

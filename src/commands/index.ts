@@ -23,7 +23,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   inject: { summary: 'fill the references of a template with values', group: 'vault' },
   scan: { summary: 'find values and API keys that leaked into files', group: 'vault' },
   trust: { summary: 'let a project say which variables it wants', group: 'vault' },
-  vault: { summary: 'the sealed file on this machine', group: 'vault' },
+  vault: { summary: 'the sealed store itself: a file on this machine, or a database', group: 'vault' },
   serve: { summary: 'serve a vault over HTTP', group: 'vault' },
   server: { summary: "look after a server's database", group: 'vault' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FlagValues, LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
-import { databaseFlag, databaseOf } from '../cli/database.ts';
+import { databaseFlag, onDatabase } from '../cli/database.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
 import { MobiusError } from '../errors.ts';
 import type { ServeOptions } from '../server/serve.ts';
@@ -139,9 +139,8 @@ export default localCommand({
     'mobius serve --database postgres://mobius@127.0.0.1/mobius',
   ],
   async run(context) {
-    const { io, globals, say } = context;
-    const vault = databaseOf(context) ?? globals.vault;
-    const place = placeOf(io, { ...globals, ...(vault === undefined ? {} : { vault }) });
+    const { io, say } = context;
+    const place = placeOf(io, onDatabase(context));
     const options = await optionsOf(context);
     const [{ startServer }, { stopAt }] = [await import('../server/serve.ts'), await import('../server/stop.ts')];
     const served = await startServer(io, { world: worldOf(io), place }, options);

@@ -64,19 +64,15 @@ export const makeSettling = ({ db, sealer, now, newAuditId, node, uses, refusals
     const versions = secretsTouched || prunes ? await import('./due-versions.ts') : undefined;
     const isDue = versions !== undefined && (await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)));
     if (used.length === 0 && noted.length === 0 && !isDue && !prunes) return;
-    const pruning = prunes
-      ? { ...(await import('../store/prune.ts')), ...(await import('../store/leases.ts')) }
-      : undefined;
+    const pruning = prunes ? await import('../store/prune.ts') : undefined;
     // When something was last used is one statement each, and the greater time stands.
     await db.tx(isDue || noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
       const store = { db: tx, sealer };
       if (isDue) await versions?.destroyDue(store, at, newAuditId);
       await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
       for (const refusal of noted) await appendRefusal(store, newAuditId(), refusal, at);
-      if (pruning === undefined) return;
-      // What is left is for the next second, not for the next minute. Where another node does it nothing is.
-      const isMine = await pruning.take(store, 'prune', { holder: node, now: at, ms: 2 * pruneEveryMs });
-      if (!isMine || (await pruning.prune(store, at)).isDone) pruneAt = at + pruneEveryMs;
+      // What is left is for the next second, not for the next minute.
+      if (pruning !== undefined && (await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
     });
   };
 };

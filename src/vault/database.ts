@@ -1,6 +1,6 @@
-import { isAddress } from '../database-url.ts';
 import type { Db } from '../store/db.ts';
 import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
+import { isAddress } from '../vault-place.ts';
 
 /** The engine beneath a vault, and the file where it is one. */
 export interface Database {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isAddress, shownPlace } from '../database-url.ts';
+import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db } from '../store/db.ts';
 import { everyTable, movesTable } from '../store/every-table.ts';
@@ -9,6 +9,7 @@ import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
 import { translate } from '../store/sqlite-faults.ts';
+import { isAddress } from '../vault-place.ts';
 import { sameFile } from './backup.ts';
 import { refuseStrayLog } from './create.ts';
 import { openDatabase } from './database.ts';

@@ -1,7 +1,8 @@
 import { idPrefixes, typeId } from '../core/ids.ts';
-import { isAddress, shownPlace } from '../database-url.ts';
+import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db } from '../store/db.ts';
+import { isAddress } from '../vault-place.ts';
 import type { Steps } from './backup.ts';
 import { type Bookkeeping, checkContents, checkStructure } from './check.ts';
 import { realPlace } from './draft.ts';

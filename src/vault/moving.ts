@@ -1,7 +1,7 @@
-import { isAddress } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Mode, Query } from '../store/db.ts';
 import { isThere } from '../store/migrate.ts';
+import { isAddress } from '../vault-place.ts';
 
 /**
  * Where a vault stands that is under way. The place that it leaves is `leaving`, where it is only read, and then `left`;

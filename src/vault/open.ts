@@ -1,5 +1,4 @@
 import { loadSodium, type Sodium } from '../crypto.ts';
-import { isAddress, shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from '../store/db.ts';
 import { isThere, migrate } from '../store/migrate.ts';
@@ -7,6 +6,7 @@ import { migrations } from '../store/migrations.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { SqliteDb } from '../store/sqlite.ts';
 import { isTime } from '../store/table.ts';
+import { isAddress } from '../vault-place.ts';
 import { type Database, openDatabase } from './database.ts';
 import { followingDb, holdRing, type Ring } from './following.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
@@ -129,6 +129,7 @@ const refuseTriggers = async (db: Query): Promise<void> => {
 export const requireVault = async ({ db, file }: Database, path: string): Promise<void> => {
   if (file !== undefined) return;
   if ((await isThere(db, 'vault')) && (await db.get('select id from vault')) !== undefined) return;
+  const { shownPlace } = await import('../database-url.ts');
   throw new MobiusError(
     'not_initialised',
     `no vault in "${shownPlace(path)}"`,

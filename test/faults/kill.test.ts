@@ -152,15 +152,23 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 
 /**
  * What a kill leaves behind is looked at for every change. Killed for real, and run again, a command is on a person's
- * machine at every seventh; where everything must hold at each, but for changes in a row that do the same to the same
- * file, as when the pages of a transaction are written: of such a row it is the two at either end, and between them
- * every fifth, so that whole and torn writes take turns.
+ * machine at every seventh; where everything must hold, at each of the first two moments of a kind, which is the change
+ * with the one before it and the one after it, so that of a row of pages it is the ends, and at every tenth besides.
  */
-const isDue = ({ what }: Change, i: number, changes: readonly Change[]): boolean => {
+const isDue = (_: Change, i: number, changes: readonly Change[]): boolean => {
   if (!process.env.CI) return i % 7 === 0;
-  const inRow = [-2, -1, 1, 2].every((step) => changes[i + step]?.what === what);
-  return !inRow || i % 5 === 0;
+  const alike = changes
+    .slice(0, i)
+    .filter((_, at) => [-1, 0, 1].every((step) => changes[at + step]?.what === changes[i + step]?.what));
+  return alike.length < 2 || i % 10 === 0;
 };
+
+interface Kill {
+  /** The number of the change. */
+  at: number;
+  /** Half of what is written at that moment comes through. */
+  torn: boolean;
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'mobius-kill-'));
 let base: Site;
@@ -173,11 +181,11 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const survives = async (name: string, scenario: Scenario, start: Site, at: number): Promise<void> => {
+const survives = async (name: string, scenario: Scenario, start: Site, { at, torn }: Kill): Promise<void> => {
   const site = copySite(start, join(folder, `${name.replaceAll(/\W/g, '-')}-${at}`));
   const { argv, input, shows, again, after } = scenario;
   const given = input === undefined ? {} : { input };
-  const ended = await run(site, argv, { at, torn: at % 2 === 0, ...given });
+  const ended = await run(site, argv, { at, torn, ...given });
   if (ended.killed) points += 1;
   const where = `${name} killed at change ${at}`;
   if (hasVault(site)) {
@@ -209,9 +217,11 @@ describe.skipIf(killer === undefined)('killed at a change of a file', () => {
       else expect(scenario.bare, where).toBe(true);
       rmSync(left.root, { recursive: true, force: true });
     }
-    const due = changes.flatMap((change, i) => (isDue(change, i, changes) ? [i + 1] : []));
+    const due: Kill[] = changes
+      .flatMap((change, i) => (isDue(change, i, changes) ? [i + 1] : []))
+      .map((at, n) => ({ at, torn: n % 2 === 0 }));
     const work = async (): Promise<void> => {
-      for (let at = due.shift(); at !== undefined; at = due.shift()) await survives(name, scenario, start, at);
+      for (let kill = due.shift(); kill !== undefined; kill = due.shift()) await survives(name, scenario, start, kill);
     };
     await Promise.all([work(), work(), work()]);
   });

@@ -1,5 +1,5 @@
 import { localCommand } from '../../cli/command.ts';
-import { databaseFlag, databaseOf } from '../../cli/database.ts';
+import { databaseFlag, onDatabase } from '../../cli/database.ts';
 import { placeOf, worldOf } from '../../cli/profiles.ts';
 
 export default localCommand({
@@ -12,10 +12,9 @@ export default localCommand({
   extra: [databaseFlag, { name: 'check', description: 'only say what is missing' }],
   examples: ['mobius server migrate --check', 'mobius server migrate --database postgres://mobius@127.0.0.1/mobius'],
   async run(context) {
-    const { io, globals, flags, show, say } = context;
+    const { io, flags, show, say } = context;
     const { migrateDatabase } = await import('../../vault/migration.ts');
-    const vault = databaseOf(context) ?? globals.vault;
-    const place = placeOf(io, { ...globals, ...(vault === undefined ? {} : { vault }) });
+    const place = placeOf(io, onDatabase(context));
     const isCheck = flags.check === true;
     const { shown, applied, missing } = await migrateDatabase(worldOf(io), place, isCheck);
     show({ database: shown, applied, missing });

@@ -37,8 +37,8 @@ export default localCommand({
   about:
     'The vault is one file in the data folder; the key file that opens it lies in the configuration folder, so that ' +
     'copying one is not copying both. Keep a copy of the key file: without it nothing opens the vault. With a ' +
-    'passphrase (--passphrase-file, --passphrase-fd, MOBIUS_VAULT_PASSPHRASE) that opens it, and there is no key file. With ' +
-    'the address of an empty PostgreSQL database (--vault postgres://...) the vault is made there, for mobius serve.',
+    'passphrase (--passphrase-file, --passphrase-fd, MOBIUS_VAULT_PASSPHRASE) that opens it, and there is no key file. ' +
+    'With the address of an empty PostgreSQL database (--vault postgres://...) it is made there, for mobius serve.',
   examples: [
     'mobius vault init',
     'mobius vault init --vault ./dev.db --key-file ./dev.key',

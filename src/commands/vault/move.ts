@@ -3,8 +3,9 @@ import type { LocalContext } from '../../cli/command.ts';
 import { localCommand } from '../../cli/command.ts';
 import { placeOf, worldOf } from '../../cli/profiles.ts';
 import { progressOn } from '../../cli/progress.ts';
-import { isAddress, shownPlace } from '../../database-url.ts';
+import { shownPlace } from '../../database-url.ts';
 import { MobiusError } from '../../errors.ts';
+import { isAddress } from '../../vault-place.ts';
 
 const goOn = 'go on with the same line, or give it up: mobius vault move --abort';
 

@@ -13,8 +13,8 @@ const words = {
 export default localCommand({
   summary: 'show the local vault: where it is, what opens it, how much it holds',
   about:
-    'The exit code is 0 for a vault that opens and 3 for one that is locked, not there or moved away. Where an agent holds it open ' +
-    '(mobius vault unlock), that is told too, and no key is needed.',
+    'The exit code is 0 for a vault that opens and 3 for one that is locked, not there or moved away. Where an agent ' +
+    'holds it open (mobius vault unlock), that is told too, and no key is needed.',
   examples: ['mobius vault status', 'mobius vault status -o json | jq -r .unlocked_by'],
   async run({ io, globals, show }) {
     const { vaultStatus } = await import('../../vault/status.ts');
