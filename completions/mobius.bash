@@ -10,7 +10,7 @@ _mobius_words() {
     roles) echo 'create create-assignment delete delete-assignment get list list-assignments update' ;;
     users) echo 'create disable enable list set-password' ;;
     permissions) echo 'check list' ;;
-    api-keys) echo 'create get list revoke update verify' ;;
+    api-keys) echo 'create get list revoke rotate update verify' ;;
     tokens) echo 'create get inspect list revoke rotate-signing-key verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
     vault) echo 'backup check init keyslots lock move passwd rekey restore status unlock' ;;
@@ -77,6 +77,7 @@ _mobius_flags() {
     'api-keys create') echo '--name= --principal-id= --expires-at= --tag= --prefix= --allow-unassigned-principal --rate-limit= --allow-ip= --file= -f= --out= --dry-run' ;;
     'api-keys list') echo '--principal-id= --state= --tag= --limit= --cursor=' ;;
     'api-keys revoke') echo '--dry-run' ;;
+    'api-keys rotate') echo '--name= --expires-at= --file= -f= --out= --dry-run' ;;
     'api-keys update') echo '--tag= --state= --rate-limit= --allow-ip= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
     'tokens create') echo '--expires-in= --count= --request-limit= --permissions= --name= --file= -f= --out= --dry-run' ;;

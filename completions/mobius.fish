@@ -18,7 +18,7 @@ function __mobius_words
         case permissions
             printf '%s\n' 'check	tell whether a principal holds a permission, and which roles carry it' 'list	list every permission, the presets and the action groups'
         case api-keys
-            printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
+            printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'rotate	put a new key in the place of one, which stops at once' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
         case tokens
             printf '%s\n' 'create	make short-lived tokens with limits' 'get	show one token, by its id' 'inspect	show what is known of a token, given the token itself' 'list	list tokens, those that end first before others' 'revoke	revoke a token for good, or all of them; the next use is refused' 'rotate-signing-key	sign with a new key from now on' 'verify	tell whether a token works, and count one request of it'
         case secrets
@@ -223,6 +223,13 @@ function __mobius_flags
                 '--cursor=	where the page before ended: its next_cursor'
         case 'api-keys revoke'
             printf '%s\n' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'api-keys rotate'
+            printf '%s\n' \
+                '--name=	another name; the same when absent' \
+                '--expires-at=	another end; the same when absent (RFC 3339, or a duration from now such as 90d)' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--out=	write the one-time value to this file (mode 0600); an existing file is replaced whole' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'api-keys update'
             printf '%s\n' \

@@ -12,7 +12,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
     'users' = [ordered]@{ 'create' = 'make a user: a person who can sign in'; 'disable' = 'keep a user from signing in, and refuse all that they hold'; 'enable' = 'let a disabled user sign in again'; 'list' = 'list the users'; 'set-password' = 'change a password; every other session of the user ends' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
-    'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
+    'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'rotate' = 'put a new key in the place of one, which stops at once'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
     'tokens' = [ordered]@{ 'create' = 'make short-lived tokens with limits'; 'get' = 'show one token, by its id'; 'inspect' = 'show what is known of a token, given the token itself'; 'list' = 'list tokens, those that end first before others'; 'revoke' = 'revoke a token for good, or all of them; the next use is refused'; 'rotate-signing-key' = 'sign with a new key from now on'; 'verify' = 'tell whether a token works, and count one request of it' }
     'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
     'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'lock' = 'end the agent that holds the local vault open'; 'move' = 'move the local vault into a PostgreSQL database, or from there into a file'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds'; 'unlock' = 'open the local vault for a while, so that commands need no passphrase' }
@@ -214,6 +214,14 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
     }
     'api-keys revoke' = [ordered]@{
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'api-keys rotate' = [ordered]@{
+      '--name' = @{ Text = 'another name; the same when absent'; Values = @() }
+      '--expires-at' = @{ Text = 'another end; the same when absent (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'api-keys update' = [ordered]@{

@@ -7,22 +7,38 @@ import { admits, examine, permissionsOf, requireHolds, verifyCode } from './call
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
-import { issueKey, keyAnswer, limitsFrom, requireUnlimited } from './key-issue.ts';
+import { issuedPrefix, issueKey, keyAnswer, limitsFrom, rateText, requireUnlimited } from './key-issue.ts';
+import { me } from './manner.ts';
 import { afterCursor, cursorAt } from './paging.ts';
+import { takePart } from './parts.ts';
 import { requireKnown } from './permissions.ts';
-import { findPrincipal } from './principals.ts';
+import { findPrincipal, ownPrincipal } from './principals.ts';
 import { rolesOf } from './role-book.ts';
 
-/** By id or name, in the project of the call. A revoked key has no name any more, but its id finds it. */
+/**
+ * By id or name, in the project of the call, or the one that the caller acts with. A revoked key has no name any more, but
+ * its id finds it.
+ */
 export const findKey = async (context: ProjectContext, reference: string): Promise<keys.KeyRow> => {
   const { project } = context;
-  const row = isId(reference, idPrefixes.apiKey)
-    ? await keys.byId(context, reference)
-    : await keys.byName(context, project.id, reference);
-  if (row === undefined || row.clear.project_id !== project.id) {
+  const row =
+    reference === me
+      ? context.caller.key
+      : isId(reference, idPrefixes.apiKey)
+        ? await keys.byId(context, reference)
+        : await keys.byName(context, project.id, reference);
+  if (row === undefined || row.clear.project_id !== project.id || !(await isThere(context, row))) {
     throw notFound('api key', reference, project.plain.handle);
   }
   return row;
+};
+
+/** Whether another contract's manner lets the caller see it. */
+const isThere = async (context: ProjectContext, { clear, plain }: keys.KeyRow): Promise<boolean> => {
+  const { endedIsGone, ownOnly } = context.manner;
+  if (endedIsGone === true && clear.revoked_at !== null) return false;
+  if (ownOnly !== true) return true;
+  return plain.permanent !== true && clear.principal_id === (await ownPrincipal(context))?.id;
 };
 
 const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<principals.PrincipalRow> => {
@@ -33,9 +49,18 @@ const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<p
   return principal;
 };
 
+/** Where another contract's keys are for whoever makes them, an administrator without a part in the project takes one. */
+const principalFor = async (context: ProjectContext, reference: string): Promise<principals.PrincipalRow> => {
+  const { user, everywhere } = context.caller;
+  if (reference === me && context.manner.credentials !== undefined && everywhere && user !== undefined) {
+    return (await ownPrincipal(context)) ?? takePart(context, user, ['Worker']);
+  }
+  return findPrincipal(context, reference);
+};
+
 export const handlers: Handlers<NameOf<'api-keys'>> = {
   'api-keys.create': async (context, input) => {
-    const principal = await findPrincipal(context, input.principal_id);
+    const principal = await principalFor(context, input.principal_id);
     return issueKey(context, principal, await rolesOf(context, principal), {
       ...input,
       allow_unassigned_principal: input.allow_unassigned_principal ?? false,
@@ -53,7 +78,10 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       limit: limit + 1,
       ...present({ principalId: principal?.id, state: input.state }),
     });
-    const items = rows.slice(0, limit).map((row) => keyAnswer(row, context.now));
+    const items = rows
+      .slice(0, limit)
+      .filter(({ plain }) => context.manner.ownOnly !== true || plain.permanent !== true)
+      .map((row) => keyAnswer(row, context.now));
     return { items, ...cursorAt(rows, limit) };
   },
 
@@ -98,6 +126,39 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
     });
     await context.changed({ type: 'api_key', id: row.id, name: row.plain.name });
+  },
+
+  'api-keys.rotate': async (context, { id, name, expires_at }) => {
+    const row = await findKey(context, id);
+    const { clear, plain } = row;
+    const state = keys.stateOf(row, context.now);
+    if (state !== 'active') {
+      const message = `the api key "${plain.name}" is ${state}, and only one that works can be rotated`;
+      throw new MobiusError('conflict', message, { reason: `key_${state}`, name: plain.name });
+    }
+    const principal = await principalOf(context, row);
+    const next = context.newId(idPrefixes.apiKey);
+    // Before the next one is made: it takes over the name.
+    await keys.update(context, row, {
+      clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
+      plain: { ...plain, replaced_by: next },
+    });
+    await context.changed({ type: 'api_key', id: row.id, name: plain.name, changes: { replaced_by: next } });
+    const expires = expires_at ?? (clear.expires_at === null ? undefined : new Date(clear.expires_at).toISOString());
+    return issueKey(context, principal, await rolesOf(context, principal), {
+      id: next,
+      name: name ?? plain.name,
+      allow_unassigned_principal: true,
+      rotated_from: row.id,
+      ...present({
+        expires_at: expires,
+        tags: plain.tags,
+        prefix: issuedPrefix(row),
+        rate_limit: plain.rate_limit === undefined ? undefined : rateText(plain.rate_limit),
+        allow_ips: plain.allow_ips,
+        permanent: plain.permanent,
+      }),
+    });
   },
 
   'api-keys.verify': async (context, { key, permission, ip }) => {

@@ -1,7 +1,9 @@
+import { MobiusError } from '../errors.ts';
 import type { Session } from '../generated/types.ts';
-import type * as sessions from '../store/sessions.ts';
+import * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
-import type { Context } from './context.ts';
+import type { UserRow } from '../store/users.ts';
+import { type Context, present } from './context.ts';
 import { idPrefixes, parseTypeId, typeId } from './ids.ts';
 import { openSigner } from './jwt.ts';
 import { formatKey, keyBytes, parseKey } from './key-format.ts';
@@ -39,17 +41,47 @@ export const readRefreshToken = (store: Store, text: string): { sessionId: strin
   return refreshToken(store, sessionId, generation) === parsed.key ? { sessionId, generation } : undefined;
 };
 
-/** The pair of tokens of a session as it stands now. */
-export const tokensOf = async (context: Context, session: sessions.SessionRow): Promise<Session> => {
+/** A JWT that acts as the session for so long, if that stands for so long. */
+export const accessToken = async (
+  context: Context,
+  session: sessions.SessionRow,
+  seconds = accessSeconds,
+): Promise<string> => {
   const { issuer, now } = context;
   const sign = await openSigner(context, sessionJwt);
   const issued = Math.floor(now / 1000);
-  const claims = { iss: issuer, sub: session.clear.user_id, sid: session.id, iat: issued, exp: issued + accessSeconds };
+  return sign({ iss: issuer, sub: session.clear.user_id, sid: session.id, iat: issued, exp: issued + seconds });
+};
+
+/** The pair of tokens of a session as it stands now. */
+export const tokensOf = async (context: Context, session: sessions.SessionRow): Promise<Session> => {
   return {
-    access_token: sign(claims),
+    access_token: await accessToken(context, session),
     token_type: 'Bearer',
     expires_in: accessSeconds,
     refresh_token: refreshToken(context, session.id, session.clear.generation),
     credential_id: session.id,
   };
+};
+
+/** A login of a person who has proved who they are. */
+export const startSession = async (context: Context, user: UserRow, label: string): Promise<sessions.SessionRow> => {
+  const session = await sessions.insert(
+    context,
+    context.newId(idPrefixes.session),
+    {
+      user_id: user.id,
+      project_id: null,
+      kind: 'session',
+      token_hash: null,
+      generation: 0,
+      expires_at: context.now + sessionMs,
+      revoked_at: null,
+      created_at: context.now,
+    },
+    present({ label, ip_address: context.caller.from?.ip }),
+  );
+  if (session === undefined) throw new MobiusError('internal', 'the session could not be stored');
+  await context.changed({ type: 'session', id: session.id, name: label, changes: { user_id: user.id } });
+  return session;
 };

@@ -8,7 +8,7 @@ import type { Store } from '../store/table.ts';
 import type { TokenRow } from '../store/tokens.ts';
 import * as users from '../store/users.ts';
 import { sourceOf } from './addresses.ts';
-import { readRefreshToken, sessionMs, tokensOf } from './auth-tokens.ts';
+import { readRefreshToken, sessionMs, startSession, tokensOf } from './auth-tokens.ts';
 import { addressOf, type Caller } from './caller.ts';
 import { type Context, type Handlers, iso, type Outside, present } from './context.ts';
 import {
@@ -19,8 +19,8 @@ import {
   findRequest,
   finishDeviceLogin,
 } from './device-login.ts';
-import { idPrefixes } from './ids.ts';
 import { countAttempt, forgetAttempts, uncountAttempt } from './lockout.ts';
+import { register } from './register.ts';
 import { requireWhole } from './user-book.ts';
 
 const notAccepted = (): MobiusError =>
@@ -156,29 +156,23 @@ export const handlers: Handlers<NameOf<'auth'>> = {
         if (!isRight || !isStill || user === undefined || user.clear.disabled_at !== null) throw notAccepted();
         await forgetAttempts(context, target);
         await users.noteLogin(context, user.id, context.now);
-        const session = await sessions.insert(
-          context,
-          context.newId(idPrefixes.session),
-          {
-            user_id: user.id,
-            project_id: null,
-            kind: 'session',
-            token_hash: null,
-            generation: 0,
-            expires_at: context.now + sessionMs,
-            revoked_at: null,
-            created_at: context.now,
-          },
-          present({ label: label ?? 'e-mail and password', ip_address: context.caller.from?.ip }),
-        );
-        if (session === undefined) throw new MobiusError('internal', 'the session could not be stored');
-        await context.changed({
-          type: 'session',
-          id: session.id,
-          name: session.plain.label,
-          changes: { user_id: user.id },
-        });
+        const session = await startSession(context, user, label ?? 'e-mail and password');
         return tokensOf(context, session);
+      };
+    },
+  },
+
+  'auth.register': {
+    async before({ passwords, openRegistration, actor }, input) {
+      if (!openRegistration) {
+        throw new MobiusError('forbidden', 'this server makes no accounts for who asks', {
+          reason: 'registration_closed',
+        });
+      }
+      const password = await passwords.hash(input.password, sourceOf(addressOf(actor)));
+      return async (context) => {
+        const { session, project, key } = await register(context, input, password);
+        return { ...(await tokensOf(context, session)), project, key };
       };
     },
   },

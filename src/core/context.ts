@@ -6,6 +6,7 @@ import type { ProjectRow } from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
 import type { Actor, Caller } from './caller.ts';
 import type { Signatures } from './jwt.ts';
+import type { Manner } from './manner.ts';
 
 /** What a change tells the audit log. Secret values never; of a changed text only which field it was. */
 export interface Change {
@@ -19,6 +20,8 @@ export interface Change {
 export interface Context extends Store {
   now: number;
   caller: Caller;
+  /** As another system's contract wants it; empty for our own. */
+  manner: Manner;
   newId(prefix: string): string;
   newUuid(): Uint8Array;
   randomBytes(length: number): Uint8Array;
@@ -54,6 +57,8 @@ export interface Outside {
   caller: Caller;
   now: number;
   passwords: Passwords;
+  /** Whoever asks may make themselves an account. */
+  openRegistration: boolean;
   /** A transaction of its own: it stands even where the operation fails. */
   tx<T>(mode: Mode, body: (store: Store) => Promise<T>): Promise<T>;
   /** Appends an audit row of what such a transaction did. */

@@ -15,6 +15,7 @@ import { makeGate } from './gate.ts';
 import { handlerOf } from './handlers.ts';
 import { hexOf, idPrefixes, typeId } from './ids.ts';
 import { publicKeys, type Signatures } from './jwt.ts';
+import type { Manner } from './manner.ts';
 import { type Meters, makeMetering, meterOf } from './metering.ts';
 import { makeRefusals } from './refusals.ts';
 import { answeredBefore, keepAnswer, type Repeatable } from './replay.ts';
@@ -30,6 +31,8 @@ export interface Ports {
   issuer: string;
   /** Where people reach the server, without a slash at its end; absent where nobody listens. */
   publicUrl?(): string;
+  /** Whoever asks may make themselves an account. */
+  openRegistration?: boolean;
   now(): number;
   newUuid(): Uint8Array;
   randomBytes(length: number): Uint8Array;
@@ -41,14 +44,15 @@ export interface Ports {
 export interface Core {
   /**
    * The operations as this actor may use them: validate, authorise, then the handler, in one transaction. Whoever isn't
-   * accepted learns nothing of what was wrong with the rest of what they asked.
+   * accepted learns nothing of what was wrong with the rest of what they asked. `manner`: as another system's contract
+   * wants it done.
    */
-  as(actor: Actor): Call;
+  as(actor: Actor, manner?: Manner): Call;
   /**
    * Refuses whoever can't call this at all, before anything of what they ask was read: by their credential, where it is
    * used from, and what it may, as far as that is known without a project. Counts no use.
    */
-  screen(actor: Actor, name: Name): Promise<void>;
+  screen(actor: Actor, name: Name, manner?: Manner): Promise<void>;
   /** Records what happens to the vault itself, outside the operations, in the transaction in which it happens. */
   record(tx: Query, action: string, change: Change): Promise<void>;
   /** What verifies the tokens of this vault, as a JWKS has it. */
@@ -70,6 +74,7 @@ interface Running<K extends Name> {
   name: K;
   operation: Operation;
   actor: Actor;
+  manner: Manner;
   input: Input<K>;
   metered: Meters;
   idempotencyKey?: string | undefined;
@@ -80,6 +85,7 @@ export const makeCore = ({
   sealer,
   issuer,
   publicUrl,
+  openRegistration = false,
   now,
   newUuid,
   randomBytes,
@@ -104,7 +110,7 @@ export const makeCore = ({
     running: Running<K>,
     handler: Handler<K>,
   ): Promise<Output<K>> => {
-    const { name, operation, actor, input, metered, idempotencyKey } = running;
+    const { name, operation, actor, manner, input, metered, idempotencyKey } = running;
     const at = now();
     secretsTouched ||= name.startsWith('secrets.');
     const store = storeOf(tx);
@@ -120,6 +126,7 @@ export const makeCore = ({
       ...store,
       now: at,
       caller,
+      manner,
       project,
       signatures,
       issuer,
@@ -143,25 +150,31 @@ export const makeCore = ({
     }
   };
 
-  const screen = async (name: Name, actor: Actor, metered: Meters | undefined): Promise<void> => {
+  const screen = async (name: Name, actor: Actor, manner: Manner, metered?: Meters): Promise<void> => {
     const operation = operations[name];
     if (operation.scope === 'public' || actor.kind === 'owner') return;
-    await db.tx('read', (tx) => gate.screen(storeOf(tx), { name, operation, actor, metered }, now()));
+    await db.tx('read', (tx) => gate.screen(storeOf(tx), { name, operation, actor, manner, metered }, now()));
   };
 
-  const validOrRefused = async <K extends Name>(name: K, actor: Actor, input: unknown): Promise<Input<K>> => {
+  const validOrRefused = async <K extends Name>(
+    name: K,
+    actor: Actor,
+    manner: Manner,
+    input: unknown,
+  ): Promise<Input<K>> => {
     try {
       return await validate(name, input);
     } catch (error) {
       // A use of a key with a rate limit is one, whatever was wrong with what it asked.
       const metered: Meters = new Map();
-      await metering(metered, () => screen(name, actor, metered));
+      await metering(metered, () => screen(name, actor, manner, metered));
       throw error;
     }
   };
 
   const call = async <K extends Name>(
     actor: Actor,
+    manner: Manner,
     name: K,
     input: unknown,
     options: CallOptions | undefined,
@@ -171,7 +184,8 @@ export const makeCore = ({
       name,
       operation,
       actor,
-      input: await validOrRefused(name, actor, input),
+      manner,
+      input: await validOrRefused(name, actor, manner, input),
       metered: new Map(),
       idempotencyKey: options?.idempotencyKey,
     };
@@ -189,6 +203,7 @@ export const makeCore = ({
         caller,
         now: at,
         passwords,
+        openRegistration,
         tx: (mode, body) => db.tx(mode, (query) => body(storeOf(query))),
         changed: (store, change) => audit.append(store, newAuditId(), ...entryOf(name, change, at, caller, undefined)),
       };
@@ -205,9 +220,12 @@ export const makeCore = ({
   };
 
   return {
-    as: (actor) => (name, input, options) => call(actor, name, input, options),
+    as:
+      (actor, manner = {}) =>
+      (name, input, options) =>
+        call(actor, manner, name, input, options),
 
-    screen: (actor, name) => screen(name, actor, undefined),
+    screen: (actor, name, manner = {}) => screen(name, actor, manner),
 
     async record(tx, action, change) {
       const entry = entryOf(action, change, now(), owner, undefined);

@@ -4,6 +4,7 @@ import * as devices from '../store/device-codes.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
 import { sourceOf } from './addresses.ts';
+import { accessToken, sessionMs } from './auth-tokens.ts';
 import { cliPrefix } from './caller.ts';
 import { type Context, iso, present } from './context.ts';
 import { permissionsIn } from './identify.ts';
@@ -116,18 +117,19 @@ export const finishDeviceLogin = async (context: Context, deviceCode: string): P
   const project = projectId === null ? undefined : await projects.byId(context, projectId);
   if (projectId !== null && project === undefined) throw refusal('access_denied', 'the project is not there any more');
   await devices.update(context, row, { clear: { state: 'used' } });
-  const token = formatKey(cliPrefix, context.randomBytes(32));
   const { label, client, ip_address: ip } = row.plain;
+  // Where a contract knows no renewal, its token lives as long as the session does, which is asked for at each use.
+  const token = context.manner.deviceSession === true ? undefined : formatKey(cliPrefix, context.randomBytes(32));
   const session = await sessions.insert(
     context,
     context.newId(idPrefixes.session),
     {
       user_id: userId,
       project_id: projectId,
-      kind: 'cli',
-      token_hash: context.sealer.keyHash(token),
+      kind: token === undefined ? 'session' : 'cli',
+      token_hash: token === undefined ? null : context.sealer.keyHash(token),
       generation: 0,
-      expires_at: null,
+      expires_at: token === undefined ? context.now + sessionMs : null,
       revoked_at: null,
       created_at: context.now,
     },
@@ -136,7 +138,7 @@ export const finishDeviceLogin = async (context: Context, deviceCode: string): P
   if (session === undefined) throw new MobiusError('internal', 'the credential could not be stored');
   await context.changed({ type: 'session', id: session.id, name: label, changes: { user_id: userId } });
   return present({
-    access_token: token,
+    access_token: token ?? (await accessToken(context, session, sessionMs / 1000)),
     token_type: 'Bearer' as const,
     credential_id: session.id,
     project_id: project?.id,

@@ -14,8 +14,10 @@ import {
   refused,
   requirePermission,
 } from './caller.ts';
-import { type Identified, identify, type Refused } from './identify.ts';
+import { homeOf } from './home.ts';
+import { type Identified, identify, type Question, type Refused } from './identify.ts';
 import type { Signatures } from './jwt.ts';
+import type { CredentialKind, Manner } from './manner.ts';
 import { type Meters, meterOf } from './metering.ts';
 import { findProject } from './project-book.ts';
 import type { makeRefusals, Source } from './refusals.ts';
@@ -27,6 +29,7 @@ export interface Asking {
   name: Name;
   operation: Operation;
   actor: Actor;
+  manner: Manner;
   /** Absent where no use is counted. */
   metered: Meters | undefined;
 }
@@ -59,22 +62,23 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
 
   const admit = async (
     store: Store,
-    { name, operation, actor, metered }: Asking,
+    { name, operation, actor, manner, metered }: Asking,
     input: object,
     at: number,
   ): Promise<Admitted> => {
-    const handle = operation.scope === 'project' ? ((input as { project?: string }).project ?? 'default') : undefined;
-    const question = { actor, now: at, signatures, issuer, ...(handle === undefined ? {} : { handle }) };
+    const asked: Question = { actor, now: at, signatures, issuer };
+    const handle = await handleFor(store, asked, operation, manner, input);
+    const question = { ...asked, ...(handle === undefined ? {} : { handle }) };
     // What is for everybody asks nobody who they are: an old credential that is sent along is not looked at.
     const found =
       operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
     const caller: Caller = { ...found, ...(actor.from === undefined ? {} : { from: actor.from }) };
     try {
-      requireFitting(caller, operation);
+      requireFitting(caller, operation, manner);
       if (caller.token !== undefined) requireLeft(caller.token);
       if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
       const project = caller.project ?? (handle === undefined ? undefined : await findProject(store, handle));
-      await authorise(store, caller, operation, handle === undefined ? undefined : project);
+      await authorise(store, caller, wanted(operation, manner), handle === undefined ? undefined : project);
       // A token's own counter says when it was last used.
       const credential = caller.token === undefined ? credentialOf(caller) : undefined;
       if (credential !== undefined) uses.note(credential.id, at);
@@ -95,14 +99,14 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     noteRefusal: (name: Name, error: unknown, { caller, actor }: { caller: Caller; actor: Actor }, at: number) =>
       noteRefusal(name, error, sourceOf(caller, actor), at),
     /** As `admit`, as far as it goes without knowing what is asked; nothing is noted but a refusal. */
-    async screen(store: Store, { name, operation, actor, metered }: Asking, at: number): Promise<void> {
+    async screen(store: Store, { name, operation, actor, manner, metered }: Asking, at: number): Promise<void> {
       const caller = requireKnown(name, await identify(store, { actor, now: at, signatures, issuer }), actor, at);
       try {
-        requireFitting(caller, operation);
+        requireFitting(caller, operation, manner);
         if (caller.token !== undefined) requireLeft(caller.token);
         if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
         if (caller.kind === 'user') return;
-        await authorise(store, caller, { ...operation, access: 'read' }, caller.project);
+        await authorise(store, caller, { ...wanted(operation, manner), access: 'read' }, caller.project);
       } catch (error) {
         noteRefusal(name, error, sourceOf(caller, actor), at);
         throw error;
@@ -121,8 +125,32 @@ const sourceOf = ({ key, session, token }: Pick<Refused, 'key' | 'session' | 'to
   return from === undefined ? {} : { address: from.ip };
 };
 
+/** Which project a call is about, if it is about any. */
+const handleFor = async (
+  store: Store,
+  question: Question,
+  { scope }: Operation,
+  manner: Manner,
+  input: { project?: string },
+): Promise<string | undefined> => {
+  if (scope !== 'project' && (scope !== 'caller' || manner.organization === undefined)) return undefined;
+  return manner.credentials === undefined ? (input.project ?? 'default') : homeOf(store, question, manner);
+};
+
+/** What an operation asks for, in another contract's manner. */
+const wanted = (operation: Operation, { anyMember }: Manner): Operation => {
+  if (anyMember !== true) return operation;
+  const { permission: _, ...free } = operation;
+  return free;
+};
+
 /** Some things are not for every kind of credential, whatever it may do. */
-const requireFitting = ({ kind }: Caller, operation: Operation): void => {
+const requireFitting = ({ kind, session }: Caller, operation: Operation, { credentials }: Manner): void => {
+  const shown = kind === 'user' ? session?.clear.kind : kind;
+  if (credentials?.some((one) => one === shown) === false) {
+    const names = credentials.map((one) => credentialNames[one]).join(' or ');
+    throw new MobiusError('forbidden', `this needs ${names}`, { reason: 'credential' });
+  }
   if (operation.interactive === true && (kind === 'api-key' || kind === 'token')) {
     const what = kind === 'token' ? 'a token' : 'an API key';
     throw new MobiusError('forbidden', `this needs a person who is logged in: ${what} can't do it`, {
@@ -130,6 +158,13 @@ const requireFitting = ({ kind }: Caller, operation: Operation): void => {
     });
   }
   if (operation.byToken === false && kind === 'token') throw notByToken();
+};
+
+const credentialNames: Readonly<Record<CredentialKind, string>> = {
+  'api-key': 'an API key',
+  session: 'an interactive session',
+  cli: 'a login of the command line',
+  token: 'a short-lived token',
 };
 
 /** What a key's own limits say of this use of it. */

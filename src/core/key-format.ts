@@ -18,6 +18,10 @@ export const keyPattern =
   `(?:\\.(${handle}))?$`;
 
 const keyGrammar = new RegExp(keyPattern);
+
+/** Keys of a contract that has its own shape: its prefix, then the bytes in base64url, and no checksum. */
+const foreignPrefix = 'mutx_live_';
+const foreignGrammar = new RegExp(`^${foreignPrefix}[0-9A-Za-z_-]{43}$`);
 const prefixGrammar = new RegExp(`^(?=.{2,11}$)${prefix}$`);
 
 export type ParsedKey =
@@ -56,6 +60,12 @@ const fromBase62 = (digits: string, length: number): Uint8Array => {
   return number;
 };
 
+const base64url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+
 /** CRC32 (IEEE). Bit by bit: a key is short, and a table would cost every start of the program more than it saves. */
 const checksum = (ascii: string): string => {
   let crc = 0xffffffff;
@@ -73,6 +83,7 @@ export const formatKey = (prefix: string, random: Uint8Array): string => {
   if (random.length !== randomLength) {
     throw new MobiusError('internal', `a key stands for ${randomLength} bytes, not ${random.length}`);
   }
+  if (prefix === foreignPrefix) return prefix + base64url(random);
   const unchecked = prefix + base62(random, bodyLength);
   return unchecked + checksum(unchecked);
 };
@@ -84,7 +95,9 @@ export const formatKey = (prefix: string, random: Uint8Array): string => {
  */
 export const parseKey = (text: string): ParsedKey => {
   const [, prefix, body, check, project] = keyGrammar.exec(text) ?? [];
-  if (prefix === undefined || body === undefined || check === undefined) return { ok: false, reason: 'shape' };
+  if (prefix === undefined || body === undefined || check === undefined) {
+    return foreignGrammar.test(text) ? { ok: true, key: text, prefix: foreignPrefix } : { ok: false, reason: 'shape' };
+  }
   if (checksum(prefix + body) !== check) return { ok: false, reason: 'checksum' };
   const key = prefix + body + check;
   return project === undefined ? { ok: true, key, prefix } : { ok: true, key, prefix, project };

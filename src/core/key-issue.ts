@@ -9,7 +9,7 @@ import { idPrefixes } from './ids.ts';
 import { formatKey, keyPrefix, keySuffix } from './key-format.ts';
 import type { Role } from './role-book.ts';
 
-const rateText = ({ uses, seconds }: keys.RateLimit): string => `${uses}/${seconds}s`;
+export const rateText = ({ uses, seconds }: keys.RateLimit): string => `${uses}/${seconds}s`;
 
 /** Undefined for none. */
 const rateFrom = (text: string | undefined): keys.RateLimit | undefined => {
@@ -53,6 +53,8 @@ export const keyAnswer = (row: keys.KeyRow, now: number): ApiKey => {
     revoked_at: time(clear.revoked_at),
     rate_limit: plain.rate_limit === undefined ? undefined : rateText(plain.rate_limit),
     allow_ips: plain.allow_ips === undefined ? undefined : [...plain.allow_ips],
+    rotated_from: plain.rotated_from,
+    replaced_by: plain.replaced_by,
     tags: plain.tags,
     created_at: iso(clear.created_at),
     updated_at: iso(clear.updated_at),
@@ -67,6 +69,10 @@ export interface KeyWish {
   rate_limit?: string;
   allow_ips?: readonly string[];
   allow_unassigned_principal: boolean;
+  /** Chosen before, where something must name it. */
+  id?: string;
+  rotated_from?: string;
+  permanent?: true;
 }
 
 /** In a zone west of Greenwich the year 9999 ends after this, and no RFC 3339 time says when. */
@@ -74,6 +80,26 @@ const lastTime = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** What logins and tokens begin with: a key that looked like one would be taken for one. */
 const reservedPrefixes: readonly string[] = ['mbc_', 'mbd_', 'mbr_'];
+
+/** Where a contract says how many keys may work at once. One that came with the account is none of them. */
+const requireRoom = async (context: ProjectContext, principal: PrincipalRow): Promise<void> => {
+  const { mostKeys } = context.manner;
+  if (mostKeys === undefined) return;
+  const working = await keys.working(context, principal.id, context.now);
+  if (working.filter(({ plain }) => plain.permanent !== true).length < mostKeys) return;
+  throw new MobiusError('conflict', `"${principal.plain.name}" has ${mostKeys} keys that work already`, {
+    reason: 'most_keys',
+    most: mostKeys,
+  });
+};
+
+/** In contracts that know nobody but the one account, its keys make keys for it. */
+const isThemselves = ({ caller, manner }: ProjectContext, { id, clear }: PrincipalRow): boolean =>
+  caller.user?.id === clear.user_id || (manner.ownOnly === true && caller.principal?.id === id);
+
+/** The prefix that a key was issued with: what is kept of it is cut short. */
+export const issuedPrefix = ({ plain }: keys.KeyRow): string | undefined =>
+  plain.issued_as ?? /^.*_/.exec(plain.prefix)?.[0];
 
 /** Makes a key and answers it, the raw key included: the only time that it exists outside its owner's hands. */
 export const issueKey = async (
@@ -103,7 +129,7 @@ export const issueKey = async (
     );
   }
   // A person's roles change behind the back of whoever holds a key for them: only they, and who may do all, make one.
-  if (principal.clear.user_id !== null && !caller.everywhere && caller.user?.id !== principal.clear.user_id) {
+  if (principal.clear.user_id !== null && !caller.everywhere && !isThemselves(context, principal)) {
     const message = `the principal "${principal.plain.name}" is a person: only they make keys for it`;
     throw new MobiusError('forbidden', message, { reason: 'person' });
   }
@@ -112,14 +138,18 @@ export const issueKey = async (
   if (reservedPrefixes.some((prefix) => wish.prefix?.startsWith(prefix))) {
     throw invalidField('prefix', `can't be "${wish.prefix}", which mobius itself uses for something else`);
   }
-  const key = formatKey(wish.prefix ?? 'mbx_', context.randomBytes(32));
+  await requireRoom(context, principal);
+  const prefix = context.manner.keyPrefix ?? wish.prefix ?? 'mbx_';
+  const key = formatKey(prefix, context.randomBytes(32));
+  const taken =
+    context.manner.namesRepeat === true && (await keys.byName(context, project.id, wish.name)) !== undefined;
   const row = await keys.insert(
     context,
-    context.newId(idPrefixes.apiKey),
+    wish.id ?? context.newId(idPrefixes.apiKey),
     {
       project_id: project.id,
       principal_id: principal.id,
-      name_index: keys.nameIndex(context, project.id, wish.name),
+      name_index: taken ? null : keys.nameIndex(context, project.id, wish.name),
       key_hash: context.sealer.keyHash(key),
       expires_at: expiresAt,
       disabled_at: null,
@@ -132,6 +162,10 @@ export const issueKey = async (
       prefix: keyPrefix(key),
       suffix: keySuffix(key),
       tags: wish.tags,
+      issued_as: prefix.length > keyPrefix(key).length ? prefix : undefined,
+      name_taken: taken || undefined,
+      permanent: wish.permanent,
+      rotated_from: wish.rotated_from,
       ...limitsFrom(wish),
       ...limitsOf(caller.key),
     }),

@@ -9,15 +9,27 @@ import { permissionsOf, requireHolds } from './caller.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
 import { issueKey } from './key-issue.ts';
+import { me } from './manner.ts';
 import { findRole, type Role, rolesOf } from './role-book.ts';
 import { findUser, requireNoPart } from './user-book.ts';
 
-/** By id or name, in the project of the call. */
+/** As whom the caller acts in the project of the call; an administrator acts for everybody, but may have a part in it besides. */
+export const ownPrincipal = async (context: ProjectContext): Promise<principals.PrincipalRow | undefined> => {
+  const { principal, user } = context.caller;
+  if (principal !== undefined || user === undefined) return principal;
+  const own = await principals.ofUser(context, user.id, context.project.id);
+  return own?.clear.disabled_at === null ? own : undefined;
+};
+
+/** By id or name, or the caller's own, in the project of the call. */
 export const findPrincipal = async (context: ProjectContext, reference: string): Promise<principals.PrincipalRow> => {
   const { project } = context;
-  const row = isId(reference, idPrefixes.principal)
-    ? await principals.byId(context, reference)
-    : await principals.byName(context, project.id, reference);
+  const row =
+    reference === me
+      ? await ownPrincipal(context)
+      : isId(reference, idPrefixes.principal)
+        ? await principals.byId(context, reference)
+        : await principals.byName(context, project.id, reference);
   if (row === undefined || row.clear.project_id !== project.id || row.clear.archived_at !== null) {
     throw notFound('principal', reference, project.plain.handle);
   }

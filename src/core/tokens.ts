@@ -13,9 +13,10 @@ import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { parseUuidText, uuidText } from './ids.ts';
 import { newSigningKey, openSigner } from './jwt.ts';
 import { longestJwt } from './jwt-text.ts';
+import { requireMintsLeft } from './mint-rate.ts';
 import { cursorAt, readCursor } from './paging.ts';
 import { requireKnown } from './permissions.ts';
-import { findPrincipal } from './principals.ts';
+import { findPrincipal, ownPrincipal } from './principals.ts';
 import { examineToken, findToken, generationOf, type Standings, tokenJwt } from './token-identity.ts';
 
 const stateOf = async (
@@ -54,9 +55,16 @@ const answerIn = (state: Token['state'], row: tokens.TokenRow): Token => {
 const answer = async (context: ProjectContext, row: tokens.TokenRow, known?: Standings): Promise<Token> =>
   answerIn(await stateOf(context, row, known), row);
 
+/** Whether another contract's manner lets the caller see it. */
+const isThere = async (context: ProjectContext, row: tokens.TokenRow): Promise<boolean> => {
+  const { ownOnly, endedIsGone } = context.manner;
+  if (ownOnly === true && row.clear.key_id !== context.caller.key?.id) return false;
+  return endedIsGone !== true || ['active', 'spent'].includes(await stateOf(context, row, undefined));
+};
+
 const findById = async (context: ProjectContext, id: string): Promise<tokens.TokenRow> => {
   const row = await tokens.byId(context, id.toLowerCase());
-  if (row?.clear.project_id === context.project.id) return row;
+  if (row?.clear.project_id === context.project.id && (await isThere(context, row))) return row;
   throw notFound('token', id, context.project.plain.handle);
 };
 
@@ -76,14 +84,6 @@ const pageStart = (cursor: string | undefined, from: number): tokens.Filter['aft
   return after === undefined || after.expiresAt < from ? first : after;
 };
 
-/** Whom the caller acts as in the project; an administrator acts for everybody, but may have a part in it besides. */
-const principalOf = async (context: ProjectContext): Promise<principals.PrincipalRow | undefined> => {
-  const { principal, user } = context.caller;
-  if (principal !== undefined || user === undefined) return principal;
-  const own = await principals.ofUser(context, user.id, context.project.id);
-  return own?.clear.disabled_at === null ? own : undefined;
-};
-
 const prunedAtOnce = 100;
 
 export const handlers: Handlers<NameOf<'tokens'>> = {
@@ -93,7 +93,8 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     const permissions = input.permissions ?? caller.permissions;
     requireKnown(permissions, 'permissions');
     await requireHolds(context, caller, permissions, project);
-    const principal = await principalOf(context);
+    await requireMintsLeft(context);
+    const principal = await ownPrincipal(context);
     const sign = await openSigner(context, tokenJwt);
     // Whoever mints them all day keeps no more than those of a day, in a vault that nobody serves too.
     await tokens.prune(context, now, prunedAtOnce);
@@ -177,7 +178,7 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
 
   'tokens.inspect': async (context, { token }) => {
     const found = await findSigned(context, token);
-    if (typeof found === 'string') {
+    if (typeof found === 'string' || !(await isThere(context, found.row))) {
       const message = `this is no token of project "${context.project.plain.handle}", or it ended long ago`;
       throw new MobiusError('not_found', message, { resource: 'token' });
     }

@@ -17,6 +17,39 @@ export const findUser = async (store: Store, reference: string): Promise<users.U
   return row;
 };
 
+interface NewUser {
+  email: string;
+  name?: string;
+  administrator?: boolean;
+  password: users.PasswordHash;
+}
+
+export const addUser = async (context: Context, wish: NewUser): Promise<users.UserRow> => {
+  const { now } = context;
+  const { email, name, administrator, password } = wish;
+  const row = await users.insert(
+    context,
+    context.newId(idPrefixes.user),
+    {
+      email_index: users.emailIndex(context, email),
+      administrator_at: administrator === true ? now : null,
+      disabled_at: null,
+      created_at: now,
+      updated_at: now,
+    },
+    present({ email, name, password }),
+  );
+  if (row === undefined) {
+    throw new MobiusError('already_exists', `a user with the address "${email}" already exists`, {
+      resource: 'user',
+      field: 'email',
+      name: email,
+    });
+  }
+  await changedUser(context, row, administrator === true ? { administrator } : {});
+  return row;
+};
+
 /** A user acts as one principal in a project, so that what they may do there can be read in one place. */
 export const requireNoPart = async (context: ProjectContext, { id, plain }: users.UserRow): Promise<void> => {
   const other = await principals.ofUser(context, id, context.project.id);

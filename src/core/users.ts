@@ -1,52 +1,16 @@
 import { invalidField, MobiusError } from '../errors.ts';
 import type { NameOf } from '../operations.ts';
 import * as devices from '../store/device-codes.ts';
-import * as principals from '../store/principals.ts';
 import * as sessions from '../store/sessions.ts';
 import * as users from '../store/users.ts';
 import { sourceOf } from './addresses.ts';
 import { addressOf } from './caller.ts';
-import { type Context, type Handlers, type ProjectContext, present } from './context.ts';
-import { idPrefixes } from './ids.ts';
+import type { Context, Handlers } from './context.ts';
 import { countAttempt, forgetAttempts } from './lockout.ts';
 import { afterCursor, cursorAt } from './paging.ts';
-import { assign } from './principals.ts';
+import { takePart } from './parts.ts';
 import { findProject } from './project-book.ts';
-import { findRole } from './role-book.ts';
-import { changedUser, findUser, requireWhole, userAnswer } from './user-book.ts';
-
-/** The part that a new user has in a project: a principal of their own, with these roles. */
-const giveRoles = async (
-  context: Context,
-  user: users.UserRow,
-  handle: string,
-  references: readonly string[],
-): Promise<void> => {
-  const project = await findProject(context, handle);
-  const inside: ProjectContext = { ...context, project };
-  const row = await principals.insert(
-    context,
-    context.newId(idPrefixes.principal),
-    {
-      project_id: project.id,
-      name_index: principals.nameIndex(context, project.id, user.plain.email),
-      kind: 'user',
-      owner_id: null,
-      user_id: user.id,
-      disabled_at: null,
-      archived_at: null,
-      token_generation: null,
-      created_at: context.now,
-      updated_at: context.now,
-    },
-    { name: user.plain.email },
-  );
-  if (row === undefined) {
-    const message = `a principal named "${user.plain.email}" already exists in project "${handle}"`;
-    throw new MobiusError('already_exists', message, { resource: 'principal', name: user.plain.email });
-  }
-  for (const reference of references) await assign(inside, row, await findRole(context, project, reference));
-};
+import { addUser, changedUser, findUser, requireWhole, userAnswer } from './user-book.ts';
 
 /** Whoever was signed in as them is no longer, nor who was about to be. */
 const endSessions = async (context: Context, user: users.UserRow, but?: string): Promise<void> => {
@@ -86,29 +50,12 @@ export const handlers: Handlers<NameOf<'users'>> = {
     async before({ passwords }, input) {
       const password = await passwords.hash(input.password);
       return async (context) => {
-        const { now } = context;
-        const row = await users.insert(
-          context,
-          context.newId(idPrefixes.user),
-          {
-            email_index: users.emailIndex(context, input.email),
-            administrator_at: input.administrator === true ? now : null,
-            disabled_at: null,
-            created_at: now,
-            updated_at: now,
-          },
-          present({ email: input.email, name: input.name, password }),
-        );
-        if (row === undefined) {
-          throw new MobiusError('already_exists', `a user with the address "${input.email}" already exists`, {
-            resource: 'user',
-            field: 'email',
-            name: input.email,
-          });
-        }
+        const row = await addUser(context, { ...input, password });
         const references = input.role_ids ?? [];
-        if (references.length > 0) await giveRoles(context, row, input.project ?? 'default', references);
-        await changedUser(context, row, present({ administrator: input.administrator || undefined }));
+        if (references.length > 0) {
+          const project = await findProject(context, input.project ?? 'default');
+          await takePart({ ...context, project }, row, references);
+        }
         return userAnswer(row);
       };
     },

@@ -125,6 +125,10 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       summary: 'revoke an API key for good; its next use is refused',
       load: () => import('../commands/api-keys/revoke.ts'),
     },
+    rotate: {
+      summary: 'put a new key in the place of one, which stops at once',
+      load: () => import('../commands/api-keys/rotate.ts'),
+    },
     update: {
       summary: "change an API key's tags, or switch it off and on",
       load: () => import('../commands/api-keys/update.ts'),

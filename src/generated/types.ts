@@ -231,6 +231,23 @@ export interface Project {
   updated_at: string;
 }
 
+export interface Registration {
+  /** a JWT that acts as the person */
+  access_token: string;
+  /** how it is sent */
+  token_type: 'Bearer';
+  /** seconds until the access token ends */
+  expires_in: number;
+  /** exchanged once for the next pair */
+  refresh_token: string;
+  /** cred_…, the session that both belong to */
+  credential_id: string;
+  /** the handle of the project that is theirs */
+  project: string;
+  /** the account's own API key, shown this once */
+  key: string;
+}
+
 export interface Role {
   /** role_… */
   id: string;
@@ -611,6 +628,17 @@ export interface ApiKeysRevokeInput {
   id: string;
 }
 
+export interface ApiKeysRotateInput {
+  /** the project it is about */
+  project?: string;
+  /** the key's id or name */
+  id: string;
+  /** another name; the same when absent */
+  name?: string;
+  /** another end; the same when absent */
+  expires_at?: string;
+}
+
 export interface ApiKeysUpdateInput {
   /** the project it is about */
   project?: string;
@@ -696,6 +724,15 @@ export interface AuthLogoutInput {}
 export interface AuthRefreshInput {
   /** the latest one of the session */
   refresh_token: string;
+}
+
+export interface AuthRegisterInput {
+  /** the e-mail address that the person signs in with */
+  email: string;
+  /** what the person is called */
+  name: string;
+  /** what the person signs in with */
+  password: string;
 }
 
 export interface AuthRevokeCredentialInput {
@@ -1263,6 +1300,7 @@ export interface Operations {
   'api-keys.get': { input: ApiKeysGetInput; output: ApiKey };
   'api-keys.list': { input: ApiKeysListInput; output: ApiKeysListOutput };
   'api-keys.revoke': { input: ApiKeysRevokeInput; output: void };
+  'api-keys.rotate': { input: ApiKeysRotateInput; output: ApiKeyCreated };
   'api-keys.update': { input: ApiKeysUpdateInput; output: ApiKey };
   'api-keys.verify': { input: ApiKeysVerifyInput; output: Verification };
   'auth.decide-device': { input: AuthDecideDeviceInput; output: DeviceRequest };
@@ -1272,6 +1310,7 @@ export interface Operations {
   'auth.login': { input: AuthLoginInput; output: Session };
   'auth.logout': { input: AuthLogoutInput; output: void };
   'auth.refresh': { input: AuthRefreshInput; output: Session };
+  'auth.register': { input: AuthRegisterInput; output: Registration };
   'auth.revoke-credential': { input: AuthRevokeCredentialInput; output: void };
   'auth.show-device': { input: AuthShowDeviceInput; output: DeviceRequest };
   'auth.whoami': { input: AuthWhoamiInput; output: WhoAmI };

@@ -5,7 +5,7 @@ export type State = 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
 type Clear = {
   project_id: string;
   principal_id: string;
-  /** Null on a revoked one, whose name is free again. */
+  /** Null on a revoked one, whose name is free again, and where another key has the name. */
   name_index: Uint8Array | null;
   key_hash: Uint8Array;
   expires_at: number | null;
@@ -24,6 +24,14 @@ type Plain = {
   rate_limit?: RateLimit;
   /** The only networks that it may be used from. */
   allow_ips?: readonly string[];
+  /** The whole prefix, where the kept characters don't tell it. */
+  issued_as?: string;
+  /** Another key has the name, and is found by it. */
+  name_taken?: true;
+  /** It stays as long as the account that it was made with. */
+  permanent?: true;
+  rotated_from?: string;
+  replaced_by?: string;
 };
 type Free = { last_used_at: number | null };
 export type KeyRow = Stored<Clear, Plain, Free>;
@@ -57,7 +65,8 @@ export const keyTruths: Truths = {
   ],
   tagged: true,
   expected: (store, { clear, plain }: KeyRow) => {
-    const index = clear.revoked_at === null ? nameIndex(store, clear.project_id, plain.name) : null;
+    const isFound = clear.revoked_at === null && plain.name_taken !== true;
+    const index = isFound ? nameIndex(store, clear.project_id, plain.name) : null;
     return { columns: { name_index: index }, tags: plain.tags ?? {} };
   },
 };
@@ -117,6 +126,15 @@ export const usable = async (store: Store, principalId: string, now: number): Pr
   );
   return row?.count ?? 0;
 };
+
+/** Keys of a principal that work as far as they themselves say. */
+export const working = (store: Store, principalId: string, now: number): Promise<KeyRow[]> =>
+  keyTable.select(
+    store,
+    `where t.principal_id = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)
+     and t.disabled_at is null order by t.id`,
+    [principalId, now],
+  );
 
 /** The greater value stands whoever writes last; nothing is written where it would be greater by less than `gapMs`. */
 export const touch = async (store: Store, id: string, at: number, gapMs: number): Promise<void> => {

@@ -50,6 +50,27 @@ export type ChainHead = { seq: number; hash: Uint8Array };
 export const headOf = (db: Query): Promise<ChainHead | undefined> =>
   db.get<ChainHead>('select seq, hash from audit_log where seq is not null order by seq desc limit 1');
 
+export interface Recent {
+  projectId: string;
+  /** Sorts before the id of each that is sought. */
+  afterId: string;
+  action: string;
+  credentialId: string;
+  since: number;
+  limit: number;
+}
+
+/** When somebody did a thing of late, the last first. */
+export const timesOf = async ({ db }: Store, recent: Recent): Promise<number[]> => {
+  const rows = await db.all<{ created_at: number }>(
+    `select created_at from audit_log
+     where project_id = $1 and id > $2 and action = $3 and credential_id = $4 and created_at > $5
+     order by id desc limit ${recent.limit}`,
+    [recent.projectId, recent.afterId, recent.action, recent.credentialId, recent.since],
+  );
+  return rows.map(({ created_at }) => created_at);
+};
+
 const damaged = (what: string): MobiusError =>
   new MobiusError('damaged', `the audit log ${what}`, { table: 'audit_log' });
 

@@ -87,7 +87,7 @@ const layers: readonly Layer[] = [
   { files: ['server/beside', 'server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
   { files: ['server/agent'], may: ['server/', 'store/files'], types: ['vault/open'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
-  { files: ['dialects/'], may: ['formats'] },
+  { files: ['dialects/'], may: ['core/carries', 'core/ids', 'core/manner'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },
   { files: ['core/'], may: ['store/', 'validate', 'formats'], types: ['passwords'], never: engines },
   { files: ['vault/'], may: ['store/', 'crypto', 'core/ids', 'core/key-format'] },

@@ -165,6 +165,43 @@ export const fields: Readonly<Record<string, Fields>> = {
       { name: 'id', kind: 'string', in: 'path', required: true, description: "the key's name or id" },
     ],
   },
+  'api-keys.rotate': {
+    input: [
+      { name: 'project', kind: 'string', in: 'path', required: false, description: 'the project it is about' },
+      { name: 'id', kind: 'string', in: 'path', required: true, description: "the key's id or name" },
+      { name: 'name', kind: 'string', in: 'body', required: false, description: 'another name; the same when absent' },
+      {
+        name: 'expires_at',
+        kind: 'time',
+        in: 'body',
+        required: false,
+        description: 'another end; the same when absent',
+      },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'id', kind: 'string' },
+        { name: 'name', kind: 'string' },
+        { name: 'state', kind: 'string' },
+        { name: 'principal_id', kind: 'string' },
+        { name: 'key_prefix', kind: 'string' },
+        { name: 'key_suffix', kind: 'string' },
+        { name: 'project_id', kind: 'string' },
+        { name: 'expires_at', kind: 'time' },
+        { name: 'rate_limit', kind: 'string' },
+        { name: 'allow_ips', kind: 'strings' },
+        { name: 'last_used_at', kind: 'time' },
+        { name: 'revoked_at', kind: 'time' },
+        { name: 'rotated_from', kind: 'string' },
+        { name: 'replaced_by', kind: 'string' },
+        { name: 'tags', kind: 'object' },
+        { name: 'created_at', kind: 'time' },
+        { name: 'updated_at', kind: 'time' },
+        { name: 'key', kind: 'string' },
+      ],
+    },
+  },
   'api-keys.update': {
     input: [
       { name: 'project', kind: 'string', in: 'path', required: false, description: 'the project it is about' },

@@ -172,6 +172,38 @@ export const fields: Readonly<Record<string, Fields>> = {
       ],
     },
   },
+  'auth.register': {
+    input: [
+      {
+        name: 'email',
+        kind: 'string',
+        in: 'body',
+        required: true,
+        description: 'the e-mail address that the person signs in with',
+      },
+      { name: 'name', kind: 'string', in: 'body', required: true, description: 'what the person is called' },
+      {
+        name: 'password',
+        kind: 'string',
+        in: 'body',
+        required: true,
+        description: 'what the person signs in with',
+        secret: true,
+      },
+    ],
+    output: {
+      list: false,
+      shown: [
+        { name: 'access_token', kind: 'string' },
+        { name: 'token_type', kind: 'string' },
+        { name: 'expires_in', kind: 'integer' },
+        { name: 'refresh_token', kind: 'string' },
+        { name: 'credential_id', kind: 'string' },
+        { name: 'project', kind: 'string' },
+        { name: 'key', kind: 'string' },
+      ],
+    },
+  },
   'auth.revoke-credential': {
     input: [{ name: 'id', kind: 'string', in: 'path', required: true, description: 'cred_…' }],
   },

@@ -1039,11 +1039,199 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate23.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check4 = validate24;
-var schema35 = { "type": "object", "required": ["id"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "state": { "type": "string", "enum": ["active", "disabled"] }, "rate_limit": { "type": "string", "format": "rate-limit" }, "allow_ips": { "type": "array", "items": { "type": "string", "format": "cidr" }, "maxItems": 64, "uniqueItems": true } }, "additionalProperties": false };
 function validate24(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
   const evaluated0 = validate24.evaluated;
+  if (evaluated0.dynamicProps) {
+    evaluated0.props = void 0;
+  }
+  if (evaluated0.dynamicItems) {
+    evaluated0.items = void 0;
+  }
+  if (data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.project === void 0) {
+      data.project = "default";
+    }
+    if (data.id === void 0 || !func0.call(data, "id")) {
+      const err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "id" } };
+      if (vErrors === null) {
+        vErrors = [err0];
+      } else {
+        vErrors.push(err0);
+      }
+      errors++;
+    }
+    for (const key0 of Object.keys(data)) {
+      if (!(key0 === "project" || key0 === "id" || key0 === "name" || key0 === "expires_at")) {
+        const err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        if (vErrors === null) {
+          vErrors = [err1];
+        } else {
+          vErrors.push(err1);
+        }
+        errors++;
+      }
+    }
+    let data0 = data.project;
+    if (typeof data0 === "string") {
+      if (codePoints(data0) > 63) {
+        const err2 = { instancePath: instancePath + "/project", schemaPath: "#/properties/project/maxLength", keyword: "maxLength", params: { limit: 63 } };
+        if (vErrors === null) {
+          vErrors = [err2];
+        } else {
+          vErrors.push(err2);
+        }
+        errors++;
+      }
+      if (codePoints(data0) < 1) {
+        const err3 = { instancePath: instancePath + "/project", schemaPath: "#/properties/project/minLength", keyword: "minLength", params: { limit: 1 } };
+        if (vErrors === null) {
+          vErrors = [err3];
+        } else {
+          vErrors.push(err3);
+        }
+        errors++;
+      }
+      if (!formats0(data0)) {
+        const err4 = { instancePath: instancePath + "/project", schemaPath: "#/properties/project/format", keyword: "format", params: { format: "handle" } };
+        if (vErrors === null) {
+          vErrors = [err4];
+        } else {
+          vErrors.push(err4);
+        }
+        errors++;
+      }
+    } else {
+      const err5 = { instancePath: instancePath + "/project", schemaPath: "#/properties/project/type", keyword: "type", params: { type: "string" } };
+      if (vErrors === null) {
+        vErrors = [err5];
+      } else {
+        vErrors.push(err5);
+      }
+      errors++;
+    }
+    if (data.id !== void 0 && func0.call(data, "id")) {
+      let data1 = data.id;
+      if (typeof data1 === "string") {
+        if (codePoints(data1) > 128) {
+          const err6 = { instancePath: instancePath + "/id", schemaPath: "#/properties/id/maxLength", keyword: "maxLength", params: { limit: 128 } };
+          if (vErrors === null) {
+            vErrors = [err6];
+          } else {
+            vErrors.push(err6);
+          }
+          errors++;
+        }
+        if (codePoints(data1) < 1) {
+          const err7 = { instancePath: instancePath + "/id", schemaPath: "#/properties/id/minLength", keyword: "minLength", params: { limit: 1 } };
+          if (vErrors === null) {
+            vErrors = [err7];
+          } else {
+            vErrors.push(err7);
+          }
+          errors++;
+        }
+        if (!formats4(data1)) {
+          const err8 = { instancePath: instancePath + "/id", schemaPath: "#/properties/id/format", keyword: "format", params: { format: "reference" } };
+          if (vErrors === null) {
+            vErrors = [err8];
+          } else {
+            vErrors.push(err8);
+          }
+          errors++;
+        }
+      } else {
+        const err9 = { instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err9];
+        } else {
+          vErrors.push(err9);
+        }
+        errors++;
+      }
+    }
+    if (data.name !== void 0 && func0.call(data, "name")) {
+      let data2 = data.name;
+      if (typeof data2 === "string") {
+        if (codePoints(data2) > 128) {
+          const err10 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/maxLength", keyword: "maxLength", params: { limit: 128 } };
+          if (vErrors === null) {
+            vErrors = [err10];
+          } else {
+            vErrors.push(err10);
+          }
+          errors++;
+        }
+        if (codePoints(data2) < 1) {
+          const err11 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/minLength", keyword: "minLength", params: { limit: 1 } };
+          if (vErrors === null) {
+            vErrors = [err11];
+          } else {
+            vErrors.push(err11);
+          }
+          errors++;
+        }
+        if (!formats2(data2)) {
+          const err12 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/format", keyword: "format", params: { format: "name" } };
+          if (vErrors === null) {
+            vErrors = [err12];
+          } else {
+            vErrors.push(err12);
+          }
+          errors++;
+        }
+      } else {
+        const err13 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err13];
+        } else {
+          vErrors.push(err13);
+        }
+        errors++;
+      }
+    }
+    if (data.expires_at !== void 0 && func0.call(data, "expires_at")) {
+      let data3 = data.expires_at;
+      if (typeof data3 === "string") {
+        if (!formats6(data3)) {
+          const err14 = { instancePath: instancePath + "/expires_at", schemaPath: "#/properties/expires_at/format", keyword: "format", params: { format: "date-time" } };
+          if (vErrors === null) {
+            vErrors = [err14];
+          } else {
+            vErrors.push(err14);
+          }
+          errors++;
+        }
+      } else {
+        const err15 = { instancePath: instancePath + "/expires_at", schemaPath: "#/properties/expires_at/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err15];
+        } else {
+          vErrors.push(err15);
+        }
+        errors++;
+      }
+    }
+  } else {
+    const err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    if (vErrors === null) {
+      vErrors = [err16];
+    } else {
+      vErrors.push(err16);
+    }
+    errors++;
+  }
+  validate24.errors = vErrors;
+  return errors === 0;
+}
+validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var check5 = validate25;
+var schema36 = { "type": "object", "required": ["id"], "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "tags": { "type": "object", "maxProperties": 8, "propertyNames": { "format": "tag-key", "minLength": 1, "maxLength": 128 }, "additionalProperties": { "type": "string", "format": "tag-value", "maxLength": 256 } }, "state": { "type": "string", "enum": ["active", "disabled"] }, "rate_limit": { "type": "string", "format": "rate-limit" }, "allow_ips": { "type": "array", "items": { "type": "string", "format": "cidr" }, "maxItems": 64, "uniqueItems": true } }, "additionalProperties": false };
+function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null;
+  let errors = 0;
+  const evaluated0 = validate25.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -1259,7 +1447,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
       if (!(data4 === "active" || data4 === "disabled")) {
-        const err20 = { instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema35.properties.state.enum } };
+        const err20 = { instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema36.properties.state.enum } };
         if (vErrors === null) {
           vErrors = [err20];
         } else {
@@ -1367,17 +1555,17 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
     }
     errors++;
   }
-  validate24.errors = vErrors;
+  validate25.errors = vErrors;
   return errors === 0;
 }
-validate24.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var check5 = validate25;
-var formats46 = (text) => permission(text) === void 0;
-var formats48 = (text) => ip(text) === void 0;
-function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+validate25.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var check6 = validate26;
+var formats54 = (text) => permission(text) === void 0;
+var formats56 = (text) => ip(text) === void 0;
+function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
-  const evaluated0 = validate25.evaluated;
+  const evaluated0 = validate26.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -1489,7 +1677,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        if (!formats46(data2)) {
+        if (!formats54(data2)) {
           const err10 = { instancePath: instancePath + "/permission", schemaPath: "#/properties/permission/format", keyword: "format", params: { format: "permission" } };
           if (vErrors === null) {
             vErrors = [err10];
@@ -1511,7 +1699,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
     if (data.ip !== void 0 && func0.call(data, "ip")) {
       let data3 = data.ip;
       if (typeof data3 === "string") {
-        if (!formats48(data3)) {
+        if (!formats56(data3)) {
           const err12 = { instancePath: instancePath + "/ip", schemaPath: "#/properties/ip/format", keyword: "format", params: { format: "ip" } };
           if (vErrors === null) {
             vErrors = [err12];
@@ -1539,17 +1727,18 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
     }
     errors++;
   }
-  validate25.errors = vErrors;
+  validate26.errors = vErrors;
   return errors === 0;
 }
-validate25.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+validate26.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var validators = {
   "create": { check: check0, ...{ "fields": ["project", "name", "principal_id", "expires_at", "tags", "prefix", "allow_unassigned_principal", "rate_limit", "allow_ips"], "secret": [] } },
   "get": { check: check1, ...{ "fields": ["project", "id"], "secret": [] } },
   "list": { check: check2, ...{ "fields": ["project", "principal_id", "state", "tag", "limit", "cursor"], "secret": [] } },
   "revoke": { check: check3, ...{ "fields": ["project", "id"], "secret": [] } },
-  "update": { check: check4, ...{ "fields": ["project", "id", "tags", "state", "rate_limit", "allow_ips"], "secret": [] } },
-  "verify": { check: check5, ...{ "fields": ["project", "key", "permission", "ip"], "secret": ["key"] } }
+  "rotate": { check: check4, ...{ "fields": ["project", "id", "name", "expires_at"], "secret": [] } },
+  "update": { check: check5, ...{ "fields": ["project", "id", "tags", "state", "rate_limit", "allow_ips"], "secret": [] } },
+  "verify": { check: check6, ...{ "fields": ["project", "key", "permission", "ip"], "secret": ["key"] } }
 };
 export {
   validators

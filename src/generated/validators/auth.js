@@ -7,6 +7,7 @@ var codePoints = (text) => {
 var controls = /\p{Cc}/u;
 var separators = /[\u2028\u2029]/;
 var loneSurrogates = /\p{Cs}/u;
+var idShape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/;
 var atMost = (text, limit) => text.length > limit && codePoints(text) > limit ? `must be at most ${limit} characters` : void 0;
 var line = (text) => {
   if (controls.test(text)) return "must not hold control characters";
@@ -19,6 +20,7 @@ var reference = (text) => {
   if (problem !== void 0) return problem;
   return text.trim() === text ? void 0 : "must not begin or end with white space";
 };
+var name = (text) => reference(text) ?? (idShape.test(text) ? "must not have the shape of an id" : void 0);
 var handle = (text) => {
   if (text.length > 63) return "must be at most 63 characters";
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? void 0 : "must be lower-case letters, digits and single hyphens, such as acme-ci";
@@ -866,11 +868,168 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate26.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check7 = validate27;
-var formats24 = (text) => reference(text) === void 0;
+var formats26 = (text) => name(text) === void 0;
 function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
   const evaluated0 = validate27.evaluated;
+  if (evaluated0.dynamicProps) {
+    evaluated0.props = void 0;
+  }
+  if (evaluated0.dynamicItems) {
+    evaluated0.items = void 0;
+  }
+  if (data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.email === void 0 || !func0.call(data, "email")) {
+      const err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "email" } };
+      if (vErrors === null) {
+        vErrors = [err0];
+      } else {
+        vErrors.push(err0);
+      }
+      errors++;
+    }
+    if (data.name === void 0 || !func0.call(data, "name")) {
+      const err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "name" } };
+      if (vErrors === null) {
+        vErrors = [err1];
+      } else {
+        vErrors.push(err1);
+      }
+      errors++;
+    }
+    if (data.password === void 0 || !func0.call(data, "password")) {
+      const err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "password" } };
+      if (vErrors === null) {
+        vErrors = [err2];
+      } else {
+        vErrors.push(err2);
+      }
+      errors++;
+    }
+    for (const key0 of Object.keys(data)) {
+      if (!(key0 === "email" || key0 === "name" || key0 === "password")) {
+        const err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        if (vErrors === null) {
+          vErrors = [err3];
+        } else {
+          vErrors.push(err3);
+        }
+        errors++;
+      }
+    }
+    if (data.email !== void 0 && func0.call(data, "email")) {
+      let data0 = data.email;
+      if (typeof data0 === "string") {
+        if (!formats20(data0)) {
+          const err4 = { instancePath: instancePath + "/email", schemaPath: "#/properties/email/format", keyword: "format", params: { format: "email" } };
+          if (vErrors === null) {
+            vErrors = [err4];
+          } else {
+            vErrors.push(err4);
+          }
+          errors++;
+        }
+      } else {
+        const err5 = { instancePath: instancePath + "/email", schemaPath: "#/properties/email/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err5];
+        } else {
+          vErrors.push(err5);
+        }
+        errors++;
+      }
+    }
+    if (data.name !== void 0 && func0.call(data, "name")) {
+      let data1 = data.name;
+      if (typeof data1 === "string") {
+        if (codePoints(data1) > 128) {
+          const err6 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/maxLength", keyword: "maxLength", params: { limit: 128 } };
+          if (vErrors === null) {
+            vErrors = [err6];
+          } else {
+            vErrors.push(err6);
+          }
+          errors++;
+        }
+        if (codePoints(data1) < 1) {
+          const err7 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/minLength", keyword: "minLength", params: { limit: 1 } };
+          if (vErrors === null) {
+            vErrors = [err7];
+          } else {
+            vErrors.push(err7);
+          }
+          errors++;
+        }
+        if (!formats26(data1)) {
+          const err8 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/format", keyword: "format", params: { format: "name" } };
+          if (vErrors === null) {
+            vErrors = [err8];
+          } else {
+            vErrors.push(err8);
+          }
+          errors++;
+        }
+      } else {
+        const err9 = { instancePath: instancePath + "/name", schemaPath: "#/properties/name/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err9];
+        } else {
+          vErrors.push(err9);
+        }
+        errors++;
+      }
+    }
+    if (data.password !== void 0 && func0.call(data, "password")) {
+      let data2 = data.password;
+      if (typeof data2 === "string") {
+        if (codePoints(data2) > 1024) {
+          const err10 = { instancePath: instancePath + "/password", schemaPath: "#/properties/password/maxLength", keyword: "maxLength", params: { limit: 1024 } };
+          if (vErrors === null) {
+            vErrors = [err10];
+          } else {
+            vErrors.push(err10);
+          }
+          errors++;
+        }
+        if (codePoints(data2) < 10) {
+          const err11 = { instancePath: instancePath + "/password", schemaPath: "#/properties/password/minLength", keyword: "minLength", params: { limit: 10 } };
+          if (vErrors === null) {
+            vErrors = [err11];
+          } else {
+            vErrors.push(err11);
+          }
+          errors++;
+        }
+      } else {
+        const err12 = { instancePath: instancePath + "/password", schemaPath: "#/properties/password/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err12];
+        } else {
+          vErrors.push(err12);
+        }
+        errors++;
+      }
+    }
+  } else {
+    const err13 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    if (vErrors === null) {
+      vErrors = [err13];
+    } else {
+      vErrors.push(err13);
+    }
+    errors++;
+  }
+  validate27.errors = vErrors;
+  return errors === 0;
+}
+validate27.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var check8 = validate28;
+var formats28 = (text) => reference(text) === void 0;
+function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null;
+  let errors = 0;
+  const evaluated0 = validate28.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -919,7 +1078,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        if (!formats24(data0)) {
+        if (!formats28(data0)) {
           const err4 = { instancePath: instancePath + "/id", schemaPath: "#/properties/id/format", keyword: "format", params: { format: "reference" } };
           if (vErrors === null) {
             vErrors = [err4];
@@ -947,15 +1106,15 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
     }
     errors++;
   }
-  validate27.errors = vErrors;
+  validate28.errors = vErrors;
   return errors === 0;
 }
-validate27.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var check8 = validate28;
-function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+validate28.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var check9 = validate29;
+function validate29(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
-  const evaluated0 = validate28.evaluated;
+  const evaluated0 = validate29.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -1032,15 +1191,15 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
     }
     errors++;
   }
-  validate28.errors = vErrors;
+  validate29.errors = vErrors;
   return errors === 0;
 }
-validate28.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
-var check9 = validate29;
-function validate29(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+validate29.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+var check10 = validate30;
+function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
-  const evaluated0 = validate29.evaluated;
+  const evaluated0 = validate30.evaluated;
   if (evaluated0.dynamicProps) {
     evaluated0.props = void 0;
   }
@@ -1066,10 +1225,10 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
     }
     errors++;
   }
-  validate29.errors = vErrors;
+  validate30.errors = vErrors;
   return errors === 0;
 }
-validate29.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
+validate30.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var validators = {
   "decide-device": { check: check0, ...{ "fields": ["user_code", "approve"], "secret": [] } },
   "device-code": { check: check1, ...{ "fields": ["mobius_label", "mobius_requested_project_handle", "mobius_client", "mobius_client_version", "mobius_client_os", "mobius_client_arch", "client_id", "scope"], "secret": [] } },
@@ -1078,9 +1237,10 @@ var validators = {
   "login": { check: check4, ...{ "fields": ["email", "password", "label"], "secret": ["password"] } },
   "logout": { check: check5, ...{ "fields": [], "secret": [] } },
   "refresh": { check: check6, ...{ "fields": ["refresh_token"], "secret": ["refresh_token"] } },
-  "revoke-credential": { check: check7, ...{ "fields": ["id"], "secret": [] } },
-  "show-device": { check: check8, ...{ "fields": ["user_code"], "secret": [] } },
-  "whoami": { check: check9, ...{ "fields": [], "secret": [] } }
+  "register": { check: check7, ...{ "fields": ["email", "name", "password"], "secret": ["password"] } },
+  "revoke-credential": { check: check8, ...{ "fields": ["id"], "secret": [] } },
+  "show-device": { check: check9, ...{ "fields": ["user_code"], "secret": [] } },
+  "whoami": { check: check10, ...{ "fields": [], "secret": [] } }
 };
 export {
   validators

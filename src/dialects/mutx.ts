@@ -1,0 +1,501 @@
+import { me } from '../core/manner.ts';
+import { MobiusError } from '../errors.ts';
+import type { ApiKey, ApiKeyCreated, Session, WhoAmI } from '../generated/types.ts';
+import type { Name, Output } from '../operations.ts';
+import {
+  type Answered,
+  type Beside,
+  bearerIn,
+  type Dialect,
+  type Headers,
+  idOf,
+  isObject,
+  itemsIn,
+  needed,
+  noBody,
+  objectIn,
+  present,
+  type Received,
+  type Route,
+  route,
+  type Shown,
+  session,
+  textOf,
+  timeOf,
+  uuidOf,
+} from './dialect.ts';
+
+/** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
+const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_' } as const;
+const mostKeys = 10;
+const dayMs = 86_400_000;
+
+/** Two families of paths: the first asks for a session, the later one takes a key too. */
+const families = [
+  { at: '/v1', credentials: ['session', 'api-key'] },
+  { at: '', credentials: session },
+] as const;
+
+/** One thing that is wrong with a request, as this contract lists it. */
+interface Wrong {
+  type: string;
+  loc: readonly (string | number)[];
+  msg: string;
+  input: unknown;
+}
+
+const wrong = (...list: Wrong[]): MobiusError =>
+  new MobiusError('invalid_input', list[0]?.msg ?? 'invalid', { field: 'body', wrong: list });
+
+/** Collects all that is wrong before it says so. */
+const reading = (place: 'body' | 'query', fields: Record<string, unknown>) => {
+  const found: Wrong[] = [];
+  const note = (type: string, name: string, msg: string, input: unknown): undefined => {
+    found.push({ type, loc: [place, name], msg, input });
+    return undefined;
+  };
+  return {
+    text(name: string, { least = 0, optional = false } = {}): string {
+      const value = fields[name];
+      if (value === undefined) {
+        if (!optional) note('missing', name, 'Field required', fields);
+      } else if (typeof value !== 'string') note('string_type', name, 'Input should be a valid string', value);
+      else if (value.trim().length < least) {
+        note('string_too_short', name, `String should have at least ${least} character`, value);
+      } else return value;
+      return '';
+    },
+    whole(name: string, least: number, most: number): number | undefined {
+      const value = fields[name];
+      if (value === undefined || value === null) return undefined;
+      const number = typeof value === 'string' && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : value;
+      if (typeof number === 'string') {
+        return note(
+          'int_parsing',
+          name,
+          'Input should be a valid integer, unable to parse string as an integer',
+          value,
+        );
+      }
+      if (typeof number !== 'number') return note('int_type', name, 'Input should be a valid integer', value);
+      if (!Number.isInteger(number)) {
+        return note(
+          'int_from_float',
+          name,
+          'Input should be a valid integer, got a number with a fractional part',
+          value,
+        );
+      }
+      if (number < least) {
+        return note('greater_than_equal', name, `Input should be greater than or equal to ${least}`, value);
+      }
+      if (number > most) return note('less_than_equal', name, `Input should be less than or equal to ${most}`, value);
+      return number;
+    },
+    email(name: string): string {
+      const text = this.text(name);
+      if (text !== '' && !/^[^\s@]+@[^\s@]+\.[^\s@.]+$/.test(text)) {
+        note('value_error', name, 'value is not a valid email address', text);
+      }
+      return text;
+    },
+    done(): void {
+      if (found.length > 0) throw wrong(...found);
+    },
+  };
+};
+
+const bodyOf = ({ body }: Received): Record<string, unknown> => {
+  if (isObject(body)) return body;
+  throw body === undefined
+    ? wrong({ type: 'missing', loc: ['body'], msg: 'Field required', input: null })
+    : wrong({
+        type: 'model_attributes_type',
+        loc: ['body'],
+        msg: 'Input should be a valid dictionary or object to extract fields from',
+        input: body,
+      });
+};
+
+const keyIn = ({ params }: Received): { id: string } => {
+  const id = idOf('apiKey', params.key_id);
+  if (id !== undefined) return { id };
+  const msg = 'Input should be a valid UUID';
+  throw wrong({ type: 'uuid_parsing', loc: ['path', 'key_id'], msg, input: params.key_id });
+};
+
+const itemOf = ({ id, name, last_used_at, created_at, expires_at, state }: ApiKey) => ({
+  id: uuidOf(id),
+  name,
+  last_used: last_used_at ?? null,
+  created_at,
+  expires_at: expires_at ?? null,
+  is_active: state === 'active',
+});
+
+const madeOf = ({ id, name, key, created_at, expires_at }: ApiKeyCreated) => ({
+  id: uuidOf(id),
+  name,
+  key,
+  created_at,
+  expires_at: expires_at ?? null,
+});
+
+const keyFrom = (item: Record<string, unknown>): Partial<ApiKey> => {
+  const expires = timeOf(item.expires_at);
+  return present({
+    id: needed(idOf('apiKey', item.id), 'id of a key'),
+    name: textOf(item.name),
+    state: item.is_active === true ? ('active' as const) : item.is_active === false ? ('revoked' as const) : undefined,
+    created_at: timeOf(item.created_at),
+    expires_at: expires,
+    last_used_at: timeOf(item.last_used),
+  });
+};
+
+const madeFrom = (body: unknown): ApiKeyCreated => {
+  const made = objectIn(body);
+  const key = needed(textOf(made.key), 'key');
+  return {
+    ...keyFrom(made),
+    state: 'active',
+    key_prefix: key.slice(0, 8),
+    key_suffix: key.slice(-3),
+    key,
+  } as ApiKeyCreated;
+};
+
+const newestFirst = (items: readonly ApiKey[]): ApiKey[] => [...items].sort((a, b) => (a.id < b.id ? 1 : -1));
+
+const pageOf = ({ query }: Received): { skip: number; limit: number } => {
+  const read = reading('query', query);
+  const page = { skip: read.whole('skip', 0, Number.MAX_SAFE_INTEGER) ?? 0, limit: read.whole('limit', 1, 100) ?? 50 };
+  read.done();
+  return page;
+};
+
+/** Whole days are all that can be said: what is no whole number of them from now would end at another time than asked. */
+const daysUntil = (time: string, now: number): number => {
+  const days = (Date.parse(time) - now) / dayMs;
+  const whole = Math.round(days);
+  if (Math.abs(days - whole) * dayMs <= 60_000 && whole >= 1 && whole <= 365) return whole;
+  throw new MobiusError(
+    'unsupported',
+    'a MUTX key ends after a whole number of days, from 1 to 365',
+    { field: 'expires_at' },
+    'such as --expires-at 90d',
+  );
+};
+
+const keyRoutes = families.flatMap(({ at, credentials }): Route[] => {
+  const older = at === '' ? ({ older: true } as const) : {};
+  const base = `${at}/api-keys`;
+  const own = { ...manner, credentials };
+  return [
+    route<'api-keys.create'>({
+      ...older,
+      operation: 'api-keys.create',
+      method: 'POST',
+      path: base,
+      manner: { ...own, mostKeys },
+      fields: ['name', 'expires_at'],
+      assumes: { principal_id: me },
+      send: ({ name, expires_at }, { now }) => ({
+        body: { name, ...(expires_at === undefined ? {} : { expires_in_days: daysUntil(expires_at, now) }) },
+      }),
+      receive: madeFrom,
+      accept(received, { now }) {
+        const read = reading('body', bodyOf(received));
+        const [name, days] = [read.text('name', { least: 1 }), read.whole('expires_in_days', 1, 365)];
+        read.done();
+        const expires_at = days === undefined ? undefined : new Date(now + days * dayMs).toISOString();
+        return { name, principal_id: me, ...present({ expires_at }) };
+      },
+      answer: (made) => ({ status: 201, body: madeOf(made) }),
+    }),
+    route<'api-keys.rotate'>({
+      ...older,
+      operation: 'api-keys.rotate',
+      method: 'POST',
+      path: `${base}/{key_id}/rotate`,
+      manner: own,
+      fields: ['id'],
+      send: ({ id }) => ({ params: { key_id: uuidOf(id) } }),
+      receive: madeFrom,
+      accept: keyIn,
+      answer: (made) => ({ status: 200, body: madeOf(made) }),
+    }),
+    route<'api-keys.revoke'>({
+      ...older,
+      operation: 'api-keys.revoke',
+      method: 'DELETE',
+      path: `${base}/{key_id}`,
+      manner: own,
+      fields: ['id'],
+      send: ({ id }) => ({ params: { key_id: uuidOf(id) } }),
+      receive: () => ({}),
+      accept: keyIn,
+      answer: () => noBody,
+    }),
+  ];
+});
+
+const readRoutes: readonly Route[] = [
+  route<'api-keys.list'>({
+    operation: 'api-keys.list',
+    method: 'GET',
+    path: '/v1/api-keys',
+    manner: { ...manner, credentials: families[0].credentials },
+    fields: ['limit', 'cursor'],
+    allPages: true,
+    send({ limit, cursor }) {
+      const most = limit === undefined ? undefined : Math.min(limit, 100);
+      if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
+        throw new MobiusError('invalid_input', '"cursor" is not one that a page ended with', { field: 'cursor' });
+      }
+      return { query: present({ limit: most?.toString(), skip: cursor }) };
+    },
+    receive(body) {
+      const { items, skip, has_more } = objectIn(body);
+      const keys = itemsIn(items).map(keyFrom) as ApiKey[];
+      if (has_more !== true) return { items: keys, has_more: false };
+      return { items: keys, has_more: true, next_cursor: String((typeof skip === 'number' ? skip : 0) + keys.length) };
+    },
+    accept(received) {
+      pageOf(received);
+      return { principal_id: me };
+    },
+    answer({ items }, received) {
+      const { skip, limit } = pageOf(received);
+      const page = newestFirst(items).slice(skip, skip + limit);
+      const total = items.length;
+      return {
+        status: 200,
+        body: { items: page.map(itemOf), total, skip, limit, has_more: skip + page.length < total },
+      };
+    },
+  }),
+  route<'api-keys.list'>({
+    older: true,
+    operation: 'api-keys.list',
+    method: 'GET',
+    path: '/api-keys',
+    manner: { ...manner, credentials: session },
+    fields: [],
+    allPages: true,
+    send: () => ({}),
+    receive: (body) => ({ items: itemsIn(body).map(keyFrom) as ApiKey[], has_more: false }),
+    accept: () => ({ principal_id: me, state: 'active' }),
+    answer: ({ items }) => ({ status: 200, body: newestFirst(items).map(itemOf) }),
+  }),
+  route<'api-keys.get'>({
+    operation: 'api-keys.get',
+    method: 'GET',
+    path: '/v1/api-keys/{key_id}',
+    manner: { ...manner, credentials: families[0].credentials },
+    fields: ['id'],
+    send: ({ id }) => ({ params: { key_id: uuidOf(id) } }),
+    receive: (body) => keyFrom(objectIn(body)),
+    accept: keyIn,
+    answer: (key) => ({ status: 200, body: itemOf(key) }),
+  }),
+];
+
+const tokensOf = ({ access_token, refresh_token, expires_in }: Session) => ({
+  access_token,
+  refresh_token,
+  token_type: 'bearer',
+  expires_in,
+});
+
+const tokensFrom = (body: unknown): Output<'auth.login'> => {
+  const made = objectIn(body);
+  return {
+    access_token: needed(textOf(made.access_token), 'access token'),
+    refresh_token: needed(textOf(made.refresh_token), 'refresh token'),
+    token_type: 'Bearer',
+    expires_in: typeof made.expires_in === 'number' ? made.expires_in : 0,
+  } as Output<'auth.login'>;
+};
+
+/** When an account was made stands in its id. */
+const madeAt = (uuid: string): string =>
+  new Date(Number.parseInt(uuid.replaceAll('-', '').slice(0, 12), 16)).toISOString();
+
+const authRoutes = families.flatMap(({ at }): Route[] => {
+  const older = at === '' ? ({ older: true } as const) : {};
+  return [
+    route<'auth.register'>({
+      ...older,
+      operation: 'auth.register',
+      method: 'POST',
+      path: `${at}/auth/register`,
+      manner,
+      open: true,
+      fields: ['email', 'name', 'password'],
+      send: ({ email, name, password }) => ({ body: { email, name, password } }),
+      receive: (body) => tokensFrom(body),
+      accept(received) {
+        const read = reading('body', bodyOf(received));
+        const input = {
+          email: read.email('email'),
+          name: read.text('name', { least: 1 }),
+          password: read.text('password'),
+        };
+        read.done();
+        return input;
+      },
+      answer: (made) => ({ status: 201, body: tokensOf(made), headers: { 'X-API-Key': made.key } }),
+    }),
+    route<'auth.login'>({
+      ...older,
+      operation: 'auth.login',
+      method: 'POST',
+      path: `${at}/auth/login`,
+      manner,
+      open: true,
+      fields: ['email', 'password', 'label'],
+      send: ({ email, password }) => ({ body: { email, password } }),
+      receive: tokensFrom,
+      accept(received) {
+        const read = reading('body', bodyOf(received));
+        const input = { email: read.email('email'), password: read.text('password') };
+        read.done();
+        return input;
+      },
+      answer: (made) => ({ status: 200, body: tokensOf(made) }),
+    }),
+    route<'auth.refresh'>({
+      ...older,
+      operation: 'auth.refresh',
+      method: 'POST',
+      path: `${at}/auth/refresh`,
+      manner,
+      open: true,
+      fields: ['refresh_token'],
+      send: ({ refresh_token }) => ({ body: { refresh_token } }),
+      receive: tokensFrom,
+      accept(received) {
+        const read = reading('body', bodyOf(received));
+        const input = { refresh_token: read.text('refresh_token') };
+        read.done();
+        return input;
+      },
+      answer: (made) => ({ status: 200, body: tokensOf(made) }),
+    }),
+    route<'auth.whoami'>({
+      ...older,
+      operation: 'auth.whoami',
+      method: 'GET',
+      path: `${at}/auth/me`,
+      manner: { ...manner, credentials: session },
+      fields: [],
+      send: () => ({}),
+      receive(body) {
+        const { email, name } = objectIn(body);
+        const known = present({ email: textOf(email), name: textOf(name) ?? textOf(email) });
+        return { kind: 'user', ...known, permissions: [] } as WhoAmI;
+      },
+      accept: () => ({}),
+      answer({ user_id: id = '', email, name }) {
+        const uuid = uuidOf(id);
+        return { status: 200, body: { id: uuid, email, name, created_at: madeAt(uuid), is_active: true } };
+      },
+    }),
+  ];
+});
+
+/** A session is ended by its access token, or by its refresh token where the other is over. */
+const logouts = families.map(
+  ({ at }): Beside => ({
+    method: 'POST',
+    path: `${at}/auth/logout`,
+    named: 'mutx logout',
+    manner: { credentials: session },
+    open: true,
+    async serve({ ask, received, shown }) {
+      const { refresh_token: token } = isObject(received.body) ? received.body : {};
+      if (shown.kind === 'credential' || typeof token !== 'string') await ask('auth.logout', {});
+      else {
+        const { access_token: credential } = await ask('auth.refresh', { refresh_token: token });
+        await ask('auth.logout', {}, { credential });
+      }
+      return { status: 200, body: { message: 'Successfully logged out' } };
+    },
+  }),
+);
+
+const agents: Beside = {
+  method: 'GET',
+  path: '/agents',
+  named: 'mutx agents',
+  manner: { credentials: families[0].credentials },
+  async serve({ ask }) {
+    await ask('auth.whoami', {});
+    return { status: 200, body: [] };
+  },
+};
+
+const shownIn = (headers: Headers): Shown => {
+  const bearer = bearerIn(headers);
+  const { 'x-api-key': key } = headers;
+  if (bearer.kind !== 'none' || key === undefined) return bearer;
+  const text = String(key).trim();
+  return { kind: 'credential', text, via: 'x-api-key' };
+};
+
+const unauthorized = (detail: string): Answered => ({
+  status: 401,
+  body: { detail },
+  headers: { 'WWW-Authenticate': 'Bearer' },
+});
+
+const said = (status: number, detail: unknown): Answered => ({ status, body: { detail } });
+
+const refuse401 = (shown: Shown, operation: Name | undefined): Answered => {
+  if (operation === 'auth.login') return said(401, 'Invalid email or password');
+  if (operation === 'auth.refresh') return said(401, 'Invalid or expired refresh token');
+  if (shown.kind === 'none') return unauthorized('Missing authorization header');
+  return unauthorized(shown.kind === 'unreadable' ? 'Invalid authorization header format' : 'Invalid or expired token');
+};
+
+const refuse = (error: MobiusError, shown: Shown, operation?: Name): Answered => {
+  const { code, details, kind, message } = error;
+  if (code === 'unauthorized' || details.reason === 'credential') return refuse401(shown, operation);
+  if (Array.isArray(details.wrong)) return said(422, details.wrong);
+  if (code === 'not_found' && details.resource === 'api key') return said(404, 'API key not found');
+  if (code === 'not_found') return said(404, 'Not Found');
+  if (code === 'method_not_allowed') return said(405, 'Method Not Allowed');
+  if (details.reason === 'most_keys') return said(409, `Active API key limit reached (${mostKeys})`);
+  if (/^key_/.test(String(details.reason))) return said(409, 'API key is already revoked and cannot be rotated');
+  if (code === 'already_exists' && details.resource === 'user') return said(400, 'Email already registered');
+  if (code === 'invalid_input' || code === 'bad_request') {
+    const type = code === 'bad_request' ? 'json_invalid' : 'value_error';
+    const loc = code === 'bad_request' ? ['body'] : ['body', String(details.field)];
+    return said(422, [{ type, loc, msg: message, input: null }]);
+  }
+  return said(kind.http, message);
+};
+
+const isJwt = (text: string): boolean => text.startsWith('eyJ');
+
+export const mutx: Dialect = {
+  title: 'MUTX',
+  routes: [...keyRoutes, ...readRoutes, ...authRoutes],
+  beside: [...logouts, agents],
+  showing: (credential) =>
+    isJwt(credential) ? { Authorization: `Bearer ${credential}` } : { 'X-API-Key': credential },
+  shownIn,
+  refuse,
+  refusal(_, body) {
+    if (!isObject(body)) return undefined;
+    const { detail } = body;
+    if (typeof detail === 'string') return { message: detail };
+    const [first] = Array.isArray(detail) ? detail : [];
+    return isObject(first) && typeof first.msg === 'string' ? { message: first.msg } : undefined;
+  },
+  isNoPath: (status, body) => status === 404 && isObject(body) && body.detail === 'Not Found',
+  trailingSlash: 'redirect',
+  probe: 'api-keys.list',
+  logins: ['password', 'token'],
+};
