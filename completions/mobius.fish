@@ -423,6 +423,8 @@ function __mobius_flags
                 '--public-url=	how callers reach it, for links that it hands out' \
                 '--behind-proxy	one proxy stands before it and tells the caller\'s address' \
                 '--cors-origin=	let pages of this origin call it' \
+                '--dialects=	other systems whose contracts it speaks too: mobilenext, mobula, mutx' \
+                '--open-registration	whoever asks may make an account, with a project of its own' \
                 '--bootstrap-admin-file=	e-mail and password, in JSON, of the first administrator; where there are users nobody is made' \
                 '--stop-timeout=	how long a stop waits for answers; 10 when absent' \
                 '--log=	what is logged; info when absent'

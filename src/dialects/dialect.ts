@@ -96,6 +96,8 @@ export interface Asking {
 export interface Dialect {
   /** As people call the system. */
   title: string;
+  /** What its paths begin with, so far as nobody else's do. */
+  prefixes: readonly string[];
   routes: readonly Route[];
   beside: readonly Beside[];
   /** The header that chooses one of the caller's organizations. */

@@ -441,7 +441,8 @@ const shownIn = (headers: Headers): Shown => {
   const { 'x-api-key': key } = headers;
   if (bearer.kind !== 'none' || key === undefined) return bearer;
   const text = String(key).trim();
-  return { kind: 'credential', text, via: 'x-api-key' };
+  // A session is no key, wherever else it works.
+  return { kind: 'credential', text: isJwt(text) ? '' : text, via: 'x-api-key' };
 };
 
 const unauthorized = (detail: string): Answered => ({
@@ -481,6 +482,7 @@ const isJwt = (text: string): boolean => text.startsWith('eyJ');
 
 export const mutx: Dialect = {
   title: 'MUTX',
+  prefixes: ['/api-keys', '/v1/api-keys', '/auth/', '/agents'],
   routes: [...keyRoutes, ...readRoutes, ...authRoutes],
   beside: [...logouts, agents],
   showing: (credential) =>

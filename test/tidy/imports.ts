@@ -77,6 +77,7 @@ const layers: readonly Layer[] = [
       'cli/values-form',
       'cli/variables',
       'core/key-format',
+      'dialects/names',
     ],
     lazily: ['cli/suggest', 'calls/local', 'crypto', 'server/', 'use/', 'vault/'],
     types: ['server/', 'use/', 'vault/'],
