@@ -47,18 +47,23 @@ interface Wrong {
 const wrong = (...list: Wrong[]): MobiusError =>
   new MobiusError('invalid_input', list[0]?.msg ?? 'invalid', { field: 'body', wrong: list });
 
+/** They are shown what they sent, but for what must stand in no log of answers. */
+const hidden: readonly string[] = ['password', 'refresh_token'];
+const shownBack = (name: string, value: unknown): unknown => (hidden.includes(name) ? '**********' : value);
+
 /** Collects all that is wrong before it says so. */
 const reading = (place: 'body' | 'query', fields: Record<string, unknown>) => {
   const found: Wrong[] = [];
   const note = (type: string, name: string, msg: string, input: unknown): undefined => {
-    found.push({ type, loc: [place, name], msg, input });
+    found.push({ type, loc: [place, name], msg, input: shownBack(name, input) });
     return undefined;
   };
   return {
-    text(name: string, { least = 0, optional = false } = {}): string {
+    text(name: string, { least = 0 } = {}): string {
       const value = fields[name];
       if (value === undefined) {
-        if (!optional) note('missing', name, 'Field required', fields);
+        const all = Object.fromEntries(Object.entries(fields).map(([field, sent]) => [field, shownBack(field, sent)]));
+        found.push({ type: 'missing', loc: [place, name], msg: 'Field required', input: all });
       } else if (typeof value !== 'string') note('string_type', name, 'Input should be a valid string', value);
       else if (value.trim().length < least) {
         note('string_too_short', name, `String should have at least ${least} character`, value);
@@ -413,13 +418,13 @@ const logouts = families.map(
     named: 'mutx logout',
     manner: { credentials: session },
     open: true,
-    async serve({ ask, received, shown }) {
+    async serve({ ask, received }) {
       const { refresh_token: token } = isObject(received.body) ? received.body : {};
-      if (shown.kind === 'credential' || typeof token !== 'string') await ask('auth.logout', {});
-      else {
+      await ask('auth.logout', {}).catch(async (error: unknown) => {
+        if (!(error instanceof MobiusError) || error.code !== 'unauthorized' || typeof token !== 'string') throw error;
         const { access_token: credential } = await ask('auth.refresh', { refresh_token: token });
         await ask('auth.logout', {}, { credential });
-      }
+      });
       return { status: 200, body: { message: 'Successfully logged out' } };
     },
   }),
