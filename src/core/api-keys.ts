@@ -143,7 +143,6 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
       plain: { ...plain, replaced_by: next },
     });
-    await context.changed({ type: 'api_key', id: row.id, name: plain.name, changes: { replaced_by: next } });
     const expires = expires_at ?? (clear.expires_at === null ? undefined : new Date(clear.expires_at).toISOString());
     return issueKey(context, principal, await rolesOf(context, principal), {
       id: next,

@@ -26,7 +26,7 @@ import {
 } from './dialect.ts';
 
 /** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
-const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_' } as const;
+const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_', keyShape: 'plain' } as const;
 const mostKeys = 10;
 const dayMs = 86_400_000;
 

@@ -84,7 +84,7 @@ const layers: readonly Layer[] = [
   },
   { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto', 'passwords'] },
   { files: ['calls/'], may: ['dialects/', 'crypto', 'version'] },
-  { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids'], types: ['vault/open'] },
+  { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids', 'dialects/'], types: ['vault/open'] },
   { files: ['server/beside', 'server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
   { files: ['server/agent'], may: ['server/', 'store/files'], types: ['vault/open'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
