@@ -204,7 +204,7 @@ function __mobius_flags
         case 'api-keys create'
             printf '%s\n' \
                 '--name=	unique in the project' \
-                '--principal-id=	who the key acts as, by name or id' \
+                '--principal-id=	who the key acts as, by name or id; @me is you' \
                 '--expires-at=	when it stops working by itself (RFC 3339, or a duration from now such as 90d)' \
                 '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--prefix=	the first characters of the key, for keys of a product of your own' \

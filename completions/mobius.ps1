@@ -194,7 +194,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'api-keys create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project'; Values = @() }
-      '--principal-id' = @{ Text = 'who the key acts as, by name or id'; Values = @() }
+      '--principal-id' = @{ Text = 'who the key acts as, by name or id; @me is you'; Values = @() }
       '--expires-at' = @{ Text = 'when it stops working by itself (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--prefix' = @{ Text = 'the first characters of the key, for keys of a product of your own'; Values = @() }
