@@ -5,7 +5,7 @@ import type { Answer } from './http.ts';
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json =>
+export const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const parsed = (text: string): unknown => {

@@ -82,7 +82,7 @@ const layers: readonly Layer[] = [
     types: ['server/', 'use/', 'vault/'],
   },
   { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto', 'passwords'] },
-  { files: ['calls/'], may: ['dialects/', 'crypto', 'version'] },
+  { files: ['calls/'], may: ['dialects/', 'core/ids', 'crypto', 'version'] },
   { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids'], types: ['vault/open'] },
   { files: ['server/beside', 'server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
   { files: ['server/agent'], may: ['server/', 'store/files'], types: ['vault/open'] },
