@@ -8,7 +8,17 @@ import { codeOfStatus, fits, isObject, line, notAnswered, parsed, sentOn } from 
 import type { Answer } from './http.ts';
 import type { Remote } from './remote.ts';
 import { type Pace, withRetries } from './retries.ts';
-import { firstRoute, keyIdOf, routesOf, saidOf, type Values, withKeyId, wordingOf } from './speech.ts';
+import {
+  firstRoute,
+  keyIdOf,
+  organizationIn,
+  outsideOf,
+  routesOf,
+  saidOf,
+  type Values,
+  withKeyId,
+  wordingOf,
+} from './speech.ts';
 import { connectionTo, ownHeaders, type Server } from './wire.ts';
 
 export interface Spoken extends Server {
@@ -16,21 +26,6 @@ export interface Spoken extends Server {
   /** One of the caller's organizations, where the contract has them. */
   organization?: string | undefined;
 }
-
-const organizationIn = ({ dialect, organization }: Spoken): Readonly<Record<string, string>> => {
-  if (organization === undefined) return {};
-  const { organizationHeader: header, title } = dialect;
-  if (header === undefined) {
-    throw new MobiusError(
-      'unsupported',
-      `a ${title} server has no organizations to choose from`,
-      { field: 'organization' },
-      'leave --organization and MOBIUS_ORGANIZATION out',
-    );
-  }
-  if (/^[\x21-\x7e]{1,200}$/.test(organization)) return { [header]: organization };
-  throw new MobiusError('usage', 'an organization is named by its id, without spaces', { field: 'organization' });
-};
 
 /** What a person may do about a refusal, where the hint of our own contract would lead nowhere. */
 const hintFor = (dialect: Dialect, code: string): string | undefined => {
@@ -117,9 +112,12 @@ const keyNamed = async (call: Call, name: string): Promise<string> => {
  * The operations of another system's server as a Call. What it lacks is `unsupported` before anything is sent. Only a
  * GET is ever sent again: such a server knows no second one by its key.
  */
-export const openDialect = (server: Spoken, pace: Pace, newUuid: () => string): Remote => {
+export const openDialect = (server: Spoken, pace: Pace, newUuid: () => Uint8Array): Remote => {
   const { dialect, token } = server;
-  const shown = { ...(token === undefined ? {} : dialect.showing(token)), ...organizationIn(server) };
+  const shown = {
+    ...(token === undefined ? {} : dialect.showing(token)),
+    ...organizationIn(dialect, server.organization),
+  };
   const connection = connectionTo(server);
   const { url } = connection;
   /** Operations whose better path this server doesn't have. */
@@ -127,7 +125,7 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => string): 
   let last: string | undefined;
 
   const ask = async (route: Route, said: Values, { signal }: CallOptions): Promise<Answer> => {
-    const { method, path, body } = wordingOf(route, said, { now: pace.now(), newUuid });
+    const { method, path, body } = wordingOf(route, said, outsideOf({ now: pace.now, newUuid }));
     const headers = {
       ...ownHeaders,
       ...(route.open === true ? {} : shown),
@@ -153,7 +151,7 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => string): 
   const call: Call = async <K extends Name>(name: K, input: unknown, options: CallOptions = {}): Promise<Output<K>> => {
     // Everything that can be wrong with it is said before the first request, which may be one for an id.
     const first = firstRoute(dialect, name);
-    wordingOf(first, saidOf(dialect, first, withKeyId(name, input as Values)), { now: pace.now(), newUuid });
+    wordingOf(first, saidOf(dialect, first, withKeyId(name, input as Values)), outsideOf({ now: pace.now, newUuid }));
     const whole = await withId(name, input as Values, options);
     const routes = routesOf(dialect, name).filter((one) => one.older === true || !older.has(name));
     for (const route of routes) {

@@ -1,4 +1,4 @@
-import { parseTypeId } from '../core/ids.ts';
+import { parseTypeId, uuidText } from '../core/ids.ts';
 import { type Dialect, idOf, type Outside, type Route } from '../dialects/dialect.ts';
 import { MobiusError } from '../errors.ts';
 import type { Name } from '../operations.ts';
@@ -97,10 +97,36 @@ export const withKeyId = (name: Name, input: Values): Values => {
   return id === undefined ? input : { ...input, id };
 };
 
-export const speechOf = (dialect: Dialect, outside: () => Outside): Speech => {
+/** The header that says it, where one was chosen. */
+export const organizationIn = (
+  { organizationHeader: header, title }: Dialect,
+  organization: string | undefined,
+): Readonly<Record<string, string>> => {
+  if (organization === undefined) return {};
+  if (header === undefined) {
+    throw new MobiusError(
+      'unsupported',
+      `a ${title} server has no organizations to choose from`,
+      { field: 'organization' },
+      'leave --organization and MOBIUS_ORGANIZATION out',
+    );
+  }
+  if (/^[\x21-\x7e]{1,200}$/.test(organization)) return { [header]: organization };
+  throw new MobiusError('usage', 'an organization is named by its id, without spaces', { field: 'organization' });
+};
+
+interface World {
+  now(): number;
+  newUuid(): Uint8Array;
+}
+
+export const outsideOf = ({ now, newUuid }: World): Outside => ({ now: now(), newUuid: () => uuidText(newUuid()) });
+
+export const speechOf = (dialect: Dialect, world: World, organization?: string): Speech => {
+  organizationIn(dialect, organization);
   const wording = (name: Name, input: Values): Wording => {
     const route = firstRoute(dialect, name);
-    return wordingOf(route, saidOf(dialect, route, withKeyId(name, input)), outside());
+    return wordingOf(route, saidOf(dialect, route, withKeyId(name, input)), outsideOf(world));
   };
   return {
     title: dialect.title,
