@@ -70,6 +70,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
   'api-keys.get': async (context, { id }) => keyAnswer(await findKey(context, id), context.now),
 
   'api-keys.list': async (context, input) => {
+    if (input.principal_id === me && (await ownPrincipal(context)) === undefined) return { items: [], has_more: false };
     const principal = input.principal_id === undefined ? undefined : await findPrincipal(context, input.principal_id);
     const limit = input.limit ?? 50;
     const rows = await keys.list(context, context.project.id, context.now, {

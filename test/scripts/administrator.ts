@@ -31,7 +31,9 @@ export const makeCredentials = async (world: World, place: Place, forOthers: boo
     const session = forOthers ? await confirmed({ deviceSession: true }) : undefined;
     await core.as({ kind: 'bearer', text })('auth.logout', {});
     if (session === undefined) return { token };
-    const program = { name: 'static', role_ids: ['Operator'], with_key: {} };
+    // In a project of its own, so that the lists of the others are empty.
+    await core.as({ kind: 'owner' })('projects.create', { name: 'Programs', handle: 'programs' });
+    const program = { project: 'programs', name: 'static', role_ids: ['Operator'], with_key: {} };
     const { api_key: made } = await core.as({ kind: 'owner' })('principals.create', program);
     return { token, session, key: made?.key ?? '' };
   } finally {
