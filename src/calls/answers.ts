@@ -5,10 +5,10 @@ import type { Answer } from './http.ts';
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json =>
+export const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const parsed = (text: string): unknown => {
+export const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
@@ -28,7 +28,7 @@ const byStatus: Readonly<Record<number, Code>> = {
   501: 'unsupported',
 };
 
-const codeOfStatus = (status: number): Code =>
+export const codeOfStatus = (status: number): Code =>
   byStatus[status] ?? (status < 500 ? 'bad_request' : 'service_unavailable');
 
 /** The exit codes of a shell are for programs that we start; no server decides on them. */
@@ -38,16 +38,20 @@ const codeOf = (said: unknown, status: number): Code =>
     : codeOfStatus(status);
 
 /** As `report` shows it, a message is one line; another server may send anything. */
-const line = (text: unknown, fallback: string): string =>
+export const line = (text: unknown, fallback: string): string =>
   typeof text === 'string' && text.trim() !== '' ? text.slice(0, 2000) : fallback;
 
-const notOurs = (url: string, status: number): MobiusError => {
-  const message = `"${url}" answered with status ${status}, but not as a mobius server does`;
+/** `title`: the system that it was taken for; `why`: what gives it away. */
+export const notAnswered = (url: string, status: number, title: string, why?: string): MobiusError => {
+  const because = why === undefined ? '' : `: ${why}`;
+  const message = `"${url}" answered with status ${status}, but not as a ${title} server does${because}`;
   const code = status === 401 || status === 403 || status === 429 ? codeOfStatus(status) : 'service_unavailable';
   return new MobiusError(code, message, { status }, 'is the address right? see: mobius auth status');
 };
 
-const sentOn = (url: string, { status, headers }: Answer): MobiusError => {
+const notOurs = (url: string, status: number): MobiusError => notAnswered(url, status, 'mobius');
+
+export const sentOn = (url: string, { status, headers }: Answer): MobiusError => {
   const to = typeof headers.location === 'string' ? ` to "${headers.location.slice(0, 300)}"` : '';
   const message = `"${url}" sends on${to}, and a credential must not travel there by itself`;
   return new MobiusError('service_unavailable', message, { status }, 'if that is the server, name it: --api-url URL');
@@ -81,7 +85,7 @@ const isOfKind = (kind: Shown[number]['kind'], value: unknown): boolean => {
 };
 
 /** Whatever is there is of the kind that the schema says; a later server may answer more. */
-const fits = (value: unknown, shown: Shown): boolean =>
+export const fits = (value: unknown, shown: Shown): boolean =>
   isObject(value) && shown.every(({ name, kind }) => value[name] === undefined || isOfKind(kind, value[name]));
 
 /** What an operation that was done answered. A server may be anything: what it says is looked at before it is used. */

@@ -41,15 +41,25 @@ const fromFile = async (
   return isBare && bare !== undefined ? { [bare]: value } : value;
 };
 
-/** The whole input of the call: file, flags and arguments, the later winning, then completed by the command itself. */
+/**
+ * The whole input of the call: what the server takes for granted, file, flags and arguments, the later winning, then
+ * completed by the command itself.
+ */
 export const collect = async (
   invocation: Invocation,
-  { spec, known, names, context }: { spec: Spec; known: Known; names: Names; context: Context },
+  {
+    spec,
+    known,
+    names,
+    context,
+    assumed,
+  }: { spec: Spec; known: Known; names: Names; context: Context; assumed: Values },
 ): Promise<Values> => {
   const { io, given, reader, words, product, globals } = invocation;
   const fields = known.fields.input;
   const body = fields.filter((field) => field.in === 'body');
   const typed: Values = {
+    ...assumed,
     ...(await fromFile(invocation, spec, body, context)),
     ...(await inputFromFlags(given, { reader, now: io.now() })),
     ...(await fromArguments(invocation, spec, known)),

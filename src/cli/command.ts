@@ -1,3 +1,4 @@
+import type { DialectName } from '../dialects/names.ts';
 import type { Io } from '../io.ts';
 import type { Call, Input, Name, Output } from '../operations.ts';
 
@@ -41,6 +42,8 @@ export interface ExtraFlag {
   value?: string;
   description: string;
   repeatable?: boolean;
+  /** The global flag that it is another spelling of. */
+  means?: string;
   choices?: readonly string[];
   /** It says how a change is made, and is none by itself. */
   modifies?: true;
@@ -81,17 +84,25 @@ export interface Context {
   prompt: Prompt;
 }
 
+export type Dialect = DialectName | 'mobius';
+
 export interface Globals {
   apiUrl?: string;
   apiKey?: string;
   profile?: string;
   project?: string;
+  /** The contract of the server: ours, or another system's. */
+  dialect?: Dialect;
+  /** One of the caller's organizations, where the server's contract has them. */
+  organization?: string;
   vault?: string;
   keyFile?: string;
   keyCommand?: string;
   passphraseFile?: string;
   passphraseFd?: number;
   asOwner: boolean;
+  /** Shows what the server answered as it came. */
+  raw?: boolean;
   output: 'pretty' | 'json' | 'yaml' | 'text';
   fields?: readonly string[];
   quiet: boolean;
@@ -175,6 +186,8 @@ export interface LocalCommand {
   /** Everything from the first word on is another program's line, its flags too. */
   passesOn?: true;
   extra?: readonly ExtraFlag[];
+  /** It shows with --raw what the server answered. */
+  raw?: true;
   /** No person types it: neither the help nor a completion names it. */
   hidden?: true;
   examples: readonly string[];

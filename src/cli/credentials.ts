@@ -29,6 +29,9 @@ export interface Profile {
   access_token?: string;
   refresh_token?: string;
   expires_at?: string;
+  /** The contract that the server keeps, where it is not ours. */
+  dialect?: string;
+  organization?: string;
   project?: string;
   email?: string;
   credential_id?: string;
@@ -44,6 +47,8 @@ export interface Credentials {
 
 const fields: readonly (keyof Profile)[] = [
   'api_url',
+  'dialect',
+  'organization',
   'vault',
   'project',
   'email',

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { parseKey } from '../core/key-format.ts';
+import type { DialectName } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import type { Globals } from './command.ts';
+import type { Dialect, Globals } from './command.ts';
 import type { Credentials, Profile } from './credentials.ts';
 import { credentialsPath } from './places.ts';
 
@@ -15,7 +16,14 @@ export interface Saved {
 /** Where a line leads: a vault on this machine, or a server with what was saved for it. */
 export type Destination =
   | { kind: 'vault'; vault: string | undefined; saved?: Saved | undefined }
-  | { kind: 'server'; url: string; saved?: Saved | undefined };
+  | {
+      kind: 'server';
+      url: string;
+      saved?: Saved | undefined;
+      /** Absent where the contract is ours. */
+      dialect?: DialectName | undefined;
+      organization?: string | undefined;
+    };
 
 const none: Credentials = { profiles: new Map() };
 
@@ -29,17 +37,73 @@ const sameServer = (one: string, other: string | undefined): boolean =>
     : one === other;
 
 /** What was saved for this address: under the name that was given, as the default, else under whichever name. */
-const savedFor = (url: string, { apiUrl: _, profile: name }: Globals, credentials: Credentials): Saved | undefined => {
+const savedFor = (url: string, { dialect, profile: name }: Globals, credentials: Credentials): Saved | undefined => {
   const all = [...credentials.profiles].map(([key, profile]): Saved => ({ name: key, profile }));
-  const fitting = all.filter(({ profile }) => sameServer(url, profile.api_url));
+  // One server may keep several contracts, and what was saved for one of them is nothing in another.
+  const fitting = all.filter(
+    ({ profile }) =>
+      sameServer(url, profile.api_url) && (dialect === undefined || (profile.dialect ?? 'mobius') === dialect),
+  );
   if (name !== undefined) return fitting.find((saved) => saved.name === name);
   return fitting.find((saved) => saved.name === credentials.default) ?? fitting[0];
 };
 
-const leadingTo = async (saved: Saved): Promise<Destination> => {
+/** The contract of a profile's server; one that this version doesn't know must not be taken for ours. */
+export const dialectIn = async ({ name, profile }: Saved): Promise<DialectName | undefined> => {
+  const { dialect } = profile;
+  if (dialect === undefined || dialect === 'mobius') return undefined;
+  const { dialectNames, isDialect } = await import('../dialects/names.ts');
+  if (isDialect(dialect)) return dialect;
+  throw new MobiusError(
+    'usage',
+    `the profile "${name}" is of a server that speaks "${dialect}", which mobius doesn't`,
+    { field: 'dialect' },
+    `it speaks ${['mobius', ...dialectNames].join(', ')}`,
+  );
+};
+
+const spokenTo = async (chosen: Dialect | undefined, saved: Saved | undefined): Promise<DialectName | undefined> => {
+  if (chosen !== undefined) return chosen === 'mobius' ? undefined : chosen;
+  return saved === undefined ? undefined : dialectIn(saved);
+};
+
+const serverAt = async (url: string, saved: Saved | undefined, globals: Globals): Promise<Destination> => {
+  const dialect = await spokenTo(globals.dialect, saved);
+  if (dialect !== undefined) {
+    return { kind: 'server', url, saved, dialect, organization: globals.organization ?? saved?.profile.organization };
+  }
+  if (globals.organization === undefined) return { kind: 'server', url, saved };
+  throw new MobiusError(
+    'unsupported',
+    'a mobius server has no organizations to choose from',
+    { field: 'organization' },
+    'it has projects: --project HANDLE; for another system name its contract: --dialect NAME',
+  );
+};
+
+/** What belongs to servers alone would be lost on a vault without a word. */
+const vaultAt = (vault: string | undefined, saved: Saved | undefined, globals: Globals): Destination => {
+  const { dialect, organization } = globals;
+  if (dialect !== undefined && dialect !== 'mobius') {
+    const message = 'a dialect is what a server speaks, and this leads to a local vault';
+    throw new MobiusError(
+      'usage',
+      message,
+      { field: 'dialect' },
+      `name the server: --api-url URL --dialect ${dialect}`,
+    );
+  }
+  if (organization !== undefined) {
+    const hint = 'leave --organization and MOBIUS_ORGANIZATION out';
+    throw new MobiusError('unsupported', 'a local vault has no organizations', { field: 'organization' }, hint);
+  }
+  return { kind: 'vault', vault, saved };
+};
+
+const leadingTo = async (saved: Saved, globals: Globals): Promise<Destination> => {
   const { name, profile } = saved;
-  if (profile.api_url !== undefined) return { kind: 'server', url: profile.api_url, saved };
-  if (profile.vault !== undefined) return { kind: 'vault', vault: profile.vault, saved };
+  if (profile.api_url !== undefined) return serverAt(profile.api_url, saved, globals);
+  if (profile.vault !== undefined) return vaultAt(profile.vault, saved, globals);
   throw new MobiusError(
     'usage',
     `the profile "${name}" names neither a server nor a vault`,
@@ -54,17 +118,17 @@ const leadingTo = async (saved: Saved): Promise<Destination> => {
  */
 export const destinationOf = async (io: Io, globals: Globals): Promise<Destination> => {
   const { apiUrl, profile: name, vault } = globals;
-  if (apiUrl === undefined && name === undefined && vault !== undefined) return { kind: 'vault', vault };
+  if (apiUrl === undefined && name === undefined && vault !== undefined) return vaultAt(vault, undefined, globals);
   const credentials = await credentialsOf(io);
   if (apiUrl !== undefined) {
     // Before anything could say it again: a password may stand in it.
     (await import('../calls/http.ts')).serverUrl(apiUrl);
-    return { kind: 'server', url: apiUrl, saved: savedFor(apiUrl, globals, credentials) };
+    return serverAt(apiUrl, savedFor(apiUrl, globals, credentials), globals);
   }
   const chosen = name ?? credentials.default;
-  if (chosen === undefined) return { kind: 'vault', vault };
+  if (chosen === undefined) return vaultAt(vault, undefined, globals);
   const profile = credentials.profiles.get(chosen);
-  if (profile !== undefined) return leadingTo({ name: chosen, profile });
+  if (profile !== undefined) return leadingTo({ name: chosen, profile }, globals);
   const { noProfile } = await import('./credentials.ts');
   throw noProfile(chosen, credentials);
 };

@@ -1,6 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import type { ExtraFlag, Globals } from './command.ts';
+import type { Dialect, ExtraFlag, Globals } from './command.ts';
 import type { Given } from './line.ts';
 import { oneOf } from './suggest.ts';
 
@@ -11,6 +11,8 @@ export interface GlobalFlag extends ExtraFlag {
 
 const modes = ['auto', 'pretty', 'json', 'yaml', 'text'] as const;
 const levels = ['error', 'warn', 'debug'] as const;
+/** Said here too, so that nothing is loaded for the help. */
+export const dialectChoices = ['mobius', 'mobilenext', 'mobula', 'mutx'] as const satisfies readonly Dialect[];
 
 /** Understood before and after the noun and the verb, by every command. */
 export const globalFlags: readonly GlobalFlag[] = [
@@ -18,6 +20,19 @@ export const globalFlags: readonly GlobalFlag[] = [
   { name: 'api-key', value: 'KEY', variable: 'MOBIUS_API_KEY', description: 'the key to act with' },
   { name: 'profile', value: 'NAME', variable: 'MOBIUS_PROFILE', description: 'a server or vault saved under a name' },
   { name: 'project', value: 'HANDLE', variable: 'MOBIUS_PROJECT', description: 'the project; "default" when absent' },
+  {
+    name: 'dialect',
+    value: 'NAME',
+    variable: 'MOBIUS_DIALECT',
+    choices: dialectChoices,
+    description: 'the contract that the server keeps; mobius when absent',
+  },
+  {
+    name: 'organization',
+    value: 'ID',
+    variable: 'MOBIUS_ORGANIZATION',
+    description: "the organization, where the server's contract has them",
+  },
   {
     name: 'vault',
     value: 'PATH',
@@ -48,6 +63,7 @@ export const globalFlags: readonly GlobalFlag[] = [
     description: 'how the result is written; auto is pretty on a terminal, else json',
   },
   { name: 'fields', short: 'F', value: 'A,B', description: 'show only these fields, in this order' },
+  { name: 'raw', description: 'print what the server answered as it came' },
   { name: 'quiet', short: 'q', description: 'print the one-time value alone, else the id' },
   {
     name: 'var',
@@ -135,6 +151,7 @@ export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Glob
     typed.length === 0 || typed.includes(name) ? text(name) : undefined;
   const chosen = (await choose('output', modes, given, io.env)) ?? 'auto';
   const fields = text('fields');
+  const dialect = await choose('dialect', dialectChoices, given, io.env);
   const globals: Globals = {
     asOwner: isSet('as-owner'),
     output: chosen === 'auto' ? (io.stdout.isTTY ? 'pretty' : 'json') : chosen,
@@ -148,11 +165,15 @@ export const globalsFrom = async (io: Io, given: readonly Given[]): Promise<Glob
     apiKey: text('api-key'),
     profile: target('profile'),
     project: text('project'),
+    // A vault that was named on the line leaves the variable aside, as it does that of a server.
+    dialect: typed.includes('vault') && !isSet('dialect') ? undefined : dialect,
+    organization: typed.includes('vault') && !isSet('organization') ? undefined : text('organization'),
     vault: target('vault'),
     keyFile: text('key-file'),
     keyCommand: text('key-command'),
     passphraseFile: text('passphrase-file'),
     passphraseFd: descriptor(text('passphrase-fd')),
+    raw: isSet('raw') || undefined,
     fields: fields === undefined ? undefined : fieldNames(fields),
   };
   for (const [name, value] of Object.entries(named)) if (value !== undefined) Object.assign(globals, { [name]: value });

@@ -1,3 +1,4 @@
+import { MobiusError } from '../errors.ts';
 import type { LocalCommand } from './command.ts';
 import { createContext } from './context.ts';
 import { helpFor } from './find.ts';
@@ -15,6 +16,10 @@ export const runLocal = async (invocation: Invocation, spec: LocalCommand): Prom
   if (spec.rest !== undefined && rest.length === 0) missing.push(spec.rest);
   refuseMissing(missing.filter(({ optional }) => optional !== true).map(labelOf), words);
   await checkFields(globals, undefined);
+  if (globals.raw === true && spec.raw !== true) {
+    const message = `"${words.join(' ')}" shows no answer of a server that could be raw`;
+    throw new MobiusError('usage', message, {}, 'leave --raw out');
+  }
   const render = await openRenderer(io, globals);
   const code = await spec.run({
     ...createContext(io, { globals, flags: extra, reader, help: helpFor(words) }),

@@ -1,3 +1,4 @@
+import type { Speech, Wording } from '../calls/speech.ts';
 import { MobiusError } from '../errors.ts';
 import type { Call } from '../operations.ts';
 import { without } from './answer.ts';
@@ -24,6 +25,8 @@ interface Running {
   known: Known;
   context: Context;
   render: Renderer;
+  /** Where the target keeps another system's contract. */
+  speech: Speech | undefined;
 }
 
 const has = ({ given }: Invocation, name: string): boolean =>
@@ -51,13 +54,20 @@ const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known,
 const pathOf = (path: string, input: Values): string =>
   path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(input[name])));
 
-const dryRun = async ({ invocation, known, context }: Running, input: Values): Promise<number> => {
-  const { io, globals } = invocation;
+const wordingOf = ({ spec, known, speech }: Running, input: Values): Wording => {
+  const body = withoutSecrets(input, known.fields.input);
+  if (speech !== undefined) return speech.wording(spec.operation, { ...input, ...body });
   const { method, path } = known.operation;
+  return { method, path: pathOf(path, input), body };
+};
+
+const dryRun = async (running: Running, input: Values): Promise<number> => {
+  const { io, globals } = running.invocation;
+  const { method, path, body = {} } = wordingOf(running, input);
   const { fields: _, ...whole } = globals;
   const render = await openRenderer(io, { ...whole, quiet: false });
-  io.stdout.write(render({ value: withoutSecrets(input, known.fields.input) }));
-  context.say(`would send ${method} ${pathOf(path, input)}; nothing was sent`);
+  io.stdout.write(render({ value: body }));
+  running.context.say(`would send ${method} ${path}; nothing was sent`);
   return 0;
 };
 
@@ -77,10 +87,22 @@ const warnOfMore = (invocation: Invocation, output: unknown, context: Context): 
   context.warn(`there are more: ${nextPage(invocation, cursor)}`);
 };
 
+/** What came back of a call, and what is done with it. */
+interface Came {
+  input: Values;
+  output: unknown;
+  call?: Call;
+  delivery?: Delivery | undefined;
+  /** The body as it came, where that is what is shown. */
+  raw?: string | undefined;
+}
+
+const ended = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`);
+
 /** Shows what came back, the one-time value first and foremost. */
 const present = async (
   { invocation, spec, known, context, render }: Running,
-  { input, output, call, delivery }: { input: Values; output: unknown; call?: Call; delivery?: Delivery | undefined },
+  { input, output, call, delivery, raw }: Came,
 ): Promise<number> => {
   const { io } = invocation;
   const oneTime = call === undefined ? undefined : spec.oneTime?.value(output as never);
@@ -94,7 +116,7 @@ const present = async (
     ...(oneTime === undefined || delivery !== undefined ? {} : { oneTime }),
   };
   const toStdout = (): void => {
-    const text = render(answer);
+    const text = raw === undefined ? render(answer) : ended(raw);
     if (text !== '') io.stdout.write(text);
   };
   if (call === undefined || spec.oneTime === undefined || oneTime === undefined) toStdout();
@@ -110,18 +132,31 @@ const present = async (
   return spec.exit?.(output as never) ?? 0;
 };
 
+const refuseRaw = async ({ globals, given, product, io }: Invocation): Promise<void> => {
+  if (globals.raw !== true) return;
+  const { fields, quiet } = globals;
+  const other = fields !== undefined ? '-F' : quiet ? '-q' : sharedValue(given, 'out') === undefined ? '' : '--out';
+  if (other !== '') {
+    throw new MobiusError('usage', `--raw and ${other} exclude each other`, {}, 'leave one of them out');
+  }
+  if (await product.isServer(io, globals)) return;
+  const hint = 'leave --raw out; -o json has all fields';
+  throw new MobiusError('usage', 'nothing comes over a wire from a local vault, so there is nothing raw', {}, hint);
+};
+
 const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
   const { invocation, spec, context } = running;
   const { io, globals, product } = invocation;
   await product.projectOf(io, globals);
-  const { call, close, about } = await product.openTarget(io, globals);
+  const { call, close, answered, about } = await product.openTarget(io, globals);
   context.debug(about);
   let code: number;
   try {
     const began = io.now();
     const output = await call(spec.operation, input as never);
     context.debug(`${spec.operation} took ${io.now() - began} ms`);
-    code = await present(running, { input, output, call, delivery });
+    const raw = globals.raw === true ? (answered?.() ?? '') : undefined;
+    code = await present(running, { input, output, call, delivery, raw });
   } catch (error) {
     // Of two failures the first is the one to tell.
     await close().catch(() => {});
@@ -135,6 +170,7 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
   const { invocation, spec, known, context } = running;
   refuseNoChange(invocation, known, input);
   await invocation.product.validate(spec.operation, input);
+  running.speech?.check(spec.operation, input);
   await checkShown(invocation, spec, known, input);
   const answer = await spec.offline?.(input as never, context);
   if (answer !== undefined) return present(running, { input, output: answer });
@@ -154,14 +190,18 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
 
 /** Runs an operation command from the line to the last byte shown. Gives the exit code. */
 export const operate = async (invocation: Invocation, spec: Spec, known: Known): Promise<number> => {
-  const { io, globals, extra, reader, words } = invocation;
+  const { io, globals, extra, reader, words, product } = invocation;
   const names = namesOf(invocation, spec);
   try {
+    await refuseRaw(invocation);
+    const speech = await product.speechFor(io, globals);
+    speech?.check(spec.operation);
     const context = createContext(io, { globals, flags: extra, reader, help: helpFor(words) });
-    const input = await collect(invocation, { spec, known, names, context });
+    const assumed = speech?.assumes(spec.operation) ?? {};
+    const input = await collect(invocation, { spec, known, names, context, assumed });
     for (const name of reader.unused()) context.warn(`--var ${name}: there is no such name in what was read`);
     const render = await openRenderer(io, globals);
-    return await carryOut({ invocation, spec, known, context, render }, input);
+    return await carryOut({ invocation, spec, known, context, render, speech }, input);
   } catch (error) {
     throw reworded(error, names);
   }

@@ -1,3 +1,4 @@
+import type { Speech } from '../calls/speech.ts';
 import { aliases, nouns } from '../commands/index.ts';
 import { commands } from '../generated/commands.ts';
 import { fieldsOf } from '../generated/fields.ts';
@@ -5,8 +6,9 @@ import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
 import type { AnyCommand, Fields, Globals } from './command.ts';
-import { projectOf } from './destination.ts';
+import { destinationOf, projectOf } from './destination.ts';
 import { openTarget, type Target } from './profiles.ts';
+import { speechFor } from './speech.ts';
 
 export interface CommandEntry {
   summary: string;
@@ -26,6 +28,10 @@ export interface Product {
   fields(name: Name): Promise<Fields>;
   validate<K extends Name>(name: K, input: unknown): Promise<Input<K>>;
   openTarget(io: Io, globals: Globals): Promise<Target>;
+  /** What another system's contract lets be said; undefined where the target keeps ours. */
+  speechFor(io: Io, globals: Globals): Promise<Speech | undefined>;
+  /** Whether the target is one that a wire leads to. */
+  isServer(io: Io, globals: Globals): Promise<boolean>;
   projectOf(io: Io, globals: Globals): Promise<string>;
 }
 
@@ -40,5 +46,7 @@ export const product: Product = {
   },
   validate: async (name, input) => (await import('../validate.ts')).validate(name, input),
   openTarget,
+  speechFor,
+  isServer: async (io, globals) => (await destinationOf(io, globals)).kind === 'server',
   projectOf,
 };

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Remote } from '../calls/remote.ts';
+import type { Speech } from '../calls/speech.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
@@ -11,10 +13,13 @@ import { reasonOf } from './files.ts';
 import { namedKey } from './key-command.ts';
 import { namedPassphrase } from './passphrases.ts';
 import { defaultKeyFile, vaultPath } from './places.ts';
+import { speechAt } from './speech.ts';
 
 /** What commands run against: the same Call, wherever it leads. */
 export interface Target {
   call: Call;
+  /** The body of the last answer as it came; absent where nothing comes over a wire. */
+  answered?: () => string | undefined;
   /** In words, for who wants to know what the line led to. */
   about: string;
   /** To be called after the answer was written: it does what could wait until then. */
@@ -87,13 +92,24 @@ const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
   );
 };
 
+type ServerDestination = Extract<Destination, { kind: 'server' }>;
+
+interface Reached extends Pick<ServerDestination, 'url' | 'dialect' | 'organization'> {
+  token?: string | undefined;
+  caFile?: string | undefined;
+  timeoutMs?: number;
+}
+
 /** A server, whether or not anything was saved for it. */
-export const openServer = async (
-  io: Io,
-  { url, token, caFile, timeoutMs }: { url: string; token?: string; caFile?: string | undefined; timeoutMs?: number },
-): Promise<{ call: Call; url: string; close(): void }> => {
-  const { openRemote } = await import('../calls/remote.ts');
-  return openRemote({ url, token, env: io.env, ca: authorityOf(io, caFile), timeoutMs }, paceOf(io));
+export const openServer = async (io: Io, reached: Reached): Promise<Remote> => {
+  const { url, token, caFile, timeoutMs, dialect, organization } = reached;
+  const server = { url, token, env: io.env, ca: authorityOf(io, caFile), timeoutMs };
+  if (dialect === undefined) return (await import('../calls/remote.ts')).openRemote(server, paceOf(io));
+  const [{ openDialect }, { dialectOf }] = await Promise.all([
+    import('../calls/dialect.ts'),
+    import('../dialects/names.ts'),
+  ]);
+  return openDialect({ ...server, dialect: await dialectOf(dialect), organization }, paceOf(io), io.newUuid);
 };
 
 /** The vault as its agent holds it open: to whoever reaches the socket and shows no key, as its owner. */
@@ -133,13 +149,11 @@ const tellingToSignIn =
     }
   };
 
-type ServerDestination = Extract<Destination, { kind: 'server' }>;
-
 /** What is shown to the server: the key that was given, else what was saved, good for the next moments. */
 export const credentialFor = async (
   io: Io,
   globals: Globals,
-  { url, saved }: ServerDestination,
+  { url, saved, dialect }: ServerDestination,
 ): Promise<{ token: string; source: string } | undefined> => {
   const key = keyOf(globals);
   if (key !== undefined) {
@@ -147,14 +161,17 @@ export const credentialFor = async (
   }
   if (saved === undefined) return undefined;
   const { savedToken } = await import('./sessions.ts');
-  const open = (more: { timeoutMs?: number }) => openServer(io, { url, caFile: saved.profile.ca_file, ...more });
+  const open = (more: { timeoutMs?: number }) =>
+    openServer(io, { url, dialect, caFile: saved.profile.ca_file, ...more });
   const token = await savedToken(io, saved, open);
   return token === undefined ? undefined : { token, source: `profile "${saved.name}"` };
 };
 
 /** The line that mends a credential that is missing or refused. */
-const loginLine = ({ url, saved }: ServerDestination): string =>
-  saved === undefined ? `mobius auth login --api-url ${url}` : `mobius auth login --profile ${saved.name}`;
+const loginLine = ({ url, saved, dialect }: ServerDestination): string => {
+  if (saved !== undefined) return `mobius auth login --profile ${saved.name}`;
+  return `mobius auth login --api-url ${url}${dialect === undefined ? '' : ` --dialect ${dialect}`}`;
+};
 
 export const nothingSaved = (destination: ServerDestination): MobiusError => {
   const hint = `sign in: ${loginLine(destination)}; or attach a key: --api-key, MOBIUS_API_KEY`;
@@ -162,21 +179,50 @@ export const nothingSaved = (destination: ServerDestination): MobiusError => {
 };
 
 const openServerTarget = async (io: Io, globals: Globals, destination: ServerDestination): Promise<Target> => {
-  const { url, saved } = destination;
+  const { saved } = destination;
   const credential = await credentialFor(io, globals, destination);
   if (credential === undefined) throw nothingSaved(destination);
   const { token, source } = credential;
-  const { call, close, url: shown } = await openServer(io, { url, token, caFile: saved?.profile.ca_file });
+  const reached = { ...destination, token, caFile: saved?.profile.ca_file };
+  const { call, close, answered, url: shown } = await openServer(io, reached);
   return {
     call: keyOf(globals) === undefined ? tellingToSignIn(call, loginLine(destination)) : call,
+    answered,
     close: async () => close(),
     about: `the server "${shown}", with the credential of ${source}`,
   };
 };
 
+/** What the server lacks is said before a saved session is refreshed, or found missing. */
+const openSpokenTarget = async (
+  io: Io,
+  globals: Globals,
+  destination: ServerDestination,
+  speech: Speech,
+): Promise<Target> => {
+  let opened: Promise<Target> | undefined;
+  let target: Target | undefined;
+  return {
+    async call(name, input, options) {
+      speech.check(name, input as Record<string, unknown>);
+      opened ??= openServerTarget(io, globals, destination);
+      target = await opened;
+      return target.call(name, input, options);
+    },
+    answered: () => target?.answered?.(),
+    close: async () => target?.close(),
+    about: `the ${speech.title} server "${destination.url}"`,
+  };
+};
+
 export const openTarget = async (io: Io, globals: Globals): Promise<Target> => {
   const destination = await destinationOf(io, globals);
-  if (destination.kind === 'server') return openServerTarget(io, globals, destination);
+  if (destination.kind === 'server') {
+    const speech = await speechAt(io, destination);
+    return speech === undefined
+      ? openServerTarget(io, globals, destination)
+      : openSpokenTarget(io, globals, destination, speech);
+  }
   const { vault } = destination;
   return openVaultTarget(io, vault === undefined ? globals : { ...globals, vault });
 };

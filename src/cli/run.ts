@@ -5,7 +5,7 @@ import { warnOfSecrets } from './context.ts';
 import { createReader } from './files.ts';
 import { type Found, find, helpFor, unknownFlag } from './find.ts';
 import { asGlobal, type Flag, flagsOf, type Known } from './flags.ts';
-import { globalsFrom, tellsJson, variablesFrom } from './globals.ts';
+import { globalFlags, globalsFrom, tellsJson, variablesFrom } from './globals.ts';
 import { commandHelp, nounHelp, rootHelp } from './help.ts';
 import { extraValues } from './input.ts';
 import type { Invocation } from './invocation.ts';
@@ -52,7 +52,7 @@ const perform = async (
 ): Promise<number> => {
   const { words } = found;
   const given: Given<Flag>[] = [...found.given.map((one) => ({ ...one, flag: asGlobal(one.flag) })), ...line.given];
-  const global = given.filter(({ flag }) => flag.from === 'global');
+  const global = globalsIn(given);
   if (found.wantsHelp || asksFor('help', global)) {
     return print(io, commandHelp({ words, summary: entry.summary, command, flags }));
   }
@@ -103,6 +103,24 @@ const runBeforeOther = async (
   } catch (error) {
     return report(io, withHint(error, words), tellsJson({ argv, env: io.env, stdout: { isTTY: true } }));
   }
+};
+
+/** A flag of the command that says a global one, beside that itself: two answers to one question are none. */
+const globalsIn = (given: readonly Given<Flag>[]): Given<Flag>[] => {
+  const all = given.flatMap((one): Given<Flag>[] => {
+    if (one.flag.from === 'global') return [one];
+    const meant = globalFlags.find(({ name }) => name === one.flag.means);
+    return meant === undefined ? [] : [{ ...one, flag: asGlobal(meant) }];
+  });
+  for (const { flag, value } of given.filter(({ flag: { means } }) => means !== undefined)) {
+    const other = given.find(
+      (one) => one.flag.from === 'global' && one.flag.name === flag.means && one.value !== value,
+    );
+    if (other === undefined) continue;
+    const message = `--${flag.name} and --${flag.means} are two spellings of one flag, and say different things`;
+    throw new MobiusError('usage', message, {}, 'give one of them');
+  }
+  return all;
 };
 
 const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: Found): Promise<number> => {

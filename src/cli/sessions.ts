@@ -17,7 +17,8 @@ export const sessionFields = (io: Io, session: Session): Profile => ({
   access_token: session.access_token,
   refresh_token: session.refresh_token,
   expires_at: new Date(io.now() + session.expires_in * 1000).toISOString(),
-  credential_id: session.credential_id,
+  // Other systems don't tell it.
+  ...(session.credential_id === undefined ? {} : { credential_id: session.credential_id }),
 });
 
 const isFresh = (io: Io, { access_token: token, expires_at: end = '' }: Profile): boolean =>

@@ -1,6 +1,7 @@
+import type { Speech } from '../calls/speech.ts';
 import { MobiusError } from '../errors.ts';
 import type { WhoAmI } from '../generated/types.ts';
-import type { Call } from '../operations.ts';
+import type { Call, Input } from '../operations.ts';
 import { version } from '../version.ts';
 import type { LocalContext } from './command.ts';
 import type { Profile } from './credentials.ts';
@@ -32,14 +33,39 @@ export interface SignIn {
   profile: Profile;
   /** Already asked for, where the server had to accept it first. */
   who?: WhoAmI;
+  /** Of a new account: what its person is called, and its own key, which is shown this once. */
+  name?: string;
+  key?: string;
 }
+
+type Way = Speech['logins'][number];
+
+const flagFor: Readonly<Record<Way, string>> = {
+  browser: 'a browser, where no flag names another way',
+  password: '--email ADDRESS',
+  token: '--with-token',
+};
+
+/** Whatever way was chosen is one that the server has. */
+export const checkWay = (speech: Speech | undefined, way: Way, { flags }: LocalContext): void => {
+  const { title = '', logins = [] } = speech ?? {};
+  if (speech !== undefined && !logins.includes(way)) {
+    const lacks = way === 'browser' ? 'is not signed in to with a browser' : `takes no ${flagFor[way].split(' ')[0]}`;
+    const hint = `it has: ${logins.map((one) => flagFor[one]).join(', ')}`;
+    throw new MobiusError(way === 'browser' ? 'usage' : 'unsupported', `a ${title} server ${lacks}`, { logins }, hint);
+  }
+  if (flags.register === true) speech?.check('auth.register');
+};
 
 export const withToken = async (
   context: LocalContext,
   open: (token: string) => Promise<{ call: Call; close(): void }>,
+  speech?: Speech,
 ): Promise<SignIn> => {
   const token = (await readLine(context, 'Token:')).trim();
   if (!/^[\w.~+/=-]+$/.test(token)) throw new MobiusError('usage', 'what came on standard input is no token');
+  // Of another system's server the command asks what there is to ask.
+  if (speech !== undefined) return { profile: { token } };
   const { call, close } = await open(token);
   try {
     return { profile: { token }, who: await call('auth.whoami', {}) };
@@ -54,15 +80,32 @@ export const withPassword = async (context: LocalContext, call: Call, email: str
   return { profile: { email, ...sessionFields(context.io, session) } };
 };
 
-export const inBrowser = async (context: LocalContext, call: Call): Promise<SignIn> => {
-  const { io, globals, flags, note } = context;
-  const code = await call('auth.device-code', {
-    mobius_label: labelOf(context),
-    ...(globals.project === undefined ? {} : { mobius_requested_project_handle: globals.project }),
-    mobius_client: 'mobius',
-    mobius_client_version: version,
-    mobius_client_os: io.platform,
-  });
+/** Makes the account first; its session is what is saved. */
+export const withAccount = async (
+  context: LocalContext,
+  call: Call,
+  account: { email: string; name: string },
+): Promise<SignIn> => {
+  const { email, name } = account;
+  const password = await readLine(context, `Password of ${email}:`);
+  const { key, project, ...session } = await call('auth.register', { email, name, password });
+  const profile = { email, ...sessionFields(context.io, session), ...(project === undefined ? {} : { project }) };
+  return { profile, name, ...(key === undefined ? {} : { key }) };
+};
+
+/** What the program says of itself, as far as the server takes it. */
+const itself = ({ io, globals }: LocalContext, label: string): Input<'auth.device-code'> => ({
+  mobius_label: label,
+  ...(globals.project === undefined ? {} : { mobius_requested_project_handle: globals.project }),
+  mobius_client: 'mobius',
+  mobius_client_version: version,
+  mobius_client_os: io.platform,
+});
+
+export const inBrowser = async (context: LocalContext, call: Call, speech?: Speech): Promise<SignIn> => {
+  const { io, flags, note } = context;
+  const asking = speech === undefined ? itself(context, labelOf(context)) : { mobius_client: 'mobius' };
+  const code = await call('auth.device-code', asking);
   tell(io, `open ${code.verification_uri} and confirm the code ${code.user_code}`);
   if (flags['no-browser'] !== true && openBrowser(io, code.verification_uri_complete))
     note('opened it in your browser');
@@ -74,5 +117,6 @@ export const inBrowser = async (context: LocalContext, call: Call): Promise<Sign
     now: io.now,
     sleep: wait,
   });
-  return { profile: { token, credential_id, ...(project_handle === undefined ? {} : { project: project_handle }) } };
+  const id = credential_id === undefined ? {} : { credential_id };
+  return { profile: { token, ...id, ...(project_handle === undefined ? {} : { project: project_handle }) } };
 };

@@ -25,15 +25,21 @@ const said = (field: string, names: Names): string | undefined => {
   return /^\d+$/.test(first) ? `entry ${Number(first) + 1} of ${name}` : `"${inner.join('.')}" in ${name}`;
 };
 
+const hintOf = ({ hint }: MobiusError, takes: unknown, names: Names): string | undefined =>
+  Array.isArray(takes) && takes.length > 0
+    ? `it takes: ${takes.map((field) => names.get(String(field)) ?? field).join(', ')}`
+    : hint;
+
 /** An error that names a property of the input, in the words of the command line. */
 export const reworded = (error: unknown, names: Names): unknown => {
-  if (!(error instanceof MobiusError) || error.code !== 'invalid_input') return error;
+  if (!(error instanceof MobiusError) || !['invalid_input', 'unsupported'].includes(error.code)) return error;
   const { field, problem } = error.details;
   if (typeof field !== 'string' || typeof problem !== 'string' || problem === 'unknown') return error;
   const name = said(field, names);
+  const { takes } = error.details;
   // A duration was typed with its unit, or could have been.
   const unit = field.endsWith('_seconds') && /^must be at (least|most) \d+$/.test(problem) ? ' seconds' : '';
   return name === undefined
     ? error
-    : new MobiusError(error.code, `${name} ${problem}${unit}`, error.details, error.hint);
+    : new MobiusError(error.code, `${name} ${problem}${unit}`, error.details, hintOf(error, takes, names));
 };

@@ -1,6 +1,6 @@
 import { idPrefixes, parseTypeId, parseUuidText, typeId, uuidText } from '../core/ids.ts';
 import type { CredentialKind, Manner } from '../core/manner.ts';
-import { MobiusError } from '../errors.ts';
+import { type Details, MobiusError } from '../errors.ts';
 import type { Input, Name, Operation, Output } from '../operations.ts';
 
 /** A request as its sender means it, apart from who sends it. */
@@ -53,8 +53,8 @@ export interface Route<K extends Name = Name> {
   /** It may be asked without a credential. */
   open?: true;
   send(input: Input<K>, outside: Outside): Sent;
-  /** What the answer says in our words, as far as it says it; `body` is whatever came. */
-  receive(body: unknown, input: Input<K>): Partial<Output<K>>;
+  /** What the answer says in our words, as far as it says it; `body` and `headers` are whatever came. */
+  receive(body: unknown, input: Input<K>, headers?: Headers): Partial<Output<K>>;
   /** Rejects with MobiusError, whose words the dialect's `refuse` puts into its own. */
   accept(received: Received, outside: Outside): Input<K>;
   answer(output: Output<K>, received: Received, outside: Outside): Answered;
@@ -100,6 +100,8 @@ export interface Dialect {
   prefixes: readonly string[];
   routes: readonly Route[];
   beside: readonly Beside[];
+  /** What a client asks for, and the server has among what is beside. */
+  clientRoutes?: readonly Route[];
   /** The header that chooses one of the caller's organizations. */
   organizationHeader?: string;
   /** What a client shows of its credential. */
@@ -109,7 +111,7 @@ export interface Dialect {
   /** A refusal as this system words it; without an operation it is of something that it has besides. */
   refuse(error: MobiusError, shown: Shown, operation?: Name): Answered;
   /** What a refusal of such a server means; undefined where the body is none of its. */
-  refusal(status: number, body: unknown): { message: string } | undefined;
+  refusal(status: number, body: unknown): { message: string; details?: Details } | undefined;
   /** Whether it only says that there is no such path. */
   isNoPath(status: number, body: unknown): boolean;
   /** With a slash at its end a path is the same, or is to be asked again without it. */

@@ -86,10 +86,10 @@ const routes: readonly Route[] = [
     fields: ['name'],
     assumes: { principal_id: me },
     send: ({ name }) => ({ body: { name } }),
-    receive(body) {
+    receive(body, { name }) {
       const made = objectIn(body);
       const key = needed(textOf(made.apiKey), 'key');
-      return { ...keyFrom(made), key_suffix: key.slice(-3), key_prefix: key.slice(0, 8), key } as ApiKeyCreated;
+      return { name, ...keyFrom(made), key_suffix: key.slice(-3), key_prefix: key.slice(0, 8), key } as ApiKeyCreated;
     },
     accept: (received) => ({ name: nameIn(received), principal_id: me }),
     answer: ({ id, key, name, created_at }) => ({
@@ -116,7 +116,17 @@ const routes: readonly Route[] = [
     open: true,
     fields: ['client_id', 'mobius_client'],
     send: ({ client_id, mobius_client }) => ({ body: { client_id: client_id ?? mobius_client ?? 'mobius' } }),
-    receive: (body) => objectIn(body),
+    receive(body) {
+      const { device_code, user_code, verification_uri: uri, expires_in, interval } = objectIn(body);
+      const page = needed(textOf(uri), 'page to confirm on');
+      return {
+        device_code: needed(textOf(device_code), 'code to ask with'),
+        user_code: needed(textOf(user_code), 'code to confirm'),
+        verification_uri: page,
+        verification_uri_complete: page,
+        ...present({ expires_in: numberOf(expires_in), interval: numberOf(interval) }),
+      };
+    },
     accept: ({ body }) => ({ client_id: textOf(objectOrEmpty(body).client_id) ?? 'a program without a name' }),
     answer: ({ device_code, user_code, verification_uri, expires_in, interval }) => ({
       status: 200,
@@ -131,7 +141,11 @@ const routes: readonly Route[] = [
     open: true,
     fields: ['grant_type', 'device_code', 'client_id'],
     send: ({ grant_type, device_code, client_id = 'mobius' }) => ({ body: { client_id, device_code, grant_type } }),
-    receive: (body) => objectIn(body),
+    receive(body) {
+      const { access_token, token_type } = objectIn(body);
+      const token = needed(textOf(access_token), 'access token');
+      return { access_token: token, ...present({ token_type: textOf(token_type) as 'Bearer' | undefined }) };
+    },
     accept({ body }) {
       const { device_code, grant_type } = objectOrEmpty(body);
       return {
@@ -142,6 +156,8 @@ const routes: readonly Route[] = [
     answer: ({ access_token, token_type }) => ({ status: 200, body: { access_token, token_type } }),
   }),
 ];
+
+const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 
 const objectOrEmpty = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
 
@@ -228,7 +244,7 @@ export const mobilenext: Dialect = {
   },
   refusal(_, body) {
     const { error } = objectOrEmpty(body);
-    if (typeof error === 'string') return { message: error.replaceAll('_', ' ') };
+    if (typeof error === 'string') return { message: error.replaceAll('_', ' '), details: { oauth: error } };
     return isObject(error) && typeof error.message === 'string' ? { message: error.message } : undefined;
   },
   isNoPath: () => false,

@@ -78,12 +78,13 @@ const routes: readonly Route[] = [
       });
       return { body: Object.keys(body).length === 0 ? { count: 1 } : body };
     },
-    receive: (body) => ({
-      items: itemsIn(objectIn(body).createApiTokens).map((item) => ({
+    receive(body) {
+      const items = itemsIn(objectIn(body).createApiTokens).map((item) => ({
         ...tokenFrom(item),
         token: needed(textOf(item.token), 'token'),
-      })) as TokenCreated[],
-    }),
+      }));
+      return { items: needed(items.length === 0 ? undefined : items, 'token') as TokenCreated[] };
+    },
     accept({ body }) {
       if (!isObject(body)) throw new MobiusError('bad_request', 'the body must be an object');
       const milliseconds = whole(body, 'expiresIn', 60_000, 86_400_000);
@@ -138,7 +139,10 @@ const routes: readonly Route[] = [
     manner,
     fields: ['id'],
     send: ({ id }) => ({ params: { id } }),
-    receive: () => ({}),
+    receive(body) {
+      needed(textOf(objectIn(body).deleteApiToken), 'id of the token that was deleted');
+      return {};
+    },
     accept: ({ params }) => ({ id: String(params.id).toLowerCase() }),
     answer: (_, { params }) => ({ status: 200, body: { deleteApiToken: String(params.id).toLowerCase() } }),
   }),

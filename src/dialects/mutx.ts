@@ -1,6 +1,6 @@
 import { me } from '../core/manner.ts';
 import { MobiusError } from '../errors.ts';
-import type { ApiKey, ApiKeyCreated, Session, WhoAmI } from '../generated/types.ts';
+import type { ApiKey, ApiKeyCreated, Session } from '../generated/types.ts';
 import type { Name, Output } from '../operations.ts';
 import {
   type Answered,
@@ -26,7 +26,7 @@ import {
 } from './dialect.ts';
 
 /** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
-const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_' } as const;
+const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_', keyShape: 'plain' } as const;
 const mostKeys = 10;
 const dayMs = 86_400_000;
 
@@ -163,6 +163,7 @@ const madeFrom = (body: unknown): ApiKeyCreated => {
   const key = needed(textOf(made.key), 'key');
   return {
     ...keyFrom(made),
+    name: needed(textOf(made.name), 'name of the key'),
     state: 'active',
     key_prefix: key.slice(0, 8),
     key_suffix: key.slice(-3),
@@ -339,7 +340,10 @@ const authRoutes = families.flatMap(({ at }): Route[] => {
       open: true,
       fields: ['email', 'name', 'password'],
       send: ({ email, name, password }) => ({ body: { email, name, password } }),
-      receive: (body) => tokensFrom(body),
+      receive: (body, _, headers) => ({
+        ...tokensFrom(body),
+        ...present({ key: textOf(headers?.['x-api-key']) }),
+      }),
       accept(received) {
         const read = reading('body', bodyOf(received));
         const input = {
@@ -399,7 +403,7 @@ const authRoutes = families.flatMap(({ at }): Route[] => {
       receive(body) {
         const { email, name } = objectIn(body);
         const known = present({ email: textOf(email), name: textOf(name) ?? textOf(email) });
-        return { kind: 'user', ...known, permissions: [] } as WhoAmI;
+        return { kind: 'user' as const, ...known };
       },
       accept: () => ({}),
       answer({ user_id: id = '', email, name }) {
@@ -428,6 +432,22 @@ const logouts = families.map(
       return { status: 200, body: { message: 'Successfully logged out' } };
     },
   }),
+);
+
+const logoutRoutes = families.map(
+  ({ at }): Route =>
+    route<'auth.logout'>({
+      ...(at === '' ? { older: true } : {}),
+      operation: 'auth.logout',
+      method: 'POST',
+      path: `${at}/auth/logout`,
+      manner,
+      fields: [],
+      send: () => ({}),
+      receive: () => undefined,
+      accept: () => ({}),
+      answer: () => ({ status: 200, body: { message: 'Successfully logged out' } }),
+    }),
 );
 
 const agents: Beside = {
@@ -492,6 +512,7 @@ export const mutx: Dialect = {
   prefixes: ['/api-keys', '/v1/api-keys', '/auth/', '/agents'],
   routes: [...keyRoutes, ...readRoutes, ...authRoutes],
   beside: [...logouts, agents],
+  clientRoutes: logoutRoutes,
   showing: (credential) =>
     isJwt(credential) ? { Authorization: `Bearer ${credential}` } : { 'X-API-Key': credential },
   shownIn,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { openRemote, type Server } from '../../src/calls/remote.ts';
+import { openRemote } from '../../src/calls/remote.ts';
+import type { Server } from '../../src/calls/wire.ts';
 import type { MobiusError } from '../../src/errors.ts';
 import type { Call } from '../../src/operations.ts';
 import { freePort, httpServer, type Reply, replying, type Seen, tcpServer } from './servers.ts';

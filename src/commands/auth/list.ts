@@ -3,9 +3,10 @@ import { type Profile, readCredentials } from '../../cli/credentials.ts';
 import { openTarget } from '../../cli/profiles.ts';
 import { shownPlace } from '../../database-url.ts';
 
-const kindOf = ({ token, access_token: session, vault }: Profile): string => {
+const kindOf = ({ token, access_token: session, vault, dialect }: Profile): string => {
   if (vault !== undefined) return 'vault';
   if (token === undefined) return session === undefined ? 'signed out' : 'session';
+  if (dialect !== undefined && token.startsWith('eyJ')) return 'token';
   return token.startsWith('mbc_') ? 'cli credential' : 'api key';
 };
 
@@ -26,9 +27,11 @@ export default localCommand({
     const items = [...profiles].map(([name, profile]) => ({
       name,
       target: profile.api_url ?? shownPlace(profile.vault ?? ''),
+      ...(profile.dialect === undefined ? {} : { dialect: profile.dialect }),
       kind: kindOf(profile),
       default: name === standard,
       ...(profile.email === undefined ? {} : { email: profile.email }),
+      ...(profile.organization === undefined ? {} : { organization: profile.organization }),
       ...(profile.project === undefined ? {} : { project: profile.project }),
     }));
     show({ items });

@@ -1,18 +1,31 @@
 import { resolve } from 'node:path';
 import type { LocalContext } from '../../cli/command.ts';
 import { localCommand } from '../../cli/command.ts';
-import { changeCredentials, checkProfileName, type Profile, withProfile } from '../../cli/credentials.ts';
-import { type Destination, destinationOf } from '../../cli/destination.ts';
+import {
+  type Credentials,
+  changeCredentials,
+  checkProfileName,
+  type Profile,
+  readCredentials,
+  withProfile,
+} from '../../cli/credentials.ts';
+import { type Destination, destinationOf, dialectIn } from '../../cli/destination.ts';
 import { openServer } from '../../cli/profiles.ts';
-import { inBrowser, type SignIn, withPassword, withToken } from '../../cli/sign-in.ts';
+import { checkWay, inBrowser, type SignIn, withAccount, withPassword, withToken } from '../../cli/sign-in.ts';
+import { speechAt } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
 
 type Server = Extract<Destination, { kind: 'server' }>;
+type Speech = Awaited<ReturnType<typeof speechAt>>;
 
-/** The host, as far as it can be a name. */
-const nameFor = (url: string): string => {
+/** The host, as far as it can be a name; with the contract, where the host keeps several. */
+const nameFor = ({ url, dialect }: Server, { profiles }: Credentials): string => {
   const host = URL.canParse(url) ? new URL(url).host.replace(/[^A-Za-z0-9.:-]/g, '') : '';
-  return /^[A-Za-z0-9]/.test(host) && host !== 'default' ? host : 'server';
+  const name = /^[A-Za-z0-9]/.test(host) && host !== 'default' ? host : 'server';
+  const taken = profiles.get(name);
+  return taken === undefined || (taken.dialect ?? 'mobius') === (dialect ?? 'mobius')
+    ? name
+    : `${name}-${dialect ?? 'mobius'}`;
 };
 
 const certificates = ({ io }: LocalContext, { saved }: Server): Pick<Profile, 'ca_file'> => {
@@ -21,15 +34,34 @@ const certificates = ({ io }: LocalContext, { saved }: Server): Pick<Profile, 'c
   return file === undefined ? {} : { ca_file: file };
 };
 
-const signIn = async (context: LocalContext, { url, saved }: Server): Promise<SignIn> => {
+const refuseMixed = ({ flags }: LocalContext): void => {
+  const { 'with-token': withToken, email, register, name } = flags;
+  if (withToken === true && email !== undefined) {
+    throw new MobiusError('usage', '--with-token and --email are two ways to sign in: give one of them');
+  }
+  if (register === true && (email === undefined || name === undefined)) {
+    const hint = 'such as: mobius auth login --register --name Ada --email ada@example.com';
+    throw new MobiusError('usage', '--register needs the --email and the --name of the new account', {}, hint);
+  }
+  if (register !== true && name !== undefined) {
+    throw new MobiusError('usage', '--name goes with --register: it is what a new account is called');
+  }
+};
+
+const signIn = async (context: LocalContext, server: Server, speech: Speech): Promise<SignIn> => {
   const { io, flags } = context;
-  const caFile = saved?.profile.ca_file;
-  if (flags['with-token'] === true) return withToken(context, (token) => openServer(io, { url, token, caFile }));
-  const { call, close } = await openServer(io, { url, caFile });
+  const { email, name } = flags;
+  checkWay(speech, flags['with-token'] === true ? 'token' : email === undefined ? 'browser' : 'password', context);
+  const reached = { ...server, caFile: server.saved?.profile.ca_file };
+  if (flags['with-token'] === true) {
+    return withToken(context, (token) => openServer(io, { ...reached, token }), speech);
+  }
+  const { call, close } = await openServer(io, reached);
   try {
-    return typeof flags.email === 'string'
-      ? await withPassword(context, call, flags.email)
-      : await inBrowser(context, call);
+    if (typeof email !== 'string') return await inBrowser(context, call, speech);
+    return flags.register === true
+      ? await withAccount(context, call, { email, name: String(name) })
+      : await withPassword(context, call, email);
   } finally {
     close();
   }
@@ -39,11 +71,34 @@ const signIn = async (context: LocalContext, { url, saved }: Server): Promise<Si
 const endOld = async ({ io, debug }: LocalContext, { url, saved }: Server): Promise<void> => {
   const { token, access_token: session, ca_file: caFile } = saved?.profile ?? {};
   const old = token?.startsWith('mbc_') === true ? token : session;
-  if (old === undefined) return;
-  const { call, close } = await openServer(io, { url, token: old, caFile });
+  if (old === undefined || saved === undefined) return;
+  const { call, close } = await openServer(io, { url, token: old, caFile, dialect: await dialectIn(saved) });
   await call('auth.logout', {})
     .catch((error: Error) => debug(`the login before this one was not ended: ${error.message}`))
     .finally(close);
+};
+
+/** Who the server takes the credential for; of another system's server only that it is accepted can be told. */
+const accepted = async (
+  { io }: LocalContext,
+  server: Server,
+  speech: Speech,
+  { profile, who, name, key }: SignIn,
+): Promise<object> => {
+  const token = profile.token ?? profile.access_token ?? '';
+  const { call, close } = await openServer(io, { ...server, token, caFile: server.saved?.profile.ca_file });
+  try {
+    const known = { ...(name === undefined ? {} : { name }), ...(profile.email && { email: profile.email }) };
+    const once = key === undefined ? {} : { key };
+    if (speech !== undefined) {
+      await call(speech.probe, {});
+      return { ...known, ...once };
+    }
+    const { kind, name: called, email } = who ?? (await call('auth.whoami', {}));
+    return { kind, name: called, ...(email === undefined ? {} : { email }), ...once };
+  } finally {
+    close();
+  }
 };
 
 export default localCommand({
@@ -51,22 +106,28 @@ export default localCommand({
   about:
     'A person confirms in a browser, on this machine or another one. With --email the password is asked for, or read ' +
     'from standard input; with --with-token a key or token is. What comes of it is saved under --profile, by the name ' +
-    'of the host when absent, in a file that nobody else can read. A local vault needs no login.',
+    'of the host when absent, in a file that nobody else can read. A local vault needs no login. With --dialect the ' +
+    "server is another system's, and commands with this profile speak its contract.",
   extra: [
+    { name: 'server', value: 'URL', means: 'api-url', description: 'the same as --api-url' },
     { name: 'with-token', description: 'save the key or token that stands on standard input' },
     { name: 'email', value: 'ADDRESS', description: 'sign in with e-mail and password' },
+    {
+      name: 'register',
+      description: 'with --email and --name: make the account first, where the server lets everybody',
+    },
+    { name: 'name', value: 'NAME', description: 'with --register: what the person is called' },
     { name: 'no-browser', description: 'open no browser: only show the address and the code' },
   ],
   examples: [
     'mobius auth login --api-url https://mobius.example.com',
     'mobius auth login --api-url https://mobius.example.com --with-token < key.txt',
     'mobius auth login --profile team --email ada@example.com',
+    'mobius auth login --server https://api.example.com --dialect mutx --email ada@example.com',
   ],
   async run(context) {
-    const { io, globals, flags, show, say, note } = context;
-    if (flags['with-token'] === true && flags.email !== undefined) {
-      throw new MobiusError('usage', '--with-token and --email are two ways to sign in: give one of them');
-    }
+    const { io, globals, show, say, note } = context;
+    refuseMixed(context);
     const destination = await destinationOf(io, globals);
     if (destination.kind === 'vault') {
       note(
@@ -74,34 +135,43 @@ export default localCommand({
       );
       return 0;
     }
-    const { url, saved } = destination;
-    const name = checkProfileName(globals.profile ?? saved?.name ?? nameFor(url));
-    const { profile: credential, who: known } = await signIn(context, destination);
+    const { url, saved, dialect, organization } = destination;
+    const speech = await speechAt(io, destination);
+    const name = checkProfileName(globals.profile ?? saved?.name ?? nameFor(destination, readCredentials(io)));
+    const signedIn = await signIn(context, destination, speech);
+    const { profile: credential, key } = signedIn;
+    // Of another system's server nothing is saved that it doesn't accept.
+    const early = speech === undefined ? undefined : await accepted(context, destination, speech, signedIn);
     const project = globals.project ?? credential.project ?? saved?.profile.project;
     const profile: Profile = {
       api_url: url,
+      ...(dialect === undefined ? {} : { dialect }),
+      ...(organization === undefined ? {} : { organization }),
       ...certificates(context, destination),
       ...credential,
-      ...(project === undefined ? {} : { project }),
+      ...(project === undefined || dialect !== undefined ? {} : { project }),
     };
     const standard = await changeCredentials(io, async (now) => {
       const next = withProfile(now, name, profile);
       return { next, result: next.default };
     });
     await endOld(context, destination);
-    const token = profile.token ?? profile.access_token ?? '';
-    const { call, close } = await openServer(io, { url, token, caFile: profile.ca_file });
-    const who = known ?? (await call('auth.whoami', {}).finally(close));
-    show({
-      profile: name,
-      api_url: url,
-      default: standard === name,
-      kind: who.kind,
-      name: who.name,
-      ...(who.email === undefined ? {} : { email: who.email }),
-      ...(project === undefined ? {} : { project }),
-    });
-    say(`signed in as "${who.email ?? who.name}", saved as the profile "${name}"`);
+    const who = early ?? (await accepted(context, destination, speech, signedIn));
+    show(
+      {
+        profile: name,
+        api_url: url,
+        ...(dialect === undefined ? {} : { dialect }),
+        ...(organization === undefined ? {} : { organization }),
+        default: standard === name,
+        ...who,
+        ...(profile.project === undefined ? {} : { project: profile.project }),
+      },
+      key,
+    );
+    const { email, name: called } = who as { email?: string; name?: string };
+    const person = email ?? called;
+    say(`signed in${person === undefined ? '' : ` as "${person}"`}, saved as the profile "${name}"`);
     if (standard !== name) say(`to work there without naming it: mobius auth use ${name}`);
     return 0;
   },

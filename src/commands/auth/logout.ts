@@ -2,6 +2,7 @@ import { localCommand } from '../../cli/command.ts';
 import { changeCredentials, withoutCredential } from '../../cli/credentials.ts';
 import { destinationOf } from '../../cli/destination.ts';
 import { nothingSaved, openTarget } from '../../cli/profiles.ts';
+import { speechAt } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
 
 export default localCommand({
@@ -19,8 +20,10 @@ export default localCommand({
     const { token, access_token: session } = saved?.profile ?? {};
     if (saved === undefined || (token ?? session) === undefined) throw nothingSaved(destination);
     const isKey = token !== undefined && !token.startsWith('mbc_');
+    const speech = await speechAt(io, destination);
+    const endsThere = !isKey && speech?.has('auth.logout') !== false;
     let ended = false;
-    if (!isKey) {
+    if (endsThere) {
       try {
         const { call, close } = await openTarget(io, { ...globals, asOwner: true });
         await call('auth.logout', {}).finally(close);
@@ -38,7 +41,11 @@ export default localCommand({
       return { next: { ...now, profiles }, result: undefined };
     });
     show({ profile: saved.name, api_url: destination.url, ended });
-    say(isKey ? `forgot the key of the profile "${saved.name}"` : `signed out of "${destination.url}"`);
+    say(
+      !endsThere
+        ? `forgot the ${speech === undefined ? 'key' : 'credential'} of the profile "${saved.name}"`
+        : `signed out of "${destination.url}"`,
+    );
     return 0;
   },
 });

@@ -1,6 +1,7 @@
 import { localCommand } from '../../cli/command.ts';
 import { destinationOf, keyOf, projectOf } from '../../cli/destination.ts';
 import { credentialFor, openTarget, placeOf } from '../../cli/profiles.ts';
+import { speechAt } from '../../cli/speech.ts';
 import { shownPlace } from '../../database-url.ts';
 import { MobiusError } from '../../errors.ts';
 import type { WhoAmI } from '../../generated/types.ts';
@@ -23,10 +24,17 @@ export default localCommand({
   async run({ io, globals, show }) {
     const destination = await destinationOf(io, globals);
     const { saved } = destination;
-    const project = await projectOf(io, globals);
+    const speech = await speechAt(io, destination);
+    // Other systems have no projects.
+    const within = speech === undefined ? { project: await projectOf(io, globals) } : {};
     const where =
       destination.kind === 'server'
-        ? { target: 'server', api_url: destination.url }
+        ? {
+            target: 'server',
+            api_url: destination.url,
+            ...(destination.dialect === undefined ? {} : { dialect: destination.dialect }),
+            ...(destination.organization === undefined ? {} : { organization: destination.organization }),
+          }
         : {
             target: 'vault',
             vault: shownPlace(placeOf(io, { ...globals, ...(destination.vault && { vault: destination.vault }) }).path),
@@ -38,13 +46,20 @@ export default localCommand({
       else if (keyOf(globals) === undefined) source = 'owner of the vault';
       else source = io.env.MOBIUS_API_KEY === globals.apiKey ? 'MOBIUS_API_KEY' : '--api-key';
       const { call, close } = await openTarget(io, globals);
+      if (speech !== undefined) {
+        await call(speech.probe, {}).finally(close);
+        const email = saved?.profile.email === undefined ? {} : { email: saved.profile.email };
+        show({ ...where, ...profile, credential: source, accepted: true, ...email });
+        return 0;
+      }
       const who = await call('auth.whoami', {}).finally(close);
-      show({ ...where, ...profile, credential: source, project: who.project ?? project, ...accepted(who) });
+      const named = who.project === undefined ? within : { project: who.project };
+      show({ ...where, ...profile, credential: source, ...named, ...accepted(who) });
       return 0;
     } catch (error) {
       if (!(error instanceof MobiusError)) throw error;
       const refused = error.code === 'unauthorized' ? { accepted: false } : {};
-      show({ ...where, ...profile, credential: source, project, ...refused });
+      show({ ...where, ...profile, credential: source, ...within, ...refused });
       throw error;
     }
   },

@@ -1,6 +1,7 @@
 import { localCommand } from '../../cli/command.ts';
 import { projectOf } from '../../cli/destination.ts';
-import { letGo, openTarget } from '../../cli/profiles.ts';
+import { letGo, openTarget, type Target } from '../../cli/profiles.ts';
+import { speechFor } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
 
 const either = (message: string): MobiusError =>
@@ -11,12 +12,19 @@ const either = (message: string): MobiusError =>
     'a token: mobius tokens revoke ID; all of a principal: mobius tokens revoke --all --principal NAME',
   );
 
+/** The body as it came. */
+const answered = (target: Target): string => {
+  const text = target.answered?.() ?? '';
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+};
+
 export default localCommand({
   summary: 'revoke a token for good, or all of them; the next use is refused',
   about:
     'With --all every token that was made so far, of a principal or of the whole project, at once and however many there ' +
     'are. What is made afterwards works: to stop that too, disable the principal or its key.',
   args: [{ name: 'id', description: "the token's id", optional: true }],
+  raw: true,
   extra: [
     { name: 'all', description: 'all of them' },
     { name: 'principal', value: 'PRINCIPAL', description: 'with --all: only those that act as this one' },
@@ -33,6 +41,7 @@ export default localCommand({
     if (!all && principal !== undefined) throw either('--principal goes with --all');
     if (id === undefined && !all) throw either('nothing was named that could be revoked');
     if (id !== undefined && all) throw either('a token and --all exclude each other');
+    (await speechFor(io, globals))?.check(all ? 'tokens.revoke-all' : 'tokens.revoke');
     const project = await projectOf(io, globals);
     const whose = principal === undefined ? `of the project "${project}"` : `of "${principal}"`;
     if (all && flags.yes !== true) {
@@ -51,6 +60,7 @@ export default localCommand({
       if (id !== undefined) {
         await call('tokens.revoke', { project, id });
         say(`revoked token ${id}`);
+        if (globals.raw === true) io.stdout.write(answered(target));
         return 0;
       }
       await call('tokens.revoke-all', { project, ...(principal === undefined ? {} : { principal_id: principal }) });
