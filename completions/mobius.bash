@@ -46,12 +46,12 @@ _mobius_alias() {
   esac
 }
 
-_mobius_globals='--api-url= --api-key= --profile= --project= --vault= --key-file= --key-command= --passphrase-file= --passphrase-fd= --as-owner --output= -o= --fields= -F= --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
+_mobius_globals='--api-url= --api-key= --profile= --project= --dialect= --organization= --vault= --key-file= --key-command= --passphrase-file= --passphrase-fd= --as-owner --output= -o= --fields= -F= --raw --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
 
 _mobius_flags() {
   case $1 in
     'auth list') echo '--credentials' ;;
-    'auth login') echo '--with-token --email= --no-browser' ;;
+    'auth login') echo '--server= --with-token --email= --register --name= --no-browser' ;;
     'projects archive') echo '--dry-run' ;;
     'projects create') echo '--name= --handle= --description= --file= -f= --dry-run' ;;
     'projects delete') echo '--yes -y --dry-run' ;;
@@ -137,6 +137,7 @@ _mobius_values() {
     *' --tls-key') echo '/' ;;
     *' --bootstrap-admin-file') echo '/' ;;
     *' --log') echo 'error warn info debug' ;;
+    *' --dialect') echo 'mobius mobilenext mobula mutx' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
     *' --passphrase-file') echo '/' ;;

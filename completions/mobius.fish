@@ -72,8 +72,11 @@ function __mobius_flags
                 '--credentials	those that the server knows, in place of the profiles here'
         case 'auth login'
             printf '%s\n' \
+                '--server=	the same as --api-url' \
                 '--with-token	save the key or token that stands on standard input' \
                 '--email=	sign in with e-mail and password' \
+                '--register	with --email and --name: make the account first, where the server lets everybody' \
+                '--name=	with --register: what the person is called' \
                 '--no-browser	open no browser: only show the address and the code'
         case 'projects archive'
             printf '%s\n' \
@@ -439,6 +442,8 @@ function __mobius_globals
         '--api-key=	the key to act with' \
         '--profile=	a server or vault saved under a name' \
         '--project=	the project; "default" when absent' \
+        '--dialect=	the contract that the server keeps; mobius when absent' \
+        '--organization=	the organization, where the server\'s contract has them' \
         '--vault=	the vault to work on: its file, or the address of its database' \
         '--key-file=	the key file that opens it' \
         '--key-command=	a command that prints the key that opens it' \
@@ -447,6 +452,7 @@ function __mobius_globals
         '--as-owner	leave the key aside: act as the owner of the vault, or as the profile' \
         '--output=	how the result is written; auto is pretty on a terminal, else json' '-o=	how the result is written; auto is pretty on a terminal, else json' \
         '--fields=	show only these fields, in this order' '-F=	show only these fields, in this order' \
+        '--raw	print what the server answered as it came' \
         '--quiet	print the one-time value alone, else the id' '-q	print the one-time value alone, else the id' \
         '--var=	fill in $KEY, in braces or without, in what files and stdin hold' \
         '--no-input	never ask; fail with the line to run instead' \
@@ -503,6 +509,8 @@ function __mobius_values
             printf '%s\n' /
         case '* --log'
             printf '%s\n' error warn info debug
+        case '* --dialect'
+            printf '%s\n' mobius mobilenext mobula mutx
         case '* --vault'
             printf '%s\n' /
         case '* --key-file'

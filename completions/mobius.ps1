@@ -27,6 +27,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '--api-key' = @{ Text = 'the key to act with'; Values = @() }
     '--profile' = @{ Text = 'a server or vault saved under a name'; Values = @() }
     '--project' = @{ Text = 'the project; "default" when absent'; Values = @() }
+    '--dialect' = @{ Text = 'the contract that the server keeps; mobius when absent'; Values = @('mobius', 'mobilenext', 'mobula', 'mutx') }
+    '--organization' = @{ Text = 'the organization, where the server''s contract has them'; Values = @() }
     '--vault' = @{ Text = 'the vault to work on: its file, or the address of its database'; Values = '/' }
     '--key-file' = @{ Text = 'the key file that opens it'; Values = '/' }
     '--key-command' = @{ Text = 'a command that prints the key that opens it'; Values = @() }
@@ -37,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     '-o' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
     '--fields' = @{ Text = 'show only these fields, in this order'; Values = @() }
     '-F' = @{ Text = 'show only these fields, in this order'; Values = @() }
+    '--raw' = @{ Text = 'print what the server answered as it came'; Values = $null }
     '--quiet' = @{ Text = 'print the one-time value alone, else the id'; Values = $null }
     '-q' = @{ Text = 'print the one-time value alone, else the id'; Values = $null }
     '--var' = @{ Text = 'fill in $KEY, in braces or without, in what files and stdin hold'; Values = @() }
@@ -52,8 +55,11 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--credentials' = @{ Text = 'those that the server knows, in place of the profiles here'; Values = $null }
     }
     'auth login' = [ordered]@{
+      '--server' = @{ Text = 'the same as --api-url'; Values = @() }
       '--with-token' = @{ Text = 'save the key or token that stands on standard input'; Values = $null }
       '--email' = @{ Text = 'sign in with e-mail and password'; Values = @() }
+      '--register' = @{ Text = 'with --email and --name: make the account first, where the server lets everybody'; Values = $null }
+      '--name' = @{ Text = 'with --register: what the person is called'; Values = @() }
       '--no-browser' = @{ Text = 'open no browser: only show the address and the code'; Values = $null }
     }
     'projects archive' = [ordered]@{
