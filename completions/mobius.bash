@@ -107,7 +107,7 @@ _mobius_flags() {
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
     'vault unlock') echo '--idle= --max=' ;;
-    'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --bootstrap-admin-file= --stop-timeout= --log=' ;;
+    'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --dialects= --open-registration --bootstrap-admin-file= --stop-timeout= --log=' ;;
     'server migrate') echo '--database= --check' ;;
   esac
 }

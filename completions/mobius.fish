@@ -207,7 +207,7 @@ function __mobius_flags
         case 'api-keys create'
             printf '%s\n' \
                 '--name=	unique in the project' \
-                '--principal-id=	who the key acts as, by name or id' \
+                '--principal-id=	who the key acts as, by name or id; @me is you' \
                 '--expires-at=	when it stops working by itself (RFC 3339, or a duration from now such as 90d)' \
                 '--tag=	up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)' \
                 '--prefix=	the first characters of the key, for keys of a product of your own' \
@@ -426,6 +426,8 @@ function __mobius_flags
                 '--public-url=	how callers reach it, for links that it hands out' \
                 '--behind-proxy	one proxy stands before it and tells the caller\'s address' \
                 '--cors-origin=	let pages of this origin call it' \
+                '--dialects=	other systems whose contracts it speaks too: mobilenext, mobula, mutx' \
+                '--open-registration	whoever asks may make an account, with a project of its own' \
                 '--bootstrap-admin-file=	e-mail and password, in JSON, of the first administrator; where there are users nobody is made' \
                 '--stop-timeout=	how long a stop waits for answers; 10 when absent' \
                 '--log=	what is logged; info when absent'

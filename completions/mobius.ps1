@@ -200,7 +200,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'api-keys create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project'; Values = @() }
-      '--principal-id' = @{ Text = 'who the key acts as, by name or id'; Values = @() }
+      '--principal-id' = @{ Text = 'who the key acts as, by name or id; @me is you'; Values = @() }
       '--expires-at' = @{ Text = 'when it stops working by itself (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--prefix' = @{ Text = 'the first characters of the key, for keys of a product of your own'; Values = @() }
@@ -439,6 +439,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--public-url' = @{ Text = 'how callers reach it, for links that it hands out'; Values = @() }
       '--behind-proxy' = @{ Text = 'one proxy stands before it and tells the caller''s address'; Values = $null }
       '--cors-origin' = @{ Text = 'let pages of this origin call it'; Values = @() }
+      '--dialects' = @{ Text = 'other systems whose contracts it speaks too: mobilenext, mobula, mutx'; Values = @() }
+      '--open-registration' = @{ Text = 'whoever asks may make an account, with a project of its own'; Values = $null }
       '--bootstrap-admin-file' = @{ Text = 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made'; Values = '/' }
       '--stop-timeout' = @{ Text = 'how long a stop waits for answers; 10 when absent'; Values = @() }
       '--log' = @{ Text = 'what is logged; info when absent'; Values = @('error', 'warn', 'info', 'debug') }

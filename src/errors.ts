@@ -34,6 +34,9 @@ const listCommand = (details: Details): string | undefined => {
 /** The hints of a conflict, by the reason that its details name. */
 const conflictHints: Record<string, (details: Details) => string> = {
   principal_disabled: (d) => `enable it: mobius principals update ${text(d.name)} --state active`,
+  key_revoked: () => 'make another: mobius api-keys create',
+  key_expired: () => 'make another: mobius api-keys create',
+  key_disabled: (d) => `enable it: mobius api-keys update ${text(d.name)} --state active`,
   active_keys: (d) => `revoke them first: mobius api-keys list --principal-id ${text(d.name)}`,
   role_assigned: (d) => `see who has it: mobius roles list-assignments --role-id ${text(d.name)}`,
   project_archived: (d) => `bring it back: mobius projects restore ${text(d.name)}`,

@@ -1,5 +1,5 @@
 import type { Actor } from '../core/caller.ts';
-import { type Core, makeCore } from '../core/core.ts';
+import { type Core, makeCore, type Ports } from '../core/core.ts';
 import { systemRoles } from '../core/role-book.ts';
 import { newSigningKey, randomBytes, sha256, signEd25519, verifyEd25519 } from '../crypto.ts';
 import type { Call } from '../operations.ts';
@@ -11,14 +11,17 @@ import { finishScrub } from '../vault/scrub.ts';
 
 const signatures = { newKey: newSigningKey, sign: signEd25519, verify: verifyEd25519 };
 
-/** The core over an open vault; `publicUrl` where people reach it through a server. */
+/** What a server has that a command on this machine has not. */
+type Serving = Pick<Ports, 'publicUrl' | 'openRegistration'>;
+
+/** The core over an open vault. */
 export const coreOver = (
   world: World,
   { id, db, sealer }: Pick<Vault, 'id' | 'db' | 'sealer'>,
-  publicUrl?: () => string,
+  serving: Serving = {},
 ): Core =>
   makeCore({
-    ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...serving,
     db,
     sealer,
     issuer: id,
@@ -48,9 +51,9 @@ export interface Served extends Pick<Local, 'vault' | 'close'> {
   settle(): Promise<void>;
 }
 
-export const openServed = async (world: World, place: Place, publicUrl?: () => string): Promise<Served> => {
+export const openServed = async (world: World, place: Place, serving?: Serving): Promise<Served> => {
   const vault = await openVault(world, place);
-  const core = coreOver(world, vault, publicUrl);
+  const core = coreOver(world, vault, serving);
   return {
     vault,
     core,

@@ -4,6 +4,7 @@ import type { FlagValues, LocalContext } from '../cli/command.ts';
 import { localCommand } from '../cli/command.ts';
 import { databaseFlag, onDatabase } from '../cli/database.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
+import { type DialectName, dialectNames, isDialect } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import type { ServeOptions } from '../server/serve.ts';
 
@@ -87,6 +88,14 @@ const secondsOf = (flags: FlagValues): number => {
   throw new MobiusError('usage', `--stop-timeout must be whole seconds, not "${text}"`);
 };
 
+const dialectsOf = (flags: FlagValues): DialectName[] => {
+  const names = [flags.dialects ?? []].flat().flatMap((text) => (typeof text === 'string' ? text.split(',') : []));
+  return [...new Set(names.map((name) => name.trim()))].map((name) => {
+    if (isDialect(name)) return name;
+    throw new MobiusError('usage', `--dialects has no "${name}"`, {}, `there are ${dialectNames.join(', ')}`);
+  });
+};
+
 const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
   const { io, flags } = context;
   const { parseAddress } = await import('../server/address.ts');
@@ -102,6 +111,8 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
     ...(await firstAdministratorOf(context)),
     corsOrigins: originsOf(flags),
     stopTimeoutSeconds: secondsOf(flags),
+    dialects: dialectsOf(flags),
+    openRegistration: flags['open-registration'] === true,
     ...(log === undefined ? {} : { log }),
   };
 };
@@ -125,6 +136,13 @@ export default localCommand({
     { name: 'behind-proxy', description: "one proxy stands before it and tells the caller's address" },
     { name: 'cors-origin', value: 'ORIGIN', repeatable: true, description: 'let pages of this origin call it' },
     {
+      name: 'dialects',
+      value: 'NAME,NAME',
+      repeatable: true,
+      description: 'other systems whose contracts it speaks too: mobilenext, mobula, mutx',
+    },
+    { name: 'open-registration', description: 'whoever asks may make an account, with a project of its own' },
+    {
       name: 'bootstrap-admin-file',
       value: 'FILE',
       description: 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made',
@@ -136,6 +154,7 @@ export default localCommand({
     'mobius serve',
     'mobius serve --listen 0.0.0.0:7373 --tls-cert cert.pem --tls-key key.pem',
     'mobius serve --unix /run/mobius/mobius.sock --log warn',
+    'mobius serve --dialects mobilenext,mobula,mutx',
     'mobius serve --database postgres://mobius@127.0.0.1/mobius',
   ],
   async run(context) {

@@ -70,6 +70,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
   'api-keys.get': async (context, { id }) => keyAnswer(await findKey(context, id), context.now),
 
   'api-keys.list': async (context, input) => {
+    if (input.principal_id === me && (await ownPrincipal(context)) === undefined) return { items: [], has_more: false };
     const principal = input.principal_id === undefined ? undefined : await findPrincipal(context, input.principal_id);
     const limit = input.limit ?? 50;
     const rows = await keys.list(context, context.project.id, context.now, {
@@ -143,7 +144,6 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
       plain: { ...plain, replaced_by: next },
     });
-    await context.changed({ type: 'api_key', id: row.id, name: plain.name, changes: { replaced_by: next } });
     const expires = expires_at ?? (clear.expires_at === null ? undefined : new Date(clear.expires_at).toISOString());
     return issueKey(context, principal, await rolesOf(context, principal), {
       id: next,

@@ -19,9 +19,9 @@ export const keyPattern =
 
 const keyGrammar = new RegExp(keyPattern);
 
-/** Keys of a contract that has its own shape: its prefix, then the bytes in base64url, and no checksum. */
-const foreignPrefix = 'mutx_live_';
-const foreignGrammar = new RegExp(`^${foreignPrefix}[0-9A-Za-z_-]{43}$`);
+/** Keys of another contract: its prefix, then the bytes in base64url, and no checksum. */
+const plainPrefix = 'mutx_live_';
+const plainGrammar = new RegExp(`^${plainPrefix}[0-9A-Za-z_-]{${bodyLength}}$`);
 const prefixGrammar = new RegExp(`^(?=.{2,11}$)${prefix}$`);
 
 export type ParsedKey =
@@ -60,12 +60,6 @@ const fromBase62 = (digits: string, length: number): Uint8Array => {
   return number;
 };
 
-const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
-
 /** CRC32 (IEEE). Bit by bit: a key is short, and a table would cost every start of the program more than it saves. */
 const checksum = (ascii: string): string => {
   let crc = 0xffffffff;
@@ -83,7 +77,6 @@ export const formatKey = (prefix: string, random: Uint8Array): string => {
   if (random.length !== randomLength) {
     throw new MobiusError('internal', `a key stands for ${randomLength} bytes, not ${random.length}`);
   }
-  if (prefix === foreignPrefix) return prefix + base64url(random);
   const unchecked = prefix + base62(random, bodyLength);
   return unchecked + checksum(unchecked);
 };
@@ -96,12 +89,20 @@ export const formatKey = (prefix: string, random: Uint8Array): string => {
 export const parseKey = (text: string): ParsedKey => {
   const [, prefix, body, check, project] = keyGrammar.exec(text) ?? [];
   if (prefix === undefined || body === undefined || check === undefined) {
-    return foreignGrammar.test(text) ? { ok: true, key: text, prefix: foreignPrefix } : { ok: false, reason: 'shape' };
+    return plainGrammar.test(text) ? { ok: true, key: text, prefix: plainPrefix } : { ok: false, reason: 'shape' };
   }
   if (checksum(prefix + body) !== check) return { ok: false, reason: 'checksum' };
   const key = prefix + body + check;
   return project === undefined ? { ok: true, key, prefix } : { ok: true, key, prefix, project };
 };
+
+/** A key of that other contract. */
+export const formatPlainKey = (random: Uint8Array): string =>
+  plainPrefix +
+  btoa(String.fromCharCode(...random))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
 
 /** The bytes that a key stands for, as `parseKey` gave it. */
 export const keyBytes = ({ key, prefix }: Extract<ParsedKey, { ok: true }>): Uint8Array =>

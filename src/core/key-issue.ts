@@ -6,7 +6,7 @@ import { setTags, type Tags } from '../store/tags.ts';
 import { notByToken, permissionsOf, requireHolds, requirePermission } from './caller.ts';
 import { iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
-import { formatKey, keyPrefix, keySuffix } from './key-format.ts';
+import { formatKey, formatPlainKey, keyPrefix, keySuffix } from './key-format.ts';
 import type { Role } from './role-book.ts';
 
 export const rateText = ({ uses, seconds }: keys.RateLimit): string => `${uses}/${seconds}s`;
@@ -140,7 +140,8 @@ export const issueKey = async (
   }
   await requireRoom(context, principal);
   const prefix = context.manner.keyPrefix ?? wish.prefix ?? 'mbx_';
-  const key = formatKey(prefix, context.randomBytes(32));
+  const random = context.randomBytes(32);
+  const key = context.manner.keyShape === 'plain' ? formatPlainKey(random) : formatKey(prefix, random);
   const taken =
     context.manner.namesRepeat === true && (await keys.byName(context, project.id, wish.name)) !== undefined;
   const row = await keys.insert(
@@ -184,6 +185,7 @@ export const issueKey = async (
     name: wish.name,
     changes: present({
       principal_id: principal.id,
+      rotated_from: wish.rotated_from,
       expires_at: wish.expires_at,
       rate_limit: wish.rate_limit,
       allow_ips: wish.allow_ips,

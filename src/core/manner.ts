@@ -13,8 +13,9 @@ export interface Manner {
   ownOnly?: true;
   /** What was revoked, and a token that has ended, is not there any more. */
   endedIsGone?: true;
-  /** What its keys begin with. */
+  /** What its keys begin with; `plain`: those that are no keys of our own shape. */
   keyPrefix?: string;
+  keyShape?: 'plain';
   /** Several keys may have one name. */
   namesRepeat?: true;
   /** So many keys of one principal work at once. */

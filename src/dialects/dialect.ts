@@ -96,6 +96,8 @@ export interface Asking {
 export interface Dialect {
   /** As people call the system. */
   title: string;
+  /** What its paths begin with, so far as nobody else's do. */
+  prefixes: readonly string[];
   routes: readonly Route[];
   beside: readonly Beside[];
   /** What a client asks for, and the server has among what is beside. */

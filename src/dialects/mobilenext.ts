@@ -225,6 +225,7 @@ const statusAndCode = ({ code, kind, details }: MobiusError): [number, string] =
 
 export const mobilenext: Dialect = {
   title: 'MobileNext',
+  prefixes: ['/api/v1/', '/login/device/'],
   routes,
   beside,
   organizationHeader: 'X-Organization-Id',

@@ -185,6 +185,7 @@ const statusOf = ({ code, kind }: MobiusError): number => (code === 'method_not_
 
 export const mobula: Dialect = {
   title: 'Mobula',
+  prefixes: ['/api/2/'],
   routes,
   beside,
   showing: (credential) => ({ Authorization: isJwt(credential) ? `Bearer ${credential}` : credential }),

@@ -26,7 +26,7 @@ import {
 } from './dialect.ts';
 
 /** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
-const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_' } as const;
+const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_', keyShape: 'plain' } as const;
 const mostKeys = 10;
 const dayMs = 86_400_000;
 
@@ -461,7 +461,8 @@ const shownIn = (headers: Headers): Shown => {
   const { 'x-api-key': key } = headers;
   if (bearer.kind !== 'none' || key === undefined) return bearer;
   const text = String(key).trim();
-  return { kind: 'credential', text, via: 'x-api-key' };
+  // A session is no key, wherever else it works.
+  return { kind: 'credential', text: isJwt(text) ? '' : text, via: 'x-api-key' };
 };
 
 const unauthorized = (detail: string): Answered => ({
@@ -501,6 +502,7 @@ const isJwt = (text: string): boolean => text.startsWith('eyJ');
 
 export const mutx: Dialect = {
   title: 'MUTX',
+  prefixes: ['/api-keys', '/v1/api-keys', '/auth/', '/agents'],
   routes: [...keyRoutes, ...readRoutes, ...authRoutes],
   beside: [...logouts, agents],
   clientRoutes: logoutRoutes,

@@ -574,7 +574,7 @@ export interface ApiKeysCreateInput {
   project?: string;
   /** unique in the project */
   name: string;
-  /** who the key acts as, by name or id */
+  /** who the key acts as, by name or id; @me is you */
   principal_id: string;
   /** when it stops working by itself */
   expires_at?: string;
@@ -631,7 +631,7 @@ export interface ApiKeysRevokeInput {
 export interface ApiKeysRotateInput {
   /** the project it is about */
   project?: string;
-  /** the key's id or name */
+  /** the key's id or name; @me is the one that acts */
   id: string;
   /** another name; the same when absent */
   name?: string;

@@ -19,6 +19,8 @@ export const addressOf = (told: string): string => {
 const authorizations = ({ rawHeaders }: IncomingMessage): string[] =>
   rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization');
 
+export const hasOneAuthorization = (request: IncomingMessage): boolean => authorizations(request).length < 2;
+
 /** Where a request came from, for the record. */
 export const originOf = ({ headers }: IncomingMessage, ip: string): Origin => {
   const agent = headers['user-agent'];

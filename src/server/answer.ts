@@ -61,20 +61,28 @@ const oauthError = ({ code, kind, details }: MobiusError): { error: string; stat
   return { error: 'invalid_request', status: 400 };
 };
 
-const headersOf = (error: MobiusError): Record<string, string> => {
-  const seconds = error.details.retry_after_seconds;
-  return {
-    ...(error.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {}),
-    ...(typeof seconds === 'number' ? { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) } : {}),
-  };
+/** How long to wait, where that is known. */
+export const retryHeaders = ({ details }: MobiusError): Record<string, string> => {
+  const seconds = details.retry_after_seconds;
+  return typeof seconds === 'number' ? { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) } : {};
+};
+
+const headersOf = (error: MobiusError): Record<string, string> => ({
+  ...(error.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {}),
+  ...retryHeaders(error),
+});
+
+/** What a caller may know of whatever was thrown. `ours`: the fault is, and the log must tell what the answer doesn't. */
+export const ofCaller = (thrown: unknown): { error: MobiusError; ours: boolean } => {
+  const error = known(thrown);
+  return { error, ours: error.code === 'internal' || error.code === 'damaged' || isOfDatabase(error) };
 };
 
 /** Whatever was thrown as an answer: never a stack, and nothing of an error that is not meant for callers. */
 export const refusalOf = (thrown: unknown, wire?: Operation['wire']): Refusal => {
-  const error = known(thrown);
+  const { error, ours } = ofCaller(thrown);
   const { code, message, details, ownHint } = error;
   const headers = headersOf(error);
-  const ours = code === 'internal' || code === 'damaged' || isOfDatabase(error);
   if (wire === 'oauth') {
     const flat = oauthError(error);
     return { status: flat.status, headers, ours, body: { error: flat.error, error_description: message } };

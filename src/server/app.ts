@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { idPrefixes, typeId } from '../core/ids.ts';
+import { idPrefixes, typeId, uuidText } from '../core/ids.ts';
+import type { DialectName } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
@@ -10,6 +11,7 @@ import { openAllowed } from './allowed.ts';
 import { refusalOf } from './answer.ts';
 import { addBeside, type BesidePorts, jsonType } from './beside.ts';
 import { addDevicePage } from './device-page.ts';
+import { addDialects, type RefuseIn } from './dialects.ts';
 import { addHeaders, type HeaderOptions } from './headers.ts';
 import type { Log } from './log.ts';
 import { addRoutes, largestUnasked, type RoutePorts } from './routes.ts';
@@ -24,6 +26,8 @@ export interface AppOptions extends HeaderOptions {
   behindProxy: boolean;
   /** Whoever can reach it is the owner: a socket that only they can open. */
   ownerWithoutCredential: boolean;
+  /** Other systems whose contracts it speaks besides. */
+  dialects: readonly DialectName[];
   /** How browsers reach it; absent where they come as they name it themselves. */
   publicUrl?: string | undefined;
 }
@@ -79,6 +83,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   const requests = new WeakMap<IncomingMessage, Told>();
   const allowed = openAllowed();
   let draining = false;
+  let refuseIn: RefuseIn = () => undefined;
 
   const toldOf = ({ raw }: FastifyRequest): Told => {
     const told = requests.get(raw);
@@ -120,18 +125,32 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   app.setNotFoundHandler((request, reply) => {
     const { url: target = '' } = request.raw;
     const methods = allowed.at(target);
-    if (methods.length === 0 && target !== '*') {
-      return refuse(request, reply, new MobiusError('not_found', 'no such path'));
-    }
+    const refused = (error: MobiusError): FastifyReply => {
+      const theirs = refuseIn(target)?.(error, request);
+      if (theirs === undefined) return refuse(request, reply, error);
+      return reply.code(theirs.status).type(jsonType).send(JSON.stringify(theirs.body));
+    };
+    if (methods.length === 0 && target !== '*') return refused(new MobiusError('not_found', 'no such path'));
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
     if (request.method === 'OPTIONS') return reply.code(204).send();
     const method = request.method.slice(0, 32);
-    return refuse(request, reply, new MobiusError('method_not_allowed', `this path does not take ${method}`));
+    return refused(new MobiusError('method_not_allowed', `this path does not take ${method}`));
   });
 
   await addRoutes(app, {
     core,
     actorOf: (request) => actorOf(request.raw, toldOf(request).ip, options.ownerWithoutCredential),
+  });
+  refuseIn = await addDialects(app, options.dialects, {
+    core,
+    outside: {
+      get now() {
+        return io.now();
+      },
+      newUuid: () => uuidText(io.newUuid()),
+    },
+    fromOf: (request) => originOf(request.raw, toldOf(request).ip),
+    noteFailure,
   });
   addBeside(app, { ...ports, isDraining: () => draining });
   addDevicePage(app, {

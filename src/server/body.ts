@@ -71,6 +71,13 @@ const jsonOf = (text: string): unknown => {
   return value;
 };
 
+/** A body that can only be JSON, whatever it calls itself; undefined where there is none. */
+export const readJson = (bytes: Uint8Array | undefined): unknown => {
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  refuseHuge(bytes);
+  return jsonOf(textOf(bytes));
+};
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -93,8 +100,7 @@ export const readBody = (
   if (type !== 'application/json') {
     throw new MobiusError('bad_request', `the content type must be ${accepted}`, { reason: 'media_type' });
   }
-  refuseHuge(bytes);
-  const value = jsonOf(textOf(bytes));
+  const value = readJson(bytes);
   if (!isObject(value)) throw badRequest('the body must be an object');
   return { kind: 'json', fields: value };
 };

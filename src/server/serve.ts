@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { openServed } from '../calls/local.ts';
 import { idPrefixes, typeId } from '../core/ids.ts';
+import type { DialectName } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Place, World } from '../vault/open.ts';
@@ -21,6 +22,10 @@ export interface ServeOptions {
   /** How callers reach it, for links that it hands out. */
   publicUrl?: string;
   corsOrigins?: readonly string[];
+  /** Other systems whose contracts it speaks besides. */
+  dialects?: readonly DialectName[];
+  /** Whoever asks may make themselves an account. */
+  openRegistration?: boolean;
   /** Made where there is no user yet. */
   firstAdministrator?: FirstAdministrator;
   /** How long a stop waits for what is being answered. */
@@ -108,7 +113,10 @@ export const startServer = async (
   refuseInTheClear(options);
   const log = openLog(io, options.log ?? 'info');
   let urls: string[] = [];
-  const { vault, core, settle, close } = await openServed(world, place, () => options.publicUrl ?? urls[0] ?? '');
+  const { vault, core, settle, close } = await openServed(world, place, {
+    publicUrl: () => options.publicUrl ?? urls[0] ?? '',
+    openRegistration: options.openRegistration === true,
+  });
   let app: App;
   let listeners: Listener[];
   try {
@@ -128,6 +136,7 @@ export const startServer = async (
       {
         behindProxy: options.behindProxy ?? false,
         corsOrigins: options.corsOrigins ?? [],
+        dialects: options.dialects ?? [],
         tls: options.tls !== undefined,
         ownerWithoutCredential: options.ownerWithoutCredential ?? false,
         publicUrl: options.publicUrl,

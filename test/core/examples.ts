@@ -165,6 +165,7 @@ export const examples = {
   },
   'api-keys.update': async (owner) => ({ id: (await key(owner)).id, tags: rich.tags, state: 'disabled' }),
   'api-keys.revoke': async (owner) => ({ id: (await key(owner)).id }),
+  'api-keys.rotate': async (owner) => ({ id: (await key(owner)).id, name: fresh('key') }),
   'api-keys.verify': async (owner) => ({
     key: (await key(owner)).key,
     permission: 'mobius.project.view',

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatKey, isKeyPrefix, keyPattern, keyPrefix, keySuffix, parseKey } from '../../src/core/key-format.ts';
+import {
+  formatKey,
+  formatPlainKey,
+  isKeyPrefix,
+  keyPattern,
+  keyPrefix,
+  keySuffix,
+  parseKey,
+} from '../../src/core/key-format.ts';
 import { MobiusError } from '../../src/errors.ts';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -100,6 +108,18 @@ describe('formatKey and parseKey', () => {
         if (one !== two) expect(parseKey(key.slice(0, at) + two + one + key.slice(at + 2)).ok).toBe(false);
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('make and take keys of another contract, which have its shape and no checksum', () => {
+    fc.assert(
+      fc.property(randoms, (random) => {
+        const key = formatPlainKey(random);
+        expect(key).toBe(`mutx_live_${Buffer.from(random).toString('base64url')}`);
+        expect(parseKey(key)).toEqual({ ok: true, key, prefix: 'mutx_live_' });
+        expect(parseKey(`${key}A`).ok || parseKey(key.slice(1)).ok || parseKey(key.slice(0, -1)).ok).toBe(false);
+        expect(parseKey(key.replace('mutx_live_', 'mbx_')).ok).toBe(false);
+      }),
     );
   });
 

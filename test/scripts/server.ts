@@ -1,7 +1,8 @@
 import { placeOf, worldOf } from '../../src/cli/profiles.ts';
+import { dialectNames } from '../../src/dialects/names.ts';
 import type { Io, Sink } from '../../src/io.ts';
 import { type Serving, startServer } from '../../src/server/serve.ts';
-import { administrator } from './administrator.ts';
+import { type Credentials, makeCredentials } from './administrator.ts';
 import { uuidOf } from './ids.ts';
 
 /** A process of its own that serves the vaults of scripts, one server for each. It is told what to do by messages. */
@@ -13,6 +14,8 @@ interface Site {
   now: number;
   /** The address of the vault's database; absent where it is the file that the home has. */
   address?: string | undefined;
+  /** It speaks the contracts of other systems too. */
+  forOthers?: boolean | undefined;
 }
 
 export type Order = { id: number } & (
@@ -23,7 +26,7 @@ export type Order = { id: number } & (
   | { kind: 'stop' }
 );
 
-export type Reply = { id: number } & ({ url?: string; token?: string } | { failure: string });
+export type Reply = { id: number } & (({ url?: string } & Partial<Credentials>) | { failure: string });
 
 interface Running {
   serving: Serving;
@@ -72,16 +75,20 @@ const placeFor = (io: Io, { address }: Site) =>
 // The vault was made by another process, and had its administrator from here: their ids count too.
 const [firstOfAdministrator, firstServed] = [1_000_000, 2_000_000];
 
-const prepare = async (site: Site): Promise<{ token: string }> => {
+const prepare = (site: Site): Promise<Credentials> => {
   const io = ioOf(site, () => site.now, firstOfAdministrator);
-  return { token: await administrator(worldOf(io), placeFor(io, site)) };
+  return makeCredentials(worldOf(io), placeFor(io, site), site.forOthers === true);
 };
 
 const start = async (order: Extract<Order, { kind: 'start' }>): Promise<{ url: string }> => {
   let now = order.now;
   const io = ioOf(order, () => now, firstServed);
   const at = { world: worldOf(io), place: placeFor(io, order) };
-  const serving = await startServer(io, at, { listen: { host: '127.0.0.1', port: 0 }, log: 'error' });
+  const serving = await startServer(io, at, {
+    listen: { host: '127.0.0.1', port: 0 },
+    log: 'error',
+    dialects: order.forOthers === true ? dialectNames : [],
+  });
   running.set(order.id, {
     serving,
     setClock: (moved) => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Credentials } from './administrator.ts';
 import type { Order, Reply } from './server.ts';
 import type { World } from './world.ts';
 
@@ -30,7 +31,7 @@ const serverProcess = (): NonNullable<typeof child> => {
   return child;
 };
 
-const order = async (what: Order): Promise<{ url?: string; token?: string }> => {
+const order = async (what: Order): Promise<{ url?: string } & Partial<Credentials>> => {
   const { process: to, waiting } = serverProcess();
   const reply = await new Promise<Reply>((answered) => {
     waiting.set(what.id, answered);
@@ -40,10 +41,17 @@ const order = async (what: Order): Promise<{ url?: string; token?: string }> => 
   return reply;
 };
 
-/** Gives the vault of this world an administrator, and what they show. */
-export const makeAdministrator = async ({ home, cwd, env, now }: World, address?: string): Promise<string> => {
-  const { token = '' } = await order({ kind: 'prepare', id: ++count, home, cwd, env, now: now(), address });
-  return token;
+export interface Where {
+  /** Of the vault's database, where it is in no file of the home. */
+  address?: string | undefined;
+  /** The contracts of other systems are spoken too. */
+  forOthers?: boolean | undefined;
+}
+
+/** Gives the vault of this world an administrator, and what they and others show. */
+export const prepare = async ({ home, cwd, env, now }: World, where: Where): Promise<Credentials> => {
+  const { token = '', ...others } = await order({ kind: 'prepare', id: ++count, home, cwd, env, now: now(), ...where });
+  return { ...others, token };
 };
 
 export interface Served {
@@ -52,9 +60,9 @@ export interface Served {
 }
 
 /** Serves the vault of this world, whose clock is the server's too. */
-export const serve = async ({ home, cwd, env, now, onTick, afterEach }: World, address?: string): Promise<Served> => {
+export const serve = async ({ home, cwd, env, now, onTick, afterEach }: World, where: Where): Promise<Served> => {
   const id = ++count;
-  const { url = '' } = await order({ kind: 'start', id, home, cwd, env, now: now(), address });
+  const { url = '' } = await order({ kind: 'start', id, home, cwd, env, now: now(), ...where });
   onTick(async (moved) => void (await order({ kind: 'clock', id, now: moved })));
   afterEach(async () => void (await order({ kind: 'settle', id })));
   return { url, stop: async () => void (await order({ kind: 'stop', id })) };

@@ -5,7 +5,7 @@ export default operationCommand({
   about:
     'The new key has the same principal, name, tags, limits and end; the old one stops in the same moment. The raw key is ' +
     'shown once and kept nowhere. --out writes it to a file that only you can read.',
-  args: [{ name: 'id', label: 'key', description: "the key's name or id" }],
+  args: [{ name: 'id', label: 'key', description: "the key's name or id; @me is the one that acts" }],
   examples: ['mobius api-keys rotate ci', 'mobius api-keys rotate ci --expires-at 90d --out ci.key'],
   oneTime: {
     value: ({ key }) => key,

@@ -11,7 +11,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         kind: 'string',
         in: 'body',
         required: true,
-        description: 'who the key acts as, by name or id',
+        description: 'who the key acts as, by name or id; @me is you',
       },
       { name: 'expires_at', kind: 'time', in: 'body', required: false, description: 'when it stops working by itself' },
       {
@@ -168,7 +168,13 @@ export const fields: Readonly<Record<string, Fields>> = {
   'api-keys.rotate': {
     input: [
       { name: 'project', kind: 'string', in: 'path', required: false, description: 'the project it is about' },
-      { name: 'id', kind: 'string', in: 'path', required: true, description: "the key's id or name" },
+      {
+        name: 'id',
+        kind: 'string',
+        in: 'path',
+        required: true,
+        description: "the key's id or name; @me is the one that acts",
+      },
       { name: 'name', kind: 'string', in: 'body', required: false, description: 'another name; the same when absent' },
       {
         name: 'expires_at',
