@@ -155,6 +155,7 @@ const others: Record<string, number> = {
   'mobius secrets edit db/prod': 2,
   'mobius auth login --api-url https://mobius.example.com': 7,
   'mobius auth login --api-url https://mobius.example.com --with-token < key.txt': 7,
+  'mobius auth login --server https://api.example.com --dialect mobula --with-token < key.txt': 7,
   'mobius auth login --profile team --email ada@example.com': 2,
   'mobius auth logout': 2,
   'mobius auth remove': 2,

@@ -52,7 +52,7 @@ const layers: readonly Layer[] = [
     types: ['dialects/names'],
   },
   { files: ['cli/speech'], may: ['cli/'], lazily: ['calls/speech', 'dialects/names'], types: ['calls/speech'] },
-  { files: ['cli/sign-in'], may: ['cli/', 'version'] },
+  { files: ['cli/sign-in'], may: ['cli/', 'version'], types: ['calls/speech'] },
   {
     files: ['cli/'],
     may: ['commands/index', 'formats'],

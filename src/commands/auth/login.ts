@@ -123,7 +123,7 @@ export default localCommand({
     'mobius auth login --api-url https://mobius.example.com',
     'mobius auth login --api-url https://mobius.example.com --with-token < key.txt',
     'mobius auth login --profile team --email ada@example.com',
-    'mobius auth login --server https://api.example.com --dialect mutx --email ada@example.com',
+    'mobius auth login --server https://api.example.com --dialect mobula --with-token < key.txt',
   ],
   async run(context) {
     const { io, globals, show, say, note } = context;
