@@ -1,7 +1,7 @@
 import { me } from '../core/manner.ts';
 import { MobiusError } from '../errors.ts';
-import type { ApiKey, ApiKeyCreated, Session } from '../generated/types.ts';
-import type { Name, Output } from '../operations.ts';
+import type { ApiKey, ApiKeyCreated } from '../generated/types.ts';
+import type { Name } from '../operations.ts';
 import {
   type Answered,
   type Beside,
@@ -24,98 +24,11 @@ import {
   timeOf,
   uuidOf,
 } from './dialect.ts';
+import { authRoutes, families, logoutRoutes, logouts, manner } from './mutx-accounts.ts';
+import { bodyOf, reading, wrong } from './mutx-reading.ts';
 
-/** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
-const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_', keyShape: 'plain' } as const;
 const mostKeys = 10;
 const dayMs = 86_400_000;
-
-/** Two families of paths: the first asks for a session, the later one takes a key too. */
-const families = [
-  { at: '/v1', credentials: ['session', 'api-key'] },
-  { at: '', credentials: session },
-] as const;
-
-/** One thing that is wrong with a request, as this contract lists it. */
-interface Wrong {
-  type: string;
-  loc: readonly (string | number)[];
-  msg: string;
-  input: unknown;
-}
-
-const wrong = (...list: Wrong[]): MobiusError =>
-  new MobiusError('invalid_input', list[0]?.msg ?? 'invalid', { field: 'body', wrong: list });
-
-/** Collects all that is wrong before it says so. */
-const reading = (place: 'body' | 'query', fields: Record<string, unknown>) => {
-  const found: Wrong[] = [];
-  const note = (type: string, name: string, msg: string, input: unknown): undefined => {
-    found.push({ type, loc: [place, name], msg, input });
-    return undefined;
-  };
-  return {
-    text(name: string, { least = 0, optional = false } = {}): string {
-      const value = fields[name];
-      if (value === undefined) {
-        if (!optional) note('missing', name, 'Field required', fields);
-      } else if (typeof value !== 'string') note('string_type', name, 'Input should be a valid string', value);
-      else if (value.trim().length < least) {
-        note('string_too_short', name, `String should have at least ${least} character`, value);
-      } else return value;
-      return '';
-    },
-    whole(name: string, least: number, most: number): number | undefined {
-      const value = fields[name];
-      if (value === undefined || value === null) return undefined;
-      const number = typeof value === 'string' && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : value;
-      if (typeof number === 'string') {
-        return note(
-          'int_parsing',
-          name,
-          'Input should be a valid integer, unable to parse string as an integer',
-          value,
-        );
-      }
-      if (typeof number !== 'number') return note('int_type', name, 'Input should be a valid integer', value);
-      if (!Number.isInteger(number)) {
-        return note(
-          'int_from_float',
-          name,
-          'Input should be a valid integer, got a number with a fractional part',
-          value,
-        );
-      }
-      if (number < least) {
-        return note('greater_than_equal', name, `Input should be greater than or equal to ${least}`, value);
-      }
-      if (number > most) return note('less_than_equal', name, `Input should be less than or equal to ${most}`, value);
-      return number;
-    },
-    email(name: string): string {
-      const text = this.text(name);
-      if (text !== '' && !/^[^\s@]+@[^\s@]+\.[^\s@.]+$/.test(text)) {
-        note('value_error', name, 'value is not a valid email address', text);
-      }
-      return text;
-    },
-    done(): void {
-      if (found.length > 0) throw wrong(...found);
-    },
-  };
-};
-
-const bodyOf = ({ body }: Received): Record<string, unknown> => {
-  if (isObject(body)) return body;
-  throw body === undefined
-    ? wrong({ type: 'missing', loc: ['body'], msg: 'Field required', input: null })
-    : wrong({
-        type: 'model_attributes_type',
-        loc: ['body'],
-        msg: 'Input should be a valid dictionary or object to extract fields from',
-        input: body,
-      });
-};
 
 const keyIn = ({ params }: Received): { id: string } => {
   const id = idOf('apiKey', params.key_id);
@@ -301,149 +214,6 @@ const readRoutes: readonly Route[] = [
     answer: (key) => ({ status: 200, body: itemOf(key) }),
   }),
 ];
-
-const tokensOf = ({ access_token, refresh_token, expires_in }: Session) => ({
-  access_token,
-  refresh_token,
-  token_type: 'bearer',
-  expires_in,
-});
-
-const tokensFrom = (body: unknown): Output<'auth.login'> => {
-  const made = objectIn(body);
-  return {
-    access_token: needed(textOf(made.access_token), 'access token'),
-    refresh_token: needed(textOf(made.refresh_token), 'refresh token'),
-    token_type: 'Bearer',
-    expires_in: typeof made.expires_in === 'number' ? made.expires_in : 0,
-  } as Output<'auth.login'>;
-};
-
-/** When an account was made stands in its id. */
-const madeAt = (uuid: string): string =>
-  new Date(Number.parseInt(uuid.replaceAll('-', '').slice(0, 12), 16)).toISOString();
-
-const authRoutes = families.flatMap(({ at }): Route[] => {
-  const older = at === '' ? ({ older: true } as const) : {};
-  return [
-    route<'auth.register'>({
-      ...older,
-      operation: 'auth.register',
-      method: 'POST',
-      path: `${at}/auth/register`,
-      manner,
-      open: true,
-      fields: ['email', 'name', 'password'],
-      send: ({ email, name, password }) => ({ body: { email, name, password } }),
-      receive: (body, _, headers) => ({
-        ...tokensFrom(body),
-        ...present({ key: textOf(headers?.['x-api-key']) }),
-      }),
-      accept(received) {
-        const read = reading('body', bodyOf(received));
-        const input = {
-          email: read.email('email'),
-          name: read.text('name', { least: 1 }),
-          password: read.text('password'),
-        };
-        read.done();
-        return input;
-      },
-      answer: (made) => ({ status: 201, body: tokensOf(made), headers: { 'X-API-Key': made.key } }),
-    }),
-    route<'auth.login'>({
-      ...older,
-      operation: 'auth.login',
-      method: 'POST',
-      path: `${at}/auth/login`,
-      manner,
-      open: true,
-      fields: ['email', 'password', 'label'],
-      send: ({ email, password }) => ({ body: { email, password } }),
-      receive: tokensFrom,
-      accept(received) {
-        const read = reading('body', bodyOf(received));
-        const input = { email: read.email('email'), password: read.text('password') };
-        read.done();
-        return input;
-      },
-      answer: (made) => ({ status: 200, body: tokensOf(made) }),
-    }),
-    route<'auth.refresh'>({
-      ...older,
-      operation: 'auth.refresh',
-      method: 'POST',
-      path: `${at}/auth/refresh`,
-      manner,
-      open: true,
-      fields: ['refresh_token'],
-      send: ({ refresh_token }) => ({ body: { refresh_token } }),
-      receive: tokensFrom,
-      accept(received) {
-        const read = reading('body', bodyOf(received));
-        const input = { refresh_token: read.text('refresh_token') };
-        read.done();
-        return input;
-      },
-      answer: (made) => ({ status: 200, body: tokensOf(made) }),
-    }),
-    route<'auth.whoami'>({
-      ...older,
-      operation: 'auth.whoami',
-      method: 'GET',
-      path: `${at}/auth/me`,
-      manner: { ...manner, credentials: session },
-      fields: [],
-      send: () => ({}),
-      receive(body) {
-        const { email, name } = objectIn(body);
-        const known = present({ email: textOf(email), name: textOf(name) ?? textOf(email) });
-        return { kind: 'user' as const, ...known };
-      },
-      accept: () => ({}),
-      answer({ user_id: id = '', email, name }) {
-        const uuid = uuidOf(id);
-        return { status: 200, body: { id: uuid, email, name, created_at: madeAt(uuid), is_active: true } };
-      },
-    }),
-  ];
-});
-
-/** A session is ended by its access token, or by its refresh token where the other is over. */
-const logouts = families.map(
-  ({ at }): Beside => ({
-    method: 'POST',
-    path: `${at}/auth/logout`,
-    named: 'mutx logout',
-    manner: { credentials: session },
-    open: true,
-    async serve({ ask, received, shown }) {
-      const { refresh_token: token } = isObject(received.body) ? received.body : {};
-      if (shown.kind === 'credential' || typeof token !== 'string') await ask('auth.logout', {});
-      else {
-        const { access_token: credential } = await ask('auth.refresh', { refresh_token: token });
-        await ask('auth.logout', {}, { credential });
-      }
-      return { status: 200, body: { message: 'Successfully logged out' } };
-    },
-  }),
-);
-
-const logoutRoutes = families.map(
-  ({ at }): Route =>
-    route<'auth.logout'>({
-      ...(at === '' ? { older: true } : {}),
-      operation: 'auth.logout',
-      method: 'POST',
-      path: `${at}/auth/logout`,
-      manner,
-      fields: [],
-      send: () => ({}),
-      receive: () => undefined,
-      accept: () => ({}),
-      answer: () => ({ status: 200, body: { message: 'Successfully logged out' } }),
-    }),
-);
 
 const agents: Beside = {
   method: 'GET',
