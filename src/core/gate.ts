@@ -147,7 +147,8 @@ const wanted = (operation: Operation, { anyMember }: Manner): Operation => {
 /** Some things are not for every kind of credential, whatever it may do. */
 const requireFitting = ({ kind, session }: Caller, operation: Operation, { credentials }: Manner): void => {
   const shown = kind === 'user' ? session?.clear.kind : kind;
-  if (credentials?.some((one) => one === shown) === false) {
+  // What is for everybody asks for none, also as a part of something that does.
+  if (operation.scope !== 'public' && credentials?.some((one) => one === shown) === false) {
     const names = credentials.map((one) => credentialNames[one]).join(' or ');
     throw new MobiusError('forbidden', `this needs ${names}`, { reason: 'credential' });
   }

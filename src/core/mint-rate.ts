@@ -27,6 +27,7 @@ export const requireMintsLeft = async (context: ProjectContext): Promise<void> =
     projectId: project.id,
     afterId: firstIdAt(now - windowMs - slackMs),
     action: 'tokens.create',
+    resourceType: 'token',
     credentialId: caller.key.id,
     since: now - windowMs,
     limit: manner.mintsPerMinute,

@@ -1,6 +1,6 @@
 import { holds } from '../core/carries.ts';
 import { me } from '../core/manner.ts';
-import { invalidField, MobiusError } from '../errors.ts';
+import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { ApiKey, ApiKeyCreated } from '../generated/types.ts';
 import {
   type Answered,
@@ -35,10 +35,12 @@ const keyFrom = (item: Record<string, unknown>): Partial<ApiKey> =>
     last_used_at: timeOf(item.lastUsedAt),
   });
 
-const keyIn = ({ params }: Received): { id: string } => ({
-  // What is no UUID names no key.
-  id: idOf('apiKey', params.id) ?? String(params.id),
-});
+/** What is no UUID names no key: our own ids and the names of keys, which the core would take, are none here. */
+const keyIn = ({ params }: Received): { id: string } => {
+  const id = idOf('apiKey', params.id);
+  if (id === undefined) throw notFound('api key', String(params.id));
+  return { id };
+};
 
 const nameIn = ({ body }: Received): string => {
   if (!isObject(body)) throw invalidField('name', 'is required');
@@ -218,8 +220,12 @@ const beside: readonly Beside[] = [
   },
 ];
 
-const oauth = (error: MobiusError): Answered | undefined =>
-  typeof error.details.oauth === 'string' ? { status: 400, body: { error: error.details.oauth } } : undefined;
+/** A device reads the plain errors of RFC 8628, whatever is wrong. */
+const refuseDevice = ({ kind, details }: MobiusError): Answered => {
+  if (typeof details.oauth === 'string') return { status: 400, body: { error: details.oauth } };
+  const error = kind.http < 429 ? 'invalid_request' : kind.http === 500 ? 'server_error' : 'temporarily_unavailable';
+  return { status: kind.http, body: { error } };
+};
 
 /** An organization that one has no part in is forbidden, not unknown; a kind of credential is wrong only for keys. */
 const statusAndCode = ({ code, kind, details }: MobiusError): [number, string] => {
@@ -237,9 +243,10 @@ export const mobilenext: Dialect = {
   organizationHeader: 'X-Organization-Id',
   showing: (credential) => ({ Authorization: `Bearer ${credential}` }),
   shownIn: bearerIn,
-  refuse(error) {
+  refuse(error, _, operation) {
+    if (operation === 'auth.device-code' || operation === 'auth.device-token') return refuseDevice(error);
     const [status, code] = statusAndCode(error);
-    return oauth(error) ?? { status, body: { error: { code, message: error.message } } };
+    return { status, body: { error: { code, message: error.message } } };
   },
   refusal(_, body) {
     const { error } = objectOrEmpty(body);

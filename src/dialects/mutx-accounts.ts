@@ -1,3 +1,4 @@
+import { MobiusError } from '../errors.ts';
 import type { Session } from '../generated/types.ts';
 import type { Output } from '../operations.ts';
 import {
@@ -12,16 +13,8 @@ import {
   textOf,
   uuidOf,
 } from './dialect.ts';
-import { bodyOf, reading } from './mutx-reading.ts';
+import { bodyOf, families, manner, reading } from './mutx-input.ts';
 
-/** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
-export const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_', keyShape: 'plain' } as const;
-
-/** Two families of paths: the first asks for a session, the later one takes a key too. */
-export const families = [
-  { at: '/v1', credentials: ['session', 'api-key'] },
-  { at: '', credentials: session },
-] as const;
 const tokensOf = ({ access_token, refresh_token, expires_in }: Session) => ({
   access_token,
   refresh_token,
@@ -137,13 +130,13 @@ export const logouts = families.map(
     named: 'mutx logout',
     manner: { credentials: session },
     open: true,
-    async serve({ ask, received, shown }) {
+    async serve({ ask, received }) {
       const { refresh_token: token } = isObject(received.body) ? received.body : {};
-      if (shown.kind === 'credential' || typeof token !== 'string') await ask('auth.logout', {});
-      else {
+      await ask('auth.logout', {}).catch(async (error: unknown) => {
+        if (!(error instanceof MobiusError) || error.code !== 'unauthorized' || typeof token !== 'string') throw error;
         const { access_token: credential } = await ask('auth.refresh', { refresh_token: token });
         await ask('auth.logout', {}, { credential });
-      }
+      });
       return { status: 200, body: { message: 'Successfully logged out' } };
     },
   }),

@@ -24,8 +24,8 @@ import {
   timeOf,
   uuidOf,
 } from './dialect.ts';
-import { authRoutes, families, logoutRoutes, logouts, manner } from './mutx-accounts.ts';
-import { bodyOf, reading, wrong } from './mutx-reading.ts';
+import { authRoutes, logoutRoutes, logouts } from './mutx-accounts.ts';
+import { bodyOf, families, manner, reading, wrong } from './mutx-input.ts';
 
 const mostKeys = 10;
 const dayMs = 86_400_000;
@@ -260,6 +260,8 @@ const refuse = (error: MobiusError, shown: Shown, operation?: Name): Answered =>
   if (details.reason === 'most_keys') return said(409, `Active API key limit reached (${mostKeys})`);
   if (/^key_/.test(String(details.reason))) return said(409, 'API key is already revoked and cannot be rotated');
   if (code === 'already_exists' && details.resource === 'user') return said(400, 'Email already registered');
+  // How it came is no matter of what it says.
+  if (code === 'bad_request' && details.reason !== undefined) return said(kind.http, message);
   if (code === 'invalid_input' || code === 'bad_request') {
     const type = code === 'bad_request' ? 'json_invalid' : 'value_error';
     const loc = code === 'bad_request' ? ['body'] : ['body', String(details.field)];

@@ -20,7 +20,10 @@ const statusOfReason: Readonly<Record<string, number>> = {
   headers_too_large: 431,
 };
 
-const statusOf = ({ kind, details }: MobiusError): number => statusOfReason[String(details.reason)] ?? kind.http;
+/** Undefined where our codes are as fine. */
+export const finerStatus = ({ details }: MobiusError): number | undefined => statusOfReason[String(details.reason)];
+
+const statusOf = (error: MobiusError): number => finerStatus(error) ?? error.kind.http;
 
 const somethingWrong = (): MobiusError =>
   new MobiusError('internal', 'something went wrong inside the server; its log has the request id');

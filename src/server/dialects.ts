@@ -5,10 +5,10 @@ import type { Core } from '../core/core.ts';
 import type { Manner } from '../core/manner.ts';
 import type { Answered, Asking, Beside, Dialect, Outside, Received, Route, Shown } from '../dialects/dialect.ts';
 import { type DialectName, dialectOf } from '../dialects/names.ts';
-import { MobiusError } from '../errors.ts';
+import type { MobiusError } from '../errors.ts';
 import type { Call, Input, Name, Output } from '../operations.ts';
 import { hasOneAuthorization } from './actor.ts';
-import { ofCaller, retryHeaders } from './answer.ts';
+import { finerStatus, ofCaller, retryHeaders } from './answer.ts';
 import { jsonType } from './beside.ts';
 import { readJson } from './body.ts';
 import { pairsOf, queryOf } from './query.ts';
@@ -40,15 +40,10 @@ const send = (reply: FastifyReply, { status, body, headers = {} }: Answered): Fa
   return body === undefined ? reply.send() : reply.type(jsonType).send(JSON.stringify(body));
 };
 
-const once = (pairs: readonly [string, string][]): Record<string, string> => {
-  const query = Object.fromEntries(pairs);
-  if (Object.keys(query).length === pairs.length) return query;
-  throw new MobiusError('bad_request', 'a parameter of the query is given twice');
-};
-
 const receivedIn = ({ params, raw, body }: FastifyRequest): Received => ({
   params: params as Record<string, string>,
-  query: once(pairsOf(queryOf(raw.url ?? ''), 'the query')),
+  // Of what is given twice the last stands, as these systems have it.
+  query: Object.fromEntries(pairsOf(queryOf(raw.url ?? ''), 'the query')),
   body: ['POST', 'PATCH'].includes(raw.method ?? '') ? readJson(body as Uint8Array | undefined) : undefined,
 });
 
@@ -128,6 +123,13 @@ const answerBeside = (
   return beside.serve({ ask, received: receivedIn(request), outside, shown });
 };
 
+/** A refusal with what HTTP asks of one, whichever contract words it. */
+const inHttp = (refusal: Answered, told: MobiusError): Answered => {
+  const status = finerStatus(told) ?? refusal.status;
+  const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
+  return { ...refusal, status, headers: { ...challenge, ...retryHeaders(told), ...refusal.headers } };
+};
+
 const urlOf = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
 /** The paths that our own contract has too. */
@@ -177,8 +179,7 @@ export const addDialects = async (
         errorHandler: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
           const { error: told, ours } = ofCaller(error);
           if (ours) ports.noteFailure(request, error);
-          const refusal = dialect.refuse(told, shownBy(dialect, request), operation);
-          return send(reply, { ...refusal, headers: { ...retryHeaders(told), ...refusal.headers } });
+          return send(reply, inHttp(dialect.refuse(told, shownBy(dialect, request), operation), told));
         },
       };
       app.route({ ...route, url: urlOf(path), handler: async (request, reply) => send(reply, await answer(request)) });

@@ -55,6 +55,8 @@ export interface Recent {
   /** Sorts before the id of each that is sought. */
   afterId: string;
   action: string;
+  /** What it was done to: an action that was refused has its entries too, about the refusals. */
+  resourceType: string;
   credentialId: string;
   since: number;
   limit: number;
@@ -65,8 +67,9 @@ export const timesOf = async ({ db }: Store, recent: Recent): Promise<number[]> 
   const rows = await db.all<{ created_at: number }>(
     `select created_at from audit_log
      where project_id = $1 and id > $2 and action = $3 and credential_id = $4 and created_at > $5
+     and resource_type = $6
      order by id desc limit ${recent.limit}`,
-    [recent.projectId, recent.afterId, recent.action, recent.credentialId, recent.since],
+    [recent.projectId, recent.afterId, recent.action, recent.credentialId, recent.since, recent.resourceType],
   );
   return rows.map(({ created_at }) => created_at);
 };

@@ -28,6 +28,8 @@ export interface HttpWorld {
   url: string;
   port: number;
   stop(): Promise<void>;
+  /** Does now what else is done within a second. */
+  settle(): Promise<void>;
   ask(method: string, path: string, asked?: Asked): Promise<Answered>;
   /** Sends bytes as they are, and gives all that comes back until the other side closes or it is quiet. */
   raw(bytes: string | Uint8Array, quietMs?: number): Promise<string>;
@@ -56,7 +58,8 @@ const holdAgainstDescription = (method: string, url: string, { status, headers, 
   throw new Error(`${method} ${url} -> ${status} is not as schemas/openapi.json has it: ${problem}\n${text}`);
 };
 
-export const ask = async (where: Where, method: string, path: string, asked: Asked = {}): Promise<Answered> => {
+/** As it comes: for paths where others than we say what an answer looks like. */
+export const exchange = async (where: Where, method: string, path: string, asked: Asked = {}): Promise<Answered> => {
   const { key, headers = {}, body } = asked;
   const request = httpRequest({
     ...where,
@@ -76,7 +79,11 @@ export const ask = async (where: Where, method: string, path: string, asked: Ask
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
-  const result: Answered = { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
+  return { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
+};
+
+export const ask: typeof exchange = async (where, method, path, asked) => {
+  const result = await exchange(where, method, path, asked);
   holdAgainstDescription(method, path, result);
   return result;
 };
@@ -123,6 +130,7 @@ export const createHttpWorld = async (
     url: serving.url,
     port,
     stop: serving.stop,
+    settle: serving.settle,
     ask: (...asked) => ask({ port }, ...asked),
     raw: (bytes, quietMs) => rawTo(port, bytes, quietMs),
     log: stderr,

@@ -1,8 +1,17 @@
 import { MobiusError } from '../errors.ts';
-import { isObject, type Received } from './dialect.ts';
+import { isObject, type Received, session } from './dialect.ts';
+
+/** Facts of this contract: every account has keys of its own, ten at a time, and one that came with it. */
+export const manner = { ownOnly: true, namesRepeat: true, keyPrefix: 'mutx_live_', keyShape: 'plain' } as const;
+
+/** Two families of paths: the first asks for a session, the later one takes a key too. */
+export const families = [
+  { at: '/v1', credentials: ['session', 'api-key'] },
+  { at: '', credentials: session },
+] as const;
 
 /** One thing that is wrong with a request, as this contract lists it. */
-export interface Wrong {
+interface Wrong {
   type: string;
   loc: readonly (string | number)[];
   msg: string;
@@ -12,18 +21,23 @@ export interface Wrong {
 export const wrong = (...list: Wrong[]): MobiusError =>
   new MobiusError('invalid_input', list[0]?.msg ?? 'invalid', { field: 'body', wrong: list });
 
+/** They are shown what they sent, but for what must stand in no log of answers. */
+const hidden: readonly string[] = ['password', 'refresh_token'];
+const shownBack = (name: string, value: unknown): unknown => (hidden.includes(name) ? '**********' : value);
+
 /** Collects all that is wrong before it says so. */
 export const reading = (place: 'body' | 'query', fields: Record<string, unknown>) => {
   const found: Wrong[] = [];
   const note = (type: string, name: string, msg: string, input: unknown): undefined => {
-    found.push({ type, loc: [place, name], msg, input });
+    found.push({ type, loc: [place, name], msg, input: shownBack(name, input) });
     return undefined;
   };
   return {
-    text(name: string, { least = 0, optional = false } = {}): string {
+    text(name: string, { least = 0 } = {}): string {
       const value = fields[name];
       if (value === undefined) {
-        if (!optional) note('missing', name, 'Field required', fields);
+        const all = Object.fromEntries(Object.entries(fields).map(([field, sent]) => [field, shownBack(field, sent)]));
+        found.push({ type: 'missing', loc: [place, name], msg: 'Field required', input: all });
       } else if (typeof value !== 'string') note('string_type', name, 'Input should be a valid string', value);
       else if (value.trim().length < least) {
         note('string_too_short', name, `String should have at least ${least} character`, value);
