@@ -4,6 +4,7 @@ import { MobiusError, notFound } from '../errors.ts';
 import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
 import type { Call, CallOptions, Name, Noun, Output } from '../operations.ts';
+import { version } from '../version.ts';
 import { codeOfStatus, fits, isObject, line, notAnswered, parsed, sentOn } from './answers.ts';
 import type { Answer } from './http.ts';
 import type { Remote } from './remote.ts';
@@ -28,14 +29,15 @@ export interface Spoken extends Server {
 }
 
 /** What a person may do about a refusal, where the hint of our own contract would lead nowhere. */
-const hintFor = (dialect: Dialect, code: string): string | undefined => {
+const hintFor = (dialect: Dialect, { open }: Route, code: string): string | undefined => {
+  if (open === true) return 'see: mobius auth login --help';
   if (code === 'unauthorized')
     return 'sign in: mobius auth login; or attach another credential: --api-key, MOBIUS_API_KEY';
   const noun = routesOf(dialect, 'api-keys.list').length > 0 ? 'api-keys' : 'tokens';
   return code === 'not_found' ? `see which there are: mobius ${noun} list` : undefined;
 };
 
-const refusalIn = (dialect: Dialect, answer: Answer, url: string): MobiusError => {
+const refusalIn = (dialect: Dialect, route: Route, answer: Answer, url: string): MobiusError => {
   const { status, text } = answer;
   if (status >= 300 && status < 400) return sentOn(url, answer);
   const refusal = status < 400 ? undefined : dialect.refusal(status, parsed(text));
@@ -43,7 +45,7 @@ const refusalIn = (dialect: Dialect, answer: Answer, url: string): MobiusError =
   const { message, details = {} } = refusal;
   const code = details.oauth === undefined ? codeOfStatus(status) : 'bad_request';
   const said = line(message, `the server answered with status ${status}`);
-  return new MobiusError(code, said, details, hintFor(dialect, code));
+  return new MobiusError(code, said, details, hintFor(dialect, route, code));
 };
 
 /** The answer in our words. A server may be anything: what it says is looked at before it is used. */
@@ -120,6 +122,8 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => Uint8Arra
   };
   const connection = connectionTo(server);
   const { url } = connection;
+  // A server that keeps our contract too tells by it which one is meant.
+  const agent = `mobius-${dialect.title.toLowerCase()}/${version}`;
   /** Operations whose better path this server doesn't have. */
   const older = new Set<Name>();
   let last: string | undefined;
@@ -128,6 +132,7 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => Uint8Arra
     const { method, path, body } = wordingOf(route, said, outsideOf({ now: pace.now, newUuid }));
     const headers = {
       ...ownHeaders,
+      'User-Agent': agent,
       ...(route.open === true ? {} : shown),
       ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
     };
@@ -161,7 +166,7 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => Uint8Arra
       if (status >= 200 && status < 300) {
         return (await outputIn(dialect, route, said, answer, url)) as Output<K>;
       }
-      if (!dialect.isNoPath(status, parsed(text))) throw refusalIn(dialect, answer, url);
+      if (!dialect.isNoPath(status, parsed(text))) throw refusalIn(dialect, route, answer, url);
       older.add(name);
     }
     throw noPath(url, dialect.title, name);

@@ -89,7 +89,13 @@ const routes: readonly Route[] = [
     receive(body, { name }) {
       const made = objectIn(body);
       const key = needed(textOf(made.apiKey), 'key');
-      return { name, ...keyFrom(made), key_suffix: key.slice(-3), key_prefix: key.slice(0, 8), key } as ApiKeyCreated;
+      return {
+        ...keyFrom(made),
+        name: textOf(made.name) ?? name,
+        key_suffix: key.slice(-3),
+        key_prefix: key.slice(0, 8),
+        key,
+      } as ApiKeyCreated;
     },
     accept: (received) => ({ name: nameIn(received), principal_id: me }),
     answer: ({ id, key, name, created_at }) => ({

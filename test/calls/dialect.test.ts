@@ -71,6 +71,7 @@ describe('MobileNext', () => {
     expect(linesOf(seen)).toEqual(['GET /api/v1/keys']);
     expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer fake', 'x-organization-id': 'org-1' });
     expect(seen[0]?.headers).not.toHaveProperty('idempotency-key');
+    expect(seen[0]?.headers['user-agent']).toMatch(/^mobius-mobilenext\/\d/);
     expect(JSON.parse(answered() ?? '')).toEqual({ object: 'list', data: [mobKey] });
   });
 

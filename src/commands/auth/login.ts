@@ -85,17 +85,18 @@ const accepted = async (
   speech: Speech,
   { profile, who, name, key }: SignIn,
 ): Promise<object> => {
+  const known = { ...(name === undefined ? {} : { name }), ...(profile.email && { email: profile.email }) };
+  // Its key is shown this once, and must not be lost to a question about what was given a moment ago.
+  if (key !== undefined) return { ...known, key };
   const token = profile.token ?? profile.access_token ?? '';
   const { call, close } = await openServer(io, { ...server, token, caFile: server.saved?.profile.ca_file });
   try {
-    const known = { ...(name === undefined ? {} : { name }), ...(profile.email && { email: profile.email }) };
-    const once = key === undefined ? {} : { key };
     if (speech !== undefined) {
       await call(speech.probe, {});
-      return { ...known, ...once };
+      return known;
     }
     const { kind, name: called, email } = who ?? (await call('auth.whoami', {}));
-    return { kind, name: called, ...(email === undefined ? {} : { email }), ...once };
+    return { kind, name: called, ...(email === undefined ? {} : { email }) };
   } finally {
     close();
   }
