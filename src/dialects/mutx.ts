@@ -255,6 +255,7 @@ const refuse = (error: MobiusError, shown: Shown, operation?: Name): Answered =>
   if (code === 'unauthorized' || details.reason === 'credential') return refuse401(shown, operation);
   if (Array.isArray(details.wrong)) return said(422, details.wrong);
   if (code === 'not_found' && details.resource === 'api key') return said(404, 'API key not found');
+  if (details.resource === 'project') return said(403, 'This account has no part in any project');
   if (code === 'not_found') return said(404, 'Not Found');
   if (code === 'method_not_allowed') return said(405, 'Method Not Allowed');
   if (details.reason === 'most_keys') return said(409, `Active API key limit reached (${mostKeys})`);
