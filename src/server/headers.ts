@@ -16,7 +16,8 @@ const security: Readonly<Record<string, string>> = {
 
 const preflight: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'GET, HEAD, POST, PATCH, DELETE',
-  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Idempotency-Key, If-Match, X-API-Key, X-Organization-Id',
+  'Access-Control-Allow-Headers':
+    'Authorization, Content-Type, Idempotency-Key, If-Match, X-API-Key, X-Organization-Id',
   'Access-Control-Max-Age': '600',
 };
 
