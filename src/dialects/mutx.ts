@@ -47,11 +47,20 @@ interface Wrong {
 const wrong = (...list: Wrong[]): MobiusError =>
   new MobiusError('invalid_input', list[0]?.msg ?? 'invalid', { field: 'body', wrong: list });
 
+/** What a refusal doesn't repeat, for whoever reads it may not be the one who sent it. */
+const unsaid: readonly string[] = ['password', 'refresh_token'];
+
+const repeated = (name: string, value: unknown): unknown => {
+  if (unsaid.includes(name)) return null;
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([field]) => !unsaid.includes(field)));
+};
+
 /** Collects all that is wrong before it says so. */
 const reading = (place: 'body' | 'query', fields: Record<string, unknown>) => {
   const found: Wrong[] = [];
   const note = (type: string, name: string, msg: string, input: unknown): undefined => {
-    found.push({ type, loc: [place, name], msg, input });
+    found.push({ type, loc: [place, name], msg, input: repeated(name, input) });
     return undefined;
   };
   return {
@@ -105,7 +114,8 @@ const reading = (place: 'body' | 'query', fields: Record<string, unknown>) => {
   };
 };
 
-const bodyOf = ({ body }: Received): Record<string, unknown> => {
+/** `secret`: it holds what a refusal doesn't repeat. */
+const bodyOf = ({ body }: Received, secret = false): Record<string, unknown> => {
   if (isObject(body)) return body;
   throw body === undefined
     ? wrong({ type: 'missing', loc: ['body'], msg: 'Field required', input: null })
@@ -113,7 +123,7 @@ const bodyOf = ({ body }: Received): Record<string, unknown> => {
         type: 'model_attributes_type',
         loc: ['body'],
         msg: 'Input should be a valid dictionary or object to extract fields from',
-        input: body,
+        input: secret ? null : body,
       });
 };
 
@@ -340,7 +350,7 @@ const authRoutes = families.flatMap(({ at }): Route[] => {
         ...present({ key: textOf(headers?.['x-api-key']) }),
       }),
       accept(received) {
-        const read = reading('body', bodyOf(received));
+        const read = reading('body', bodyOf(received, true));
         const input = {
           email: read.email('email'),
           name: read.text('name', { least: 1 }),
@@ -362,7 +372,7 @@ const authRoutes = families.flatMap(({ at }): Route[] => {
       send: ({ email, password }) => ({ body: { email, password } }),
       receive: tokensFrom,
       accept(received) {
-        const read = reading('body', bodyOf(received));
+        const read = reading('body', bodyOf(received, true));
         const input = { email: read.email('email'), password: read.text('password') };
         read.done();
         return input;
@@ -380,7 +390,7 @@ const authRoutes = families.flatMap(({ at }): Route[] => {
       send: ({ refresh_token }) => ({ body: { refresh_token } }),
       receive: tokensFrom,
       accept(received) {
-        const read = reading('body', bodyOf(received));
+        const read = reading('body', bodyOf(received, true));
         const input = { refresh_token: read.text('refresh_token') };
         read.done();
         return input;
@@ -418,8 +428,9 @@ const logouts = families.map(
     manner: { credentials: session },
     open: true,
     async serve({ ask, received, shown }) {
-      const { refresh_token: token } = isObject(received.body) ? received.body : {};
-      if (shown.kind === 'credential' || typeof token !== 'string') await ask('auth.logout', {});
+      const body = shown.kind === 'credential' ? undefined : received().body;
+      const token = isObject(body) ? body.refresh_token : undefined;
+      if (typeof token !== 'string') await ask('auth.logout', {});
       else {
         const { access_token: credential } = await ask('auth.refresh', { refresh_token: token });
         await ask('auth.logout', {}, { credential });
