@@ -35,9 +35,11 @@ const keyFrom = (item: Record<string, unknown>): Partial<ApiKey> =>
     last_used_at: timeOf(item.lastUsedAt),
   });
 
+/** What is no UUID is no key's, though a key may have that name: it is asked for as one that nobody has. */
+const nobodys = '00000000-0000-0000-0000-000000000000';
+
 const keyIn = ({ params }: Received): { id: string } => ({
-  // What is no UUID names no key.
-  id: idOf('apiKey', params.id) ?? String(params.id),
+  id: idOf('apiKey', params.id) ?? needed(idOf('apiKey', nobodys), 'id of a key'),
 });
 
 const nameIn = ({ body }: Received): string => {
