@@ -32,7 +32,8 @@ export const register = async (
   const project = await addProject(context, { handle, name: email });
   await context.changed({ type: 'project', id: project.id, name: handle });
   // Nobody may hand out what they don't hold; here the server does, which was told that it may.
-  const within: ProjectContext = { ...context, project, caller: owner };
+  const changed: Context['changed'] = (change) => context.changed({ ...change, projectId: project.id });
+  const within: ProjectContext = { ...context, project, caller: owner, changed };
   const principal = await takePart(within, user, [role]);
   const roles = [await findRole(context, project, role)];
   const { key } = await issueKey(within, principal, roles, {
