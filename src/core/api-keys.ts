@@ -7,7 +7,15 @@ import { admits, examine, permissionsOf, requireHolds, verifyCode } from './call
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
-import { issuedPrefix, issueKey, keyAnswer, limitsFrom, rateText, requireUnlimited } from './key-issue.ts';
+import {
+  issuedPrefix,
+  issueKey,
+  keyAnswer,
+  limitsFrom,
+  rateText,
+  requireSameLimits,
+  requireUnlimited,
+} from './key-issue.ts';
 import { me } from './manner.ts';
 import { afterCursor, cursorAt } from './paging.ts';
 import { takePart } from './parts.ts';
@@ -137,6 +145,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       const message = `the api key "${plain.name}" is ${state}, and only one that works can be rotated`;
       throw new MobiusError('conflict', message, { reason: `key_${state}`, name: plain.name });
     }
+    requireSameLimits(context, row);
     const principal = await principalOf(context, row);
     const next = context.newId(idPrefixes.apiKey);
     // Before the next one is made: it takes over the name.

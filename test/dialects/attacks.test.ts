@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { entries } from '../core/chain.ts';
 import { type Answered, type Asked, createHttpWorld, type HttpWorld, json, sending } from '../http/world.ts';
 
 /** What somebody might try against a server that speaks all three. */
@@ -90,6 +91,51 @@ describe('MUTX', () => {
   test('a path is asked for again with all of its query', async () => {
     const { status, headers } = await world.ask('GET', '/v1/api-keys/?skip=1?2');
     expect([status, headers.location]).toEqual([307, '/v1/api-keys?skip=1?2']);
+  });
+});
+
+describe('a key', () => {
+  test('of a person, made in another contract, makes no keys for them', async () => {
+    const ada = await person('ada@example.test');
+    const { apiKey } = item(await world.ask('POST', '/api/v1/keys', posting({ name: 'a' }, ada)));
+    const other = await world.ask('POST', '/v1/api-keys', posting({ name: 'b' }, String(apiKey)));
+    expect(other.status).toBe(403);
+    const { key } = item(await world.ask('POST', '/v1/api-keys', posting({ name: 'c' }, ada)));
+    expect((await world.ask('POST', '/v1/api-keys', posting({ name: 'd' }, String(key)))).status).toBe(201);
+  });
+
+  test('lifts no limits by rotating another', async () => {
+    const { principal } = await world.vault.client('mula', ['Operator']);
+    const make = (name: string, rate_limit: string) =>
+      world.vault.owner('api-keys.create', { name, principal_id: principal.id, rate_limit });
+    const [wide, narrow] = [await make('wide', '1000/1s'), await make('narrow', '1/3600s')];
+    const call = world.vault.as(wide.key);
+    await expect(call('api-keys.rotate', { id: narrow.id })).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await call('api-keys.rotate', { id: wide.id })).toMatchObject({ rate_limit: '1000/1s' });
+  });
+});
+
+describe('the audit log', () => {
+  const logged = async (action: string, project: string): Promise<string[]> => {
+    const { id } = await world.vault.owner('projects.get', { id: project });
+    return entries(world.vault)
+      .filter((entry) => entry.action === action && entry.project_id === id)
+      .map(({ resource_type }) => resource_type)
+      .sort();
+  };
+
+  test('of a project says that somebody took a part in it', async () => {
+    await world.vault.owner('users.create', { email: 'root@example.test', password, administrator: true });
+    const root = await signIn('root@example.test');
+    await world.ask('POST', '/v1/api-keys', posting({ name: 'a' }, root));
+    expect(await logged('api-keys.create', 'default')).toEqual(['api_key', 'principal']);
+    const { headers } = await world.ask(
+      'POST',
+      '/auth/register',
+      sending({ email: 'm@example.test', name: 'M', password }),
+    );
+    const { project = '' } = await world.vault.as(String(headers['x-api-key']))('auth.whoami', {});
+    expect(await logged('auth.register', project)).toEqual(['api_key', 'principal']);
   });
 });
 
