@@ -18,7 +18,7 @@ import {
 } from './key-issue.ts';
 import { me } from './manner.ts';
 import { afterCursor, cursorAt } from './paging.ts';
-import { takePart } from './parts.ts';
+import { takePartBesides } from './parts.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal, ownPrincipal } from './principals.ts';
 import { rolesOf } from './role-book.ts';
@@ -61,7 +61,7 @@ const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<p
 const principalFor = async (context: ProjectContext, reference: string): Promise<principals.PrincipalRow> => {
   const { user, everywhere } = context.caller;
   if (reference === me && context.manner.credentials !== undefined && everywhere && user !== undefined) {
-    return (await ownPrincipal(context)) ?? takePart(context, user, ['Worker']);
+    return (await ownPrincipal(context)) ?? takePartBesides(context, user, 'Worker');
   }
   return findPrincipal(context, reference);
 };

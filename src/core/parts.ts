@@ -4,7 +4,7 @@ import type * as users from '../store/users.ts';
 import type { ProjectContext } from './context.ts';
 import { idPrefixes } from './ids.ts';
 import { assign } from './principals.ts';
-import { findRole, type Role } from './role-book.ts';
+import { findRole } from './role-book.ts';
 
 /** The part that a user has in a project from now on: a principal of their own, with these roles. */
 export const takePart = async (
@@ -34,15 +34,17 @@ export const takePart = async (
     const message = `a principal named "${user.plain.email}" already exists in project "${project.plain.handle}"`;
     throw new MobiusError('already_exists', message, { resource: 'principal', name: user.plain.email });
   }
-  const roles: Role[] = [];
-  for (const reference of references) roles.push(await findRole(context, project, reference));
-  for (const role of roles) await assign(context, row, role);
-  await context.changed({
-    type: 'principal',
-    id: row.id,
-    name: user.plain.email,
-    changes: { role_ids: roles.map(({ id }) => id) },
-    projectId: project.id,
-  });
+  for (const reference of references) await assign(context, row, await findRole(context, project, reference));
+  return row;
+};
+
+/** The same as part of a change to something else, which the log tells of besides. */
+export const takePartBesides = async (
+  context: ProjectContext,
+  user: users.UserRow,
+  role: string,
+): Promise<principals.PrincipalRow> => {
+  const row = await takePart(context, user, [role]);
+  await context.changed({ type: 'principal', id: row.id, name: user.plain.email, changes: { roles: [role] } });
   return row;
 };
