@@ -10,6 +10,8 @@ export type Output<K extends Name> = Operations[K]['output'];
 export interface CallOptions {
   signal?: AbortSignal;
   idempotencyKey?: string;
+  /** What was asked in other words than the input's, where those are not the same when it is asked again. */
+  said?: object;
 }
 
 /**

@@ -7,10 +7,18 @@ import { admits, examine, permissionsOf, requireHolds, verifyCode } from './call
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
-import { issuedPrefix, issueKey, keyAnswer, limitsFrom, rateText, requireUnlimited } from './key-issue.ts';
+import {
+  issuedPrefix,
+  issueKey,
+  keyAnswer,
+  limitsFrom,
+  rateText,
+  requireSameLimits,
+  requireUnlimited,
+} from './key-issue.ts';
 import { me } from './manner.ts';
 import { afterCursor, cursorAt } from './paging.ts';
-import { takePart } from './parts.ts';
+import { takePartBesides } from './parts.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal, ownPrincipal } from './principals.ts';
 import { rolesOf } from './role-book.ts';
@@ -53,7 +61,7 @@ const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<p
 const principalFor = async (context: ProjectContext, reference: string): Promise<principals.PrincipalRow> => {
   const { user, everywhere } = context.caller;
   if (reference === me && context.manner.credentials !== undefined && everywhere && user !== undefined) {
-    return (await ownPrincipal(context)) ?? takePart(context, user, ['Worker']);
+    return (await ownPrincipal(context)) ?? takePartBesides(context, user, 'Worker');
   }
   return findPrincipal(context, reference);
 };
@@ -137,6 +145,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
       const message = `the api key "${plain.name}" is ${state}, and only one that works can be rotated`;
       throw new MobiusError('conflict', message, { reason: `key_${state}`, name: plain.name });
     }
+    requireSameLimits(context, row);
     const principal = await principalOf(context, row);
     const next = context.newId(idPrefixes.apiKey);
     // Before the next one is made: it takes over the name.

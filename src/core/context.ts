@@ -14,6 +14,8 @@ export interface Change {
   id: string;
   name?: string;
   changes?: Record<string, unknown>;
+  /** Where it is not the project of the call. */
+  projectId?: string;
 }
 
 /** What a handler works with. Everything goes through the one transaction of its call. */

@@ -78,6 +78,7 @@ interface Running<K extends Name> {
   input: Input<K>;
   metered: Meters;
   idempotencyKey?: string | undefined;
+  said?: object | undefined;
 }
 
 export const makeCore = ({
@@ -110,7 +111,7 @@ export const makeCore = ({
     running: Running<K>,
     handler: Handler<K>,
   ): Promise<Output<K>> => {
-    const { name, operation, actor, manner, input, metered, idempotencyKey } = running;
+    const { name, operation, actor, manner, input, metered, idempotencyKey, said = input } = running;
     const at = now();
     secretsTouched ||= name.startsWith('secrets.');
     const store = storeOf(tx);
@@ -119,7 +120,7 @@ export const makeCore = ({
     const request: Repeatable | undefined =
       idempotencyKey === undefined || !isKept(operation)
         ? undefined
-        : { name, operation, input, actor, idempotencyKey };
+        : { name, operation, manner, said, actor, idempotencyKey };
     const before = request === undefined ? undefined : await answeredBefore(store, request, at);
     if (before !== undefined) return before.answer as Output<K>;
     const context = {
@@ -188,6 +189,7 @@ export const makeCore = ({
       input: await validOrRefused(name, actor, manner, input),
       metered: new Map(),
       idempotencyKey: options?.idempotencyKey,
+      said: options?.said,
     };
     const parts = await handlerOf(name);
     if (options?.signal?.aborted) throw new MobiusError('service_unavailable', 'the call was given up');

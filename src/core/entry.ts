@@ -5,7 +5,7 @@ import type { Change } from './context.ts';
 /** The audit row of one change. */
 export const entryOf = (
   action: string,
-  { type, id, name, changes }: Change,
+  { type, id, name, changes, projectId: own }: Change,
   at: number,
   caller: Pick<Caller, 'name' | 'principal' | 'key' | 'session' | 'token' | 'from'>,
   projectId: string | undefined,
@@ -14,7 +14,7 @@ export const entryOf = (
   const credential = credentialOf(caller);
   return [
     {
-      project_id: projectId ?? null,
+      project_id: own ?? projectId ?? null,
       action,
       resource_type: type,
       resource_id: id,

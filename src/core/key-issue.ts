@@ -31,10 +31,21 @@ export const limitsFrom = (wish: {
 const limitsOf = (key: keys.KeyRow | undefined): Pick<keys.KeyRow['plain'], 'rate_limit' | 'allow_ips'> =>
   present({ rate_limit: key?.plain.rate_limit, allow_ips: key?.plain.allow_ips });
 
+/** What a key is held to, as a text that is the same for the same limits. */
+const limitsText = ({ plain: { rate_limit: rate, allow_ips: networks } }: keys.KeyRow): string =>
+  JSON.stringify([rate === undefined ? null : rateText(rate), networks ?? null]);
+
 /** Nor does it lift them, from itself or from another. */
 export const requireUnlimited = ({ caller: { key } }: ProjectContext): void => {
   if (Object.keys(limitsOf(key)).length === 0) return;
   throw new MobiusError('forbidden', "a key that is held to limits can't change those of a key", { reason: 'limits' });
+};
+
+/** A rotated key has the limits of the one before, and its maker's: where both have some they must be the same. */
+export const requireSameLimits = (context: ProjectContext, row: keys.KeyRow): void => {
+  const { key } = context.caller;
+  if (Object.keys(limitsOf(row)).length === 0 || (key !== undefined && limitsText(key) === limitsText(row))) return;
+  requireUnlimited(context);
 };
 
 export const keyAnswer = (row: keys.KeyRow, now: number): ApiKey => {
@@ -93,13 +104,16 @@ const requireRoom = async (context: ProjectContext, principal: PrincipalRow): Pr
   });
 };
 
-/** In contracts that know nobody but the one account, its keys make keys for it. */
-const isThemselves = ({ caller, manner }: ProjectContext, { id, clear }: PrincipalRow): boolean =>
-  caller.user?.id === clear.user_id || (manner.ownOnly === true && caller.principal?.id === id);
-
 /** The prefix that a key was issued with: what is kept of it is cut short. */
 export const issuedPrefix = ({ plain }: keys.KeyRow): string | undefined =>
   plain.issued_as ?? /^.*_/.exec(plain.prefix)?.[0];
+
+/** In contracts that know nobody but the one account, its keys make keys for it; those of other contracts don't. */
+const isThemselves = ({ caller, manner }: ProjectContext, { id, clear }: PrincipalRow): boolean => {
+  if (caller.user?.id === clear.user_id) return true;
+  if (manner.ownOnly !== true || caller.key === undefined || caller.principal?.id !== id) return false;
+  return issuedPrefix(caller.key) === manner.keyPrefix;
+};
 
 /** Makes a key and answers it, the raw key included: the only time that it exists outside its owner's hands. */
 export const issueKey = async (

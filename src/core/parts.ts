@@ -37,3 +37,14 @@ export const takePart = async (
   for (const reference of references) await assign(context, row, await findRole(context, project, reference));
   return row;
 };
+
+/** The same as part of a change to something else, which the log tells of besides. */
+export const takePartBesides = async (
+  context: ProjectContext,
+  user: users.UserRow,
+  role: string,
+): Promise<principals.PrincipalRow> => {
+  const row = await takePart(context, user, [role]);
+  await context.changed({ type: 'principal', id: row.id, name: user.plain.email, changes: { roles: [role] } });
+  return row;
+};

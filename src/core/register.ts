@@ -5,7 +5,7 @@ import { owner } from './caller.ts';
 import type { Context, ProjectContext } from './context.ts';
 import { hexOf } from './ids.ts';
 import { issueKey } from './key-issue.ts';
-import { takePart } from './parts.ts';
+import { takePartBesides } from './parts.ts';
 import { addProject } from './projects.ts';
 import { findRole } from './role-book.ts';
 import { addUser } from './user-book.ts';
@@ -32,8 +32,9 @@ export const register = async (
   const project = await addProject(context, { handle, name: email });
   await context.changed({ type: 'project', id: project.id, name: handle });
   // Nobody may hand out what they don't hold; here the server does, which was told that it may.
-  const within: ProjectContext = { ...context, project, caller: owner };
-  const principal = await takePart(within, user, [role]);
+  const changed: Context['changed'] = (change) => context.changed({ ...change, projectId: project.id });
+  const within: ProjectContext = { ...context, project, caller: owner, changed };
+  const principal = await takePartBesides(within, user, role);
   const roles = [await findRole(context, project, role)];
   const { key } = await issueKey(within, principal, roles, {
     name: 'user key',

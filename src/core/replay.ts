@@ -3,6 +3,7 @@ import type { Name, Operation } from '../operations.ts';
 import * as answers from '../store/answers.ts';
 import type { Store } from '../store/table.ts';
 import type { Actor } from './caller.ts';
+import type { Manner } from './manner.ts';
 
 const dayMs = 86_400_000;
 const oneTimeMs = 10 * 60_000;
@@ -14,7 +15,9 @@ const fromUtf8 = new TextDecoder();
 export interface Repeatable {
   name: Name;
   operation: Operation;
-  input: object;
+  manner: Manner;
+  /** All that was asked, in the sender's words. */
+  said: object;
   actor: Actor;
   idempotencyKey: string;
 }
@@ -35,8 +38,11 @@ const spelled = (input: object): string =>
       : value,
   );
 
-const requestOf = (store: Store, { name, input }: Repeatable): Uint8Array =>
-  store.sealer.index('answer.request', name, spelled(input));
+/** The same words in another contract, or about another organization, are another request. */
+const requestOf = (store: Store, { name, manner, said }: Repeatable): Uint8Array => {
+  const how = Object.keys(manner).length === 0 ? [] : [spelled(manner)];
+  return store.sealer.index('answer.request', name, spelled(said), ...how);
+};
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at]);
 

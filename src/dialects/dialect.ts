@@ -81,7 +81,7 @@ export interface Beside {
 
 export interface Served {
   ask<K extends Name>(name: K, input: Input<K>, more?: Asking): Promise<Output<K>>;
-  received: Received;
+  received(): Received;
   outside: Outside;
   shown: Shown;
 }

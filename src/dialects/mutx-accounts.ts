@@ -53,7 +53,7 @@ export const authRoutes = families.flatMap(({ at }): Route[] => {
         ...present({ key: textOf(headers?.['x-api-key']) }),
       }),
       accept(received) {
-        const read = reading('body', bodyOf(received));
+        const read = reading('body', bodyOf(received, true));
         const input = {
           email: read.email('email'),
           name: read.text('name', { least: 1 }),
@@ -75,7 +75,7 @@ export const authRoutes = families.flatMap(({ at }): Route[] => {
       send: ({ email, password }) => ({ body: { email, password } }),
       receive: tokensFrom,
       accept(received) {
-        const read = reading('body', bodyOf(received));
+        const read = reading('body', bodyOf(received, true));
         const input = { email: read.email('email'), password: read.text('password') };
         read.done();
         return input;
@@ -93,7 +93,7 @@ export const authRoutes = families.flatMap(({ at }): Route[] => {
       send: ({ refresh_token }) => ({ body: { refresh_token } }),
       receive: tokensFrom,
       accept(received) {
-        const read = reading('body', bodyOf(received));
+        const read = reading('body', bodyOf(received, true));
         const input = { refresh_token: read.text('refresh_token') };
         read.done();
         return input;
@@ -131,8 +131,9 @@ export const logouts = families.map(
     manner: { credentials: session },
     open: true,
     async serve({ ask, received }) {
-      const { refresh_token: token } = isObject(received.body) ? received.body : {};
       await ask('auth.logout', {}).catch(async (error: unknown) => {
+        const { body } = received();
+        const token = isObject(body) ? body.refresh_token : undefined;
         if (!(error instanceof MobiusError) || error.code !== 'unauthorized' || typeof token !== 'string') throw error;
         const { access_token: credential } = await ask('auth.refresh', { refresh_token: token });
         await ask('auth.logout', {}, { credential });

@@ -84,7 +84,8 @@ export const reading = (place: 'body' | 'query', fields: Record<string, unknown>
   };
 };
 
-export const bodyOf = ({ body }: Received): Record<string, unknown> => {
+/** `secret`: what may stand in it is not repeated. */
+export const bodyOf = ({ body }: Received, secret = false): Record<string, unknown> => {
   if (isObject(body)) return body;
   throw body === undefined
     ? wrong({ type: 'missing', loc: ['body'], msg: 'Field required', input: null })
@@ -92,6 +93,6 @@ export const bodyOf = ({ body }: Received): Record<string, unknown> => {
         type: 'model_attributes_type',
         loc: ['body'],
         msg: 'Input should be a valid dictionary or object to extract fields from',
-        input: body,
+        input: secret ? null : body,
       });
 };

@@ -98,7 +98,7 @@ const answerRoute = async (
   const call = core.as(actor, manner);
   const output = await (route.allPages === true
     ? whole(call, route.operation, input)
-    : call(route.operation, input, idempotencyKey(request.raw)));
+    : call(route.operation, input, { ...idempotencyKey(request.raw), said: received }));
   return route.answer(output, received, outside);
 };
 
@@ -120,7 +120,8 @@ const answerBeside = (
       credential === undefined ? actor : { kind: 'bearer', text: credential, from },
       organization === undefined ? manner : { ...manner, organization },
     )(name, input);
-  return beside.serve({ ask, received: receivedIn(request), outside, shown });
+  // Read where it is looked at, and no sooner: whoever isn't accepted learns nothing of what else was wrong.
+  return beside.serve({ ask, received: () => receivedIn(request), outside, shown });
 };
 
 /** A refusal with what HTTP asks of one, whichever contract words it. */
@@ -189,8 +190,8 @@ export const addDialects = async (
         url: `${urlOf(path)}/`,
         handler: async (request, reply) => {
           if (dialect.trailingSlash === 'same') return send(reply, await answer(request));
-          const [at = '', query] = (request.raw.url ?? '').split('?', 2);
-          const location = at.replace(/^\/+/, '/').replace(/\/+$/, '') + (query === undefined ? '' : `?${query}`);
+          const [, at = '', query = ''] = /^([^?]*)(.*)$/.exec(request.raw.url ?? '') ?? [];
+          const location = at.replace(/^\/+/, '/').replace(/\/+$/, '') + query;
           return reply.code(307).header('Location', location).send();
         },
       });
