@@ -166,6 +166,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
         rate_limit: plain.rate_limit === undefined ? undefined : rateText(plain.rate_limit),
         allow_ips: plain.allow_ips,
         permanent: plain.permanent,
+        nameMayRepeat: name === undefined ? plain.name_taken : undefined,
       }),
     });
   },

@@ -84,6 +84,8 @@ export interface KeyWish {
   id?: string;
   rotated_from?: string;
   permanent?: true;
+  /** Another key may have the name: it takes the place of one of two that had it. */
+  nameMayRepeat?: true;
 }
 
 /** In a zone west of Greenwich the year 9999 ends after this, and no RFC 3339 time says when. */
@@ -156,8 +158,8 @@ export const issueKey = async (
   const prefix = context.manner.keyPrefix ?? wish.prefix ?? 'mbx_';
   const random = context.randomBytes(32);
   const key = context.manner.keyShape === 'plain' ? formatPlainKey(random) : formatKey(prefix, random);
-  const taken =
-    context.manner.namesRepeat === true && (await keys.byName(context, project.id, wish.name)) !== undefined;
+  const mayRepeat = context.manner.namesRepeat === true || wish.nameMayRepeat === true;
+  const taken = mayRepeat && (await keys.byName(context, project.id, wish.name)) !== undefined;
   const row = await keys.insert(
     context,
     wish.id ?? context.newId(idPrefixes.apiKey),

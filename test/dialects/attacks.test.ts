@@ -32,6 +32,20 @@ const posting = (value: unknown, key: string, headers: Record<string, string> = 
 });
 
 describe('MobileNext', () => {
+  test('of two keys of one name the one that no name finds is rotated in our own contract too', async () => {
+    const ada = await person('ada@example.test');
+    for (const _ of [1, 2]) await world.ask('POST', '/api/v1/keys', posting({ name: 'twin' }, ada));
+    const { items } = await world.vault.owner('api-keys.list', {});
+    for (const { id } of items) {
+      const made = await world.vault.owner('api-keys.rotate', { id });
+      expect(made).toMatchObject({ name: 'twin', rotated_from: id });
+      expect(made.key).toMatch(/^mob_/);
+    }
+    expect(await world.vault.owner('api-keys.list', { state: 'active' })).toMatchObject({
+      items: [{ name: 'twin' }, { name: 'twin' }],
+    });
+  });
+
   test('a key is found by its UUID alone, not by its name or by our own id', async () => {
     const ada = await person('ada@example.test');
     await world.ask('POST', '/api/v1/keys', posting({ name: 'prod' }, ada));
