@@ -74,7 +74,7 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
       operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
     const caller: Caller = { ...found, ...(actor.from === undefined ? {} : { from: actor.from }) };
     try {
-      if (operation.scope !== 'public') requireFitting(caller, operation, manner);
+      requireFitting(caller, operation, manner);
       if (caller.token !== undefined) requireLeft(caller.token);
       if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
       const project = caller.project ?? (handle === undefined ? undefined : await findProject(store, handle));
