@@ -33,17 +33,17 @@ const spoken = (name: Name): string => name.replace('.', ' ');
 
 /** The routes that a client of ours asks for an operation, the better one first. */
 export const routesOf = ({ routes, clientRoutes = [] }: Dialect, name: Name): readonly Route[] => {
-  const all = [...routes, ...clientRoutes].filter((one) => one.operation === name && one.serverOnly !== true);
+  const all = [...routes, ...clientRoutes].filter((one) => one.operation === name);
   return [...all.filter(({ older }) => older !== true), ...all.filter(({ older }) => older === true)];
 };
 
 /** The commands that there are for such a server, verbs behind their noun. */
 const commandsOf = ({ routes }: Dialect): string => {
   const verbs = new Map<string, Set<string>>();
-  for (const { operation, serverOnly } of routes) {
+  for (const { operation } of routes) {
     const [noun = '', verb = ''] = operation.split('.');
     // A person knows the others as parts of signing in.
-    if (serverOnly === true || (noun === 'auth' && verb !== 'whoami')) continue;
+    if (noun === 'auth' && verb !== 'whoami') continue;
     verbs.set(noun, (verbs.get(noun) ?? new Set()).add(verb));
   }
   return [...verbs].map(([noun, those]) => `${noun} ${[...those].join(', ')}`).join('; ');

@@ -48,8 +48,6 @@ export interface Route<K extends Name = Name> {
   allPages?: true;
   /** A client has a better one for the same operation, where the server knows it. */
   older?: true;
-  /** No client of ours asks it. */
-  serverOnly?: true;
   /** It may be asked without a credential. */
   open?: true;
   send(input: Input<K>, outside: Outside): Sent;
@@ -60,11 +58,8 @@ export interface Route<K extends Name = Name> {
   answer(output: Output<K>, received: Received, outside: Outside): Answered;
 }
 
-/** What a request shows of who sends it. `via`: the header, in lower case, and whether it said Bearer. */
-export type Shown =
-  | { kind: 'none' }
-  | { kind: 'unreadable' }
-  | { kind: 'credential'; text: string; via: 'bearer' | 'raw' | 'x-api-key' };
+/** What a request shows of who sends it. */
+export type Shown = { kind: 'none' } | { kind: 'unreadable' } | { kind: 'credential'; text: string };
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -181,5 +176,5 @@ export const session: readonly CredentialKind[] = ['session'];
 export const bearerIn = ({ authorization }: Headers): Shown => {
   if (authorization === undefined) return { kind: 'none' };
   const [, text] = /^bearer +(\S+) *$/i.exec(String(authorization)) ?? [];
-  return text === undefined ? { kind: 'unreadable' } : { kind: 'credential', text, via: 'bearer' };
+  return text === undefined ? { kind: 'unreadable' } : { kind: 'credential', text };
 };

@@ -169,16 +169,12 @@ const shownIn = (headers: Headers): Shown => {
   if (authorization === undefined) {
     if (key === undefined) return { kind: 'none' };
     const text = String(key).trim();
-    return text === '' || /\s/.test(text) || isJwt(text)
-      ? { kind: 'unreadable' }
-      : { kind: 'credential', text, via: 'x-api-key' };
+    return text === '' || /\s/.test(text) || isJwt(text) ? { kind: 'unreadable' } : { kind: 'credential', text };
   }
   const bearer = bearerIn(headers);
   if (bearer.kind === 'credential') return bearer;
   const text = String(authorization).trim();
-  return text === '' || /\s/.test(text) || isJwt(text)
-    ? { kind: 'unreadable' }
-    : { kind: 'credential', text, via: 'raw' };
+  return text === '' || /\s/.test(text) || isJwt(text) ? { kind: 'unreadable' } : { kind: 'credential', text };
 };
 
 const statusOf = ({ code, kind }: MobiusError): number => (code === 'method_not_allowed' ? 404 : kind.http);

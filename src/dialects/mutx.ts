@@ -232,7 +232,7 @@ const shownIn = (headers: Headers): Shown => {
   if (bearer.kind !== 'none' || key === undefined) return bearer;
   const text = String(key).trim();
   // A session is no key, wherever else it works.
-  return { kind: 'credential', text: isJwt(text) ? '' : text, via: 'x-api-key' };
+  return { kind: 'credential', text: isJwt(text) ? '' : text };
 };
 
 const unauthorized = (detail: string): Answered => ({
