@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets run env import inject scan trust vault serve server automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets rotations run env import inject scan trust vault serve server doctor automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -12,7 +12,8 @@ _mobius_words() {
     permissions) echo 'check list' ;;
     api-keys) echo 'create get list revoke rotate update verify' ;;
     tokens) echo 'create get inspect list revoke rotate-signing-key verify' ;;
-    secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback update' ;;
+    secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback rotate update' ;;
+    rotations) echo 'abort due list resume run schedule set unset' ;;
     vault) echo 'backup check init keyslots lock move passwd rekey restore status unlock' ;;
     server) echo 'migrate' ;;
     automations) echo 'list' ;;
@@ -38,6 +39,7 @@ _mobius_alias() {
     api-key) echo 'api-keys' ;;
     token) echo 'tokens' ;;
     secret) echo 'secrets' ;;
+    rotation) echo 'rotations' ;;
     automation) echo 'automations' ;;
     whoami) echo 'auth whoami' ;;
     can) echo 'permissions check' ;;
@@ -75,9 +77,9 @@ _mobius_flags() {
     'users list') echo '--limit= --cursor=' ;;
     'users set-password') echo '--password= --current-password= --file= -f= --dry-run' ;;
     'api-keys create') echo '--name= --principal-id= --expires-at= --tag= --prefix= --allow-unassigned-principal --rate-limit= --allow-ip= --file= -f= --out= --dry-run' ;;
-    'api-keys list') echo '--principal-id= --state= --tag= --limit= --cursor=' ;;
+    'api-keys list') echo '--principal-id= --state= --expiring-within= --tag= --limit= --cursor=' ;;
     'api-keys revoke') echo '--dry-run' ;;
-    'api-keys rotate') echo '--name= --expires-at= --file= -f= --out= --dry-run' ;;
+    'api-keys rotate') echo '--name= --expires-at= --expires-in= --grace= --self --exec= --variable= --verify= --timeout= --if-older-than= --if-expires-within= --log-format= --if-unused-for= --wait-for-use= --file= -f= --out= --dry-run' ;;
     'api-keys update') echo '--tag= --state= --rate-limit= --allow-ip= --file= -f= --dry-run' ;;
     'api-keys verify') echo '--key= --permission= --ip= --file= -f=' ;;
     'tokens create') echo '--expires-in= --count= --request-limit= --permissions= --name= --file= -f= --out= --dry-run' ;;
@@ -93,7 +95,16 @@ _mobius_flags() {
     'secrets enable-version') echo '--dry-run' ;;
     'secrets list') echo '--match= --expiring-within= --tag= --limit= --cursor=' ;;
     'secrets rollback') echo '--if-version= --file= -f= --dry-run' ;;
+    'secrets rotate') echo '--generate= --exec= --apply= --variable= --verify= --timeout= --if-older-than= --if-expires-within= --log-format= --dry-run' ;;
     'secrets update') echo '--values= --merge --unset= --stage --if-version= --name= --description= --tag= --expires-at= --max-versions= --destroy-after= --value= --set= --from-env= --generate= --dotenv= --exact --file= -f= --dry-run' ;;
+    'rotations abort') echo '--take-over --even-if-delivered --withdrawn --file= -f= --yes -y --dry-run' ;;
+    'rotations due') echo '--within= --all --limit= --cursor= --exit-code' ;;
+    'rotations list') echo '--subject= --include-ended --limit= --cursor=' ;;
+    'rotations resume') echo '--out= --exec= --verify= --timeout= --log-format= --wait-for-use=' ;;
+    'rotations run') echo '--all --dry-run --log-format=' ;;
+    'rotations schedule') echo '--cron --systemd --every=' ;;
+    'rotations set') echo '--every= --grace= --deliver= --verify= --wait-for-use= --generate= --exec= --file= -f= --dry-run' ;;
+    'rotations unset') echo '--dry-run' ;;
     'run') echo '--env= --secret= --env-file= --refs= --config= --pristine --no-mask' ;;
     'env') echo '--shell= --env= --secret= --env-file= --refs= --config= --reveal' ;;
     'import') echo '--name= --prefix= --update --dry-run' ;;
@@ -118,11 +129,13 @@ _mobius_values() {
     'principals update --state') echo 'active disabled' ;;
     'api-keys list --state') echo 'active disabled expired retiring revoked' ;;
     'api-keys update --state') echo 'active disabled' ;;
+    'rotations schedule --every') echo '1h 6h 12h 1d 7d' ;;
     'vault keyslots --to') echo '/' ;;
     *' --file') echo '/' ;;
     *' -f') echo '/' ;;
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
+    *' --log-format') echo 'text json' ;;
     *' --dotenv') echo '/' ;;
     *' --env-file') echo '/' ;;
     *' --refs') echo '/' ;;

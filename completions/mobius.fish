@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -18,11 +18,13 @@ function __mobius_words
         case permissions
             printf '%s\n' 'check	tell whether a principal holds a permission, and which roles carry it' 'list	list every permission, the presets and the action groups'
         case api-keys
-            printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'rotate	put a new key in the place of one, which stops at once' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
+            printf '%s\n' 'create	create an API key for a principal' 'get	show one API key' 'list	list API keys' 'revoke	revoke an API key for good; its next use is refused' 'rotate	put a new key in the place of one, which stops at once or after its grace' 'update	change an API key\'s tags, or switch it off and on' 'verify	tell whether a key works, and if not, why'
         case tokens
             printf '%s\n' 'create	make short-lived tokens with limits' 'get	show one token, by its id' 'inspect	show what is known of a token, given the token itself' 'list	list tokens, those that end first before others' 'revoke	revoke a token for good, or all of them; the next use is refused' 'rotate-signing-key	sign with a new key from now on' 'verify	tell whether a token works, and count one request of it'
         case secrets
-            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'update	write a new version of a secret, or change what is known about it'
+            printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'rotate	put a new value in the place of one, in steps: put, apply, verify, activate, retire' 'update	write a new version of a secret, or change what is known about it'
+        case rotations
+            printf '%s\n' 'abort	give a rotation up and take its successor back' 'due	list what is to be rotated, and when' 'list	list rotations that are under way, or all that were' 'resume	go on with a rotation that was left behind, to its end' 'run	rotate what is due' 'schedule	print a line for cron, or a timer for systemd, that rotates what is due' 'set	say how often something is to be rotated' 'unset	rotate something no more'
         case vault
             printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'lock	end the agent that holds the local vault open' 'move	move the local vault into a PostgreSQL database, or from there into a file' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds' 'unlock	open the local vault for a while, so that commands need no passphrase'
         case server
@@ -52,6 +54,8 @@ function __mobius_alias
             echo 'tokens'
         case secret
             echo 'secrets'
+        case rotation
+            echo 'rotations'
         case automation
             echo 'automations'
         case whoami
@@ -221,6 +225,7 @@ function __mobius_flags
             printf '%s\n' \
                 '--principal-id=	only this principal\'s, by name or id' \
                 '--state=	only those in this state' \
+                '--expiring-within=	only those that work and end before this; with a state, those in it (RFC 3339, or a duration from now such as 90d)' \
                 '--tag=	only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)' \
                 '--limit=	how many at most' \
                 '--cursor=	where the page before ended: its next_cursor'
@@ -230,7 +235,19 @@ function __mobius_flags
         case 'api-keys rotate'
             printf '%s\n' \
                 '--name=	another name; the same when absent' \
-                '--expires-at=	another end; the same when absent (RFC 3339, or a duration from now such as 90d)' \
+                '--expires-at=	when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)' \
+                '--expires-in=	when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)' \
+                '--grace=	how long the old one goes on beside it; not at all when absent (such as 90d, 12h, or seconds)' \
+                '--self	rotate the key that acts' \
+                '--exec=	a line for the shell that gets the new key on stdin, and ends with 0 when it is in its place' \
+                '--variable=	give it to --exec in this variable, not on stdin' \
+                '--verify=	a line for the shell that must end with 0 before the old one gives way' \
+                '--timeout=	how long a command may take; 10m when absent' \
+                '--if-older-than=	only if it is older than this; of several one will do' \
+                '--if-expires-within=	only if it ends within this time' \
+                '--log-format=	how what is done is told on stderr: text, or json for one line an event' \
+                '--if-unused-for=	only if it was not used for this long' \
+                '--wait-for-use=	the old one gives way only when the new one was used, within this time' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--out=	write the one-time value to this file (mode 0600); an existing file is replaced whole' \
                 '--dry-run	print the body that would be sent, and send nothing'
@@ -329,6 +346,18 @@ function __mobius_flags
                 '--if-version=	only if this is the latest version, else nothing is changed' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'secrets rotate'
+            printf '%s\n' \
+                '--generate=	make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters' \
+                '--exec=	a line for the shell that writes the new values to its stdout, as JSON, or one alone as it is' \
+                '--apply=	a line for the shell that puts the new values into force' \
+                '--variable=	give a value in this variable' \
+                '--verify=	a line for the shell that must end with 0 before the old one gives way' \
+                '--timeout=	how long a command may take; 10m when absent' \
+                '--if-older-than=	only if it is older than this; of several one will do' \
+                '--if-expires-within=	only if it ends within this time' \
+                '--log-format=	how what is done is told on stderr: text, or json for one line an event' \
+                '--dry-run	say what would be done, and do nothing'
         case 'secrets update'
             printf '%s\n' \
                 '--values=	all values of the new version by key: each a text of up to 1 MiB (JSON text, @FILE or @-)' \
@@ -349,6 +378,59 @@ function __mobius_flags
                 '--dotenv=	take every variable of this .env file; - is stdin' \
                 '--exact	keep the line end of a single line from stdin' \
                 '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'rotations abort'
+            printf '%s\n' \
+                '--take-over	even if somebody else is at it' \
+                '--even-if-delivered	even if somebody may have the successor, and is refused from then on' \
+                '--withdrawn	whoever was given the successor has it no more, such as a file that was put back' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--yes	do it without asking' '-y	do it without asking' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'rotations due'
+            printf '%s\n' \
+                '--within=	what will be due within this time too (such as 90d, 12h, or seconds)' \
+                '--all	everything that has a schedule' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor' \
+                '--exit-code	end with 1 where something is due, or is within that time'
+        case 'rotations list'
+            printf '%s\n' \
+                '--subject=	only those of this: api-keys/NAME or secrets/NAME' \
+                '--include-ended	those too that are done or were aborted' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor'
+        case 'rotations resume'
+            printf '%s\n' \
+                '--out=	write the new key to this file (mode 0600)' \
+                '--exec=	a line for the shell that gets the successor on stdin, and ends with 0 when it is in its place' \
+                '--verify=	a line for the shell that must end with 0 before the old one gives way' \
+                '--timeout=	how long a command may take; 10m when absent' \
+                '--log-format=	how what is done is told on stderr: text, or json for one line an event' \
+                '--wait-for-use=	the old key gives way only when the new one was used, within this time'
+        case 'rotations run'
+            printf '%s\n' \
+                '--all	in every project, not in the one alone' \
+                '--dry-run	say what would be done, and do nothing' \
+                '--log-format=	what is told on stderr: text, or json for one line an event and nothing on stdout'
+        case 'rotations schedule'
+            printf '%s\n' \
+                '--cron	a line of a crontab; this when nothing is said' \
+                '--systemd	a service and a timer of systemd' \
+                '--every=	how often to look; 1h when absent'
+        case 'rotations set'
+            printf '%s\n' \
+                '--every=	how old it may become; at least an hour (such as 90d, 12h, or seconds)' \
+                '--grace=	how long what is replaced goes on beside its successor; of a key a day when absent (such as 90d, 12h, or seconds)' \
+                '--deliver=	where the successor goes: file:PATH or exec:COMMAND (repeatable)' \
+                '--verify=	a command that must succeed with the successor' \
+                '--wait-for-use=	how long to wait for the new key to be used, such as 10m' \
+                '--generate=	of a secret, a value that is made at random (repeatable)' \
+                '--exec=	of a secret, a command that writes the new values' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'rotations unset'
+            printf '%s\n' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'run'
             printf '%s\n' \
@@ -473,6 +555,8 @@ function __mobius_values
             printf '%s\n' active disabled expired retiring revoked
         case 'api-keys update --state'
             printf '%s\n' active disabled
+        case 'rotations schedule --every'
+            printf '%s\n' 1h 6h 12h 1d 7d
         case 'vault keyslots --to'
             printf '%s\n' /
         case '* --file'
@@ -483,6 +567,8 @@ function __mobius_values
             printf '%s\n' /
         case '* --kind'
             printf '%s\n' service user agent system
+        case '* --log-format'
+            printf '%s\n' text json
         case '* --dotenv'
             printf '%s\n' /
         case '* --env-file'

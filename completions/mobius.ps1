@@ -5,22 +5,23 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'rotations' = 'replacing keys and secrets on time, so that nobody is locked out'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'doctor' = 'look whether everything is as it should be'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'list' = 'list the saved profiles, or the credentials that a server knows you by'; 'login' = 'sign in to a server, and save the credential'; 'logout' = 'end the saved session or CLI credential, here and on its server'; 'remove' = 'forget a profile and its credential'; 'revoke' = 'end a session or CLI credential of yours, such as that of a lost machine'; 'status' = 'show which server or vault is used, with which credential, and whether it is accepted'; 'token' = 'print the credential that is shown to the server, for other programs'; 'use' = 'work with a profile wherever none is named'; 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
     'roles' = [ordered]@{ 'create' = 'create a role of your own'; 'create-assignment' = 'give a role to a principal'; 'delete' = 'delete a role that nobody has'; 'delete-assignment' = 'take a role away from a principal'; 'get' = 'show one role'; 'list' = 'list roles, the system''s first'; 'list-assignments' = 'list who has which role'; 'update' = 'change a role of your own' }
     'users' = [ordered]@{ 'create' = 'make a user: a person who can sign in'; 'disable' = 'keep a user from signing in, and refuse all that they hold'; 'enable' = 'let a disabled user sign in again'; 'list' = 'list the users'; 'set-password' = 'change a password; every other session of the user ends' }
     'permissions' = [ordered]@{ 'check' = 'tell whether a principal holds a permission, and which roles carry it'; 'list' = 'list every permission, the presets and the action groups' }
-    'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'rotate' = 'put a new key in the place of one, which stops at once'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
+    'api-keys' = [ordered]@{ 'create' = 'create an API key for a principal'; 'get' = 'show one API key'; 'list' = 'list API keys'; 'revoke' = 'revoke an API key for good; its next use is refused'; 'rotate' = 'put a new key in the place of one, which stops at once or after its grace'; 'update' = 'change an API key''s tags, or switch it off and on'; 'verify' = 'tell whether a key works, and if not, why' }
     'tokens' = [ordered]@{ 'create' = 'make short-lived tokens with limits'; 'get' = 'show one token, by its id'; 'inspect' = 'show what is known of a token, given the token itself'; 'list' = 'list tokens, those that end first before others'; 'revoke' = 'revoke a token for good, or all of them; the next use is refused'; 'rotate-signing-key' = 'sign with a new key from now on'; 'verify' = 'tell whether a token works, and count one request of it' }
-    'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'update' = 'write a new version of a secret, or change what is known about it' }
+    'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'rotate' = 'put a new value in the place of one, in steps: put, apply, verify, activate, retire'; 'update' = 'write a new version of a secret, or change what is known about it' }
+    'rotations' = [ordered]@{ 'abort' = 'give a rotation up and take its successor back'; 'due' = 'list what is to be rotated, and when'; 'list' = 'list rotations that are under way, or all that were'; 'resume' = 'go on with a rotation that was left behind, to its end'; 'run' = 'rotate what is due'; 'schedule' = 'print a line for cron, or a timer for systemd, that rotates what is due'; 'set' = 'say how often something is to be rotated'; 'unset' = 'rotate something no more' }
     'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'lock' = 'end the agent that holds the local vault open'; 'move' = 'move the local vault into a PostgreSQL database, or from there into a file'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds'; 'unlock' = 'open the local vault for a while, so that commands need no passphrase' }
     'server' = [ordered]@{ 'migrate' = 'bring the database of a server to what this version knows' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
-  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'rotation' = 'rotations'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
   $lines = @('run')
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
@@ -215,6 +216,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'api-keys list' = [ordered]@{
       '--principal-id' = @{ Text = 'only this principal''s, by name or id'; Values = @() }
       '--state' = @{ Text = 'only those in this state'; Values = @('active', 'disabled', 'expired', 'retiring', 'revoked') }
+      '--expiring-within' = @{ Text = 'only those that work and end before this; with a state, those in it (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)'; Values = @() }
       '--limit' = @{ Text = 'how many at most'; Values = @() }
       '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
@@ -224,7 +226,19 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'api-keys rotate' = [ordered]@{
       '--name' = @{ Text = 'another name; the same when absent'; Values = @() }
-      '--expires-at' = @{ Text = 'another end; the same when absent (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--expires-at' = @{ Text = 'when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--expires-in' = @{ Text = 'when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--grace' = @{ Text = 'how long the old one goes on beside it; not at all when absent (such as 90d, 12h, or seconds)'; Values = @() }
+      '--self' = @{ Text = 'rotate the key that acts'; Values = $null }
+      '--exec' = @{ Text = 'a line for the shell that gets the new key on stdin, and ends with 0 when it is in its place'; Values = @() }
+      '--variable' = @{ Text = 'give it to --exec in this variable, not on stdin'; Values = @() }
+      '--verify' = @{ Text = 'a line for the shell that must end with 0 before the old one gives way'; Values = @() }
+      '--timeout' = @{ Text = 'how long a command may take; 10m when absent'; Values = @() }
+      '--if-older-than' = @{ Text = 'only if it is older than this; of several one will do'; Values = @() }
+      '--if-expires-within' = @{ Text = 'only if it ends within this time'; Values = @() }
+      '--log-format' = @{ Text = 'how what is done is told on stderr: text, or json for one line an event'; Values = @('text', 'json') }
+      '--if-unused-for' = @{ Text = 'only if it was not used for this long'; Values = @() }
+      '--wait-for-use' = @{ Text = 'the old one gives way only when the new one was used, within this time'; Values = @() }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
@@ -337,6 +351,18 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
+    'secrets rotate' = [ordered]@{
+      '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
+      '--exec' = @{ Text = 'a line for the shell that writes the new values to its stdout, as JSON, or one alone as it is'; Values = @() }
+      '--apply' = @{ Text = 'a line for the shell that puts the new values into force'; Values = @() }
+      '--variable' = @{ Text = 'give a value in this variable'; Values = @() }
+      '--verify' = @{ Text = 'a line for the shell that must end with 0 before the old one gives way'; Values = @() }
+      '--timeout' = @{ Text = 'how long a command may take; 10m when absent'; Values = @() }
+      '--if-older-than' = @{ Text = 'only if it is older than this; of several one will do'; Values = @() }
+      '--if-expires-within' = @{ Text = 'only if it ends within this time'; Values = @() }
+      '--log-format' = @{ Text = 'how what is done is told on stderr: text, or json for one line an event'; Values = @('text', 'json') }
+      '--dry-run' = @{ Text = 'say what would be done, and do nothing'; Values = $null }
+    }
     'secrets update' = [ordered]@{
       '--values' = @{ Text = 'all values of the new version by key: each a text of up to 1 MiB (JSON text, @FILE or @-)'; Values = @() }
       '--merge' = @{ Text = 'keys that are not named keep the value they have'; Values = $null }
@@ -357,6 +383,62 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--exact' = @{ Text = 'keep the line end of a single line from stdin'; Values = $null }
       '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
       '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'rotations abort' = [ordered]@{
+      '--take-over' = @{ Text = 'even if somebody else is at it'; Values = $null }
+      '--even-if-delivered' = @{ Text = 'even if somebody may have the successor, and is refused from then on'; Values = $null }
+      '--withdrawn' = @{ Text = 'whoever was given the successor has it no more, such as a file that was put back'; Values = $null }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'rotations due' = [ordered]@{
+      '--within' = @{ Text = 'what will be due within this time too (such as 90d, 12h, or seconds)'; Values = @() }
+      '--all' = @{ Text = 'everything that has a schedule'; Values = $null }
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+      '--exit-code' = @{ Text = 'end with 1 where something is due, or is within that time'; Values = $null }
+    }
+    'rotations list' = [ordered]@{
+      '--subject' = @{ Text = 'only those of this: api-keys/NAME or secrets/NAME'; Values = @() }
+      '--include-ended' = @{ Text = 'those too that are done or were aborted'; Values = $null }
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+    }
+    'rotations resume' = [ordered]@{
+      '--out' = @{ Text = 'write the new key to this file (mode 0600)'; Values = '/' }
+      '--exec' = @{ Text = 'a line for the shell that gets the successor on stdin, and ends with 0 when it is in its place'; Values = @() }
+      '--verify' = @{ Text = 'a line for the shell that must end with 0 before the old one gives way'; Values = @() }
+      '--timeout' = @{ Text = 'how long a command may take; 10m when absent'; Values = @() }
+      '--log-format' = @{ Text = 'how what is done is told on stderr: text, or json for one line an event'; Values = @('text', 'json') }
+      '--wait-for-use' = @{ Text = 'the old key gives way only when the new one was used, within this time'; Values = @() }
+    }
+    'rotations run' = [ordered]@{
+      '--all' = @{ Text = 'in every project, not in the one alone'; Values = $null }
+      '--dry-run' = @{ Text = 'say what would be done, and do nothing'; Values = $null }
+      '--log-format' = @{ Text = 'what is told on stderr: text, or json for one line an event and nothing on stdout'; Values = @('text', 'json') }
+    }
+    'rotations schedule' = [ordered]@{
+      '--cron' = @{ Text = 'a line of a crontab; this when nothing is said'; Values = $null }
+      '--systemd' = @{ Text = 'a service and a timer of systemd'; Values = $null }
+      '--every' = @{ Text = 'how often to look; 1h when absent'; Values = @('1h', '6h', '12h', '1d', '7d') }
+    }
+    'rotations set' = [ordered]@{
+      '--every' = @{ Text = 'how old it may become; at least an hour (such as 90d, 12h, or seconds)'; Values = @() }
+      '--grace' = @{ Text = 'how long what is replaced goes on beside its successor; of a key a day when absent (such as 90d, 12h, or seconds)'; Values = @() }
+      '--deliver' = @{ Text = 'where the successor goes: file:PATH or exec:COMMAND (repeatable)'; Values = @() }
+      '--verify' = @{ Text = 'a command that must succeed with the successor'; Values = @() }
+      '--wait-for-use' = @{ Text = 'how long to wait for the new key to be used, such as 10m'; Values = @() }
+      '--generate' = @{ Text = 'of a secret, a value that is made at random (repeatable)'; Values = @() }
+      '--exec' = @{ Text = 'of a secret, a command that writes the new values'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'rotations unset' = [ordered]@{
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'run' = [ordered]@{

@@ -17,6 +17,7 @@ const plural: Record<string, string> = {
   'role assignment': 'roles list-assignments',
   user: 'users',
   token: 'tokens',
+  rotation: 'rotations',
 };
 
 const listCommand = (details: Details): string | undefined => {
@@ -36,6 +37,7 @@ const conflictHints: Record<string, (details: Details) => string> = {
   principal_disabled: (d) => `enable it: mobius principals update ${text(d.name)} --state active`,
   key_revoked: () => 'make another: mobius api-keys create',
   key_expired: () => 'make another: mobius api-keys create',
+  key_retiring: (d) => `it was replaced: use the one in its place: mobius api-keys get ${text(d.name)}`,
   key_disabled: (d) => `enable it: mobius api-keys update ${text(d.name)} --state active`,
   active_keys: (d) => `revoke them first: mobius api-keys list --principal-id ${text(d.name)}`,
   role_assigned: (d) => `see who has it: mobius roles list-assignments --role-id ${text(d.name)}`,
@@ -44,6 +46,12 @@ const conflictHints: Record<string, (details: Details) => string> = {
   version_destroyed: (d) => `see which versions have values: mobius secrets list-versions ${text(d.name)}`,
   none_enabled: (d) => `put one to use: mobius secrets enable-version ${text(d.name)} VERSION`,
   ambiguous: () => 'name the version too, as in name@3.key: what stands before the sign is the name',
+  maybe_delivered: (d) =>
+    `finish it: mobius rotations resume ${text(d.id)}; ` +
+    `or give it up all the same: mobius rotations abort ${text(d.id)} --even-if-delivered`,
+  rotation_held: (d) =>
+    `wait for it, or where nobody is at it any more: mobius rotations abort ${text(d.id)} --take-over`,
+  rotation_ended: () => 'see which are under way: mobius rotations list',
   changed_meanwhile: () => 'somebody else changed it at the same moment: look at it, then try again',
 };
 

@@ -49,6 +49,12 @@ export const handle: Format = (text) => {
     : 'must be lower-case letters, digits and single hyphens, such as acme-ci';
 };
 
+/** `api-keys/NAME` or `secrets/NAME`, or an id in place of the name. */
+export const rotationSubject: Format = (text) => {
+  const [, of] = /^(?:api-keys|secrets)\/(.*)$/s.exec(text) ?? [];
+  return of === undefined ? 'must be api-keys/NAME or secrets/NAME' : reference(of);
+};
+
 /** What a reference in a text is written with, and what a pattern of names is. */
 const referenceSigns = /[{}@*?=,$\\'"`]/;
 
@@ -192,6 +198,7 @@ export const formats: Readonly<Record<string, Format>> = {
   reference,
   name,
   handle,
+  'rotation-subject': rotationSubject,
   'secret-name': secretName,
   'secret-key': secretKey,
   'secret-value': secretValue,

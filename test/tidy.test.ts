@@ -66,9 +66,15 @@ const house: Record<string, House> = {
       ['may not', ['src/main.ts', "import { openLocal } from './calls/local.ts';"]],
       ['no layer', ['src/extras/thing.ts', 'export const thing = 1;']],
       ['outside of src', ['src/cli/show.ts', "import { places } from '../../test/places.ts';"]],
-      ['only store/sqlite may', ['src/vault/open.ts', "import Database from 'better-sqlite3';"]],
-      ['only store/sqlite may', ['src/vault/open.ts', "const Database = require('better-sqlite3');"]],
-      ['only store/sqlite may', ['src/vault/open.ts', "createRequire(import.meta.url)('better-sqlite3');"]],
+      ['only store/sqlite, store/sqlite-binding may', ['src/vault/open.ts', "import Database from 'better-sqlite3';"]],
+      [
+        'only store/sqlite, store/sqlite-binding may',
+        ['src/vault/open.ts', "const Database = require('better-sqlite3');"],
+      ],
+      [
+        'only store/sqlite, store/sqlite-binding may',
+        ['src/vault/open.ts', "createRequire(import.meta.url)('better-sqlite3');"],
+      ],
       ['only store/postgres, store/postgres-connect may', ['src/store/sqlite.ts', "import pg from 'pg';"]],
       ['only crypto may', ['src/vault/sealer.ts', "import { randomBytes } from 'node:crypto';"]],
       ['only crypto may', ['src/vault/sealer.ts', "import sodium from 'libsodium-wrappers';"]],

@@ -117,8 +117,8 @@ export interface OneTime<K extends Name> {
   noun?: 'token';
   /** The shown property that holds it, `key` where absent: -F must name it. */
   field?: string;
-  /** Whether this input asks for one; always, where absent. */
-  expected?(input: Input<K>): boolean;
+  /** Whether this input asks for one, and shows it; always, where absent. */
+  expected?(input: Input<K>, flags: FlagValues): boolean;
   /** Several stand on a line each. */
   value(output: Output<K>): string | undefined;
   /** The id of what was issued, or all of them, for the sentence that says it was taken back. */
@@ -138,6 +138,23 @@ export interface FlagNaming {
   modifies?: true;
   /** Whoever leaves it out is asked, or `prepare` finds it elsewhere. */
   optional?: true;
+}
+
+/** What a command has that does its thing in several calls. */
+export interface Performing {
+  call: Call;
+  project: string;
+  /** Where the one-time value goes, if not to stdout. */
+  file?: string;
+  /** Shows a result on stdout; throws where it can't be. A one-time value inside it is set apart. */
+  show(result: unknown, oneTime?: string): void;
+}
+
+/** In place of the one call, where the target keeps our contract. */
+export interface InSteps<K extends Name> {
+  /** The first call, which a dry run shows. */
+  first(input: Input<K>, context: Context): { operation: Name; input: Record<string, unknown> };
+  run(input: Input<K>, context: Context, performing: Performing): Promise<number>;
 }
 
 /**
@@ -164,6 +181,9 @@ export interface OperationCommand<K extends Name = Name> {
   /** What a person is asked before it is done, where there is a danger; without a terminal --yes is needed then. */
   confirm?(input: Input<K>): string | undefined;
   oneTime?: OneTime<K>;
+  inSteps?: InSteps<K>;
+  /** Refuses what only several calls can do, where the target's contract takes one. */
+  atOnce?(context: Context): void;
   /** The shape that is shown, where it differs from what the operation answers. */
   show?(output: Output<K>, input: Input<K>): unknown;
   /** The columns of a list on a terminal, where they are not those that say most of anything. */
@@ -172,8 +192,10 @@ export interface OperationCommand<K extends Name = Name> {
   shown?(input: Input<K>, answered: readonly string[]): readonly string[];
   /** The sentence when it is done: past tense, with name and id. */
   done?(output: Output<K>, input: Input<K>): string;
+  /** What is done on this machine once the target has done its part, and before anything is shown. */
+  afterwards?(output: Output<K>, input: Input<K>, context: Context): Promise<void>;
   /** The exit code of an answer that is itself a no. */
-  exit?(output: Output<K>): number;
+  exit?(output: Output<K>, context: Context): number;
 }
 
 /** A command that is no operation: it works on this machine only. */

@@ -154,7 +154,7 @@ const sync = (path: string, flags: string): void => {
 };
 
 /** Beside it, synced, then in its place: whoever reads meanwhile finds the old one or the new one, whole. */
-const write = (io: Io, path: string, text: string): void => {
+export const replaceFile = (io: Io, path: string, text: string): void => {
   const target = existsSync(path) ? realpathSync(path) : path;
   const temporary = join(dirname(target), `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`);
   const forget = io.onInterrupt(() => rmSync(temporary, { force: true }));
@@ -188,7 +188,7 @@ export const changeCredentials = async <T>(
   }
   return withLock(io, `${path}.lock`, async () => {
     const { next, result } = await change(readCredentials(io));
-    if (next !== undefined) write(io, path, textOf(next));
+    if (next !== undefined) replaceFile(io, path, textOf(next));
     return result;
   });
 };

@@ -95,10 +95,17 @@ const orRefuse = <T>(path: string, work: () => T): T => {
   }
 };
 
-/** `mode` is what the file has when it is in its place; until then only its owner can read it. */
-export const openDelivery = (io: Io, path: string, mode = 0o600): Delivery => {
+interface Ways {
+  /** What the file has when it is in its place; until then only its owner can read it. */
+  mode?: number;
+  /** What a run before that was killed may have left under this name is of no use any more. */
+  temporaryName?(target: string): string;
+}
+
+export const openDelivery = (io: Io, path: string, { mode = 0o600, temporaryName }: Ways = {}): Delivery => {
   const target = orRefuse(path, () => targetOf(io, path));
-  const temporary = join(dirname(target), `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`);
+  const name = temporaryName?.(target) ?? `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`;
+  const temporary = join(dirname(target), name);
   let handle: number | undefined;
   const close = (): void => {
     if (handle !== undefined) closeSync(handle);
@@ -115,7 +122,10 @@ export const openDelivery = (io: Io, path: string, mode = 0o600): Delivery => {
     remove();
   };
   try {
-    handle = orRefuse(path, () => reserve(io, temporary));
+    handle = orRefuse(path, () => {
+      if (temporaryName !== undefined) rmSync(temporary, { force: true });
+      return reserve(io, temporary);
+    });
   } catch (error) {
     discard();
     throw error;

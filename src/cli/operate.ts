@@ -3,7 +3,7 @@ import { MobiusError } from '../errors.ts';
 import type { Call } from '../operations.ts';
 import { without } from './answer.ts';
 import { collect, refuseNoChange } from './collect.ts';
-import type { Context, OperationCommand } from './command.ts';
+import type { Context, FlagValues, OperationCommand } from './command.ts';
 import { createContext } from './context.ts';
 import { type Delivery, openDelivery } from './deliver.ts';
 import { helpFor } from './find.ts';
@@ -12,7 +12,7 @@ import { handOver } from './handover.ts';
 import { sharedValue, type Values, withoutSecrets } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { nextPage } from './page.ts';
-import { letGo } from './profiles.ts';
+import { letGo, type Target } from './profiles.ts';
 import { checkFields, idOf, openRenderer, type Renderer } from './show.ts';
 import { namesOf, reworded } from './words.ts';
 
@@ -32,8 +32,8 @@ interface Running {
 const has = ({ given }: Invocation, name: string): boolean =>
   given.some(({ flag }) => flag.from === 'shared' && flag.name === name);
 
-const expectsOneTime = ({ oneTime }: Spec, input: Values): boolean =>
-  oneTime !== undefined && (oneTime.expected?.(input as never) ?? true);
+const expectsOneTime = ({ oneTime }: Spec, input: Values, flags: FlagValues): boolean =>
+  oneTime !== undefined && (oneTime.expected?.(input as never, flags) ?? true);
 
 /** Everything that can be wrong with what is to be shown, told while nothing was done yet. */
 const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known, input: Values): Promise<void> => {
@@ -41,8 +41,8 @@ const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known,
   const answered = (fields.output?.shown ?? []).map(({ name }) => name);
   await checkFields(globals, spec.show === undefined ? answered : spec.shown?.(input as never, answered));
   const file = sharedValue(invocation.given, 'out');
-  if (!expectsOneTime(spec, input)) {
-    if (file === undefined) return;
+  if (!expectsOneTime(spec, input, invocation.extra)) {
+    if (file === undefined || spec.inSteps !== undefined) return;
     throw new MobiusError('usage', 'nothing will be issued that --out could write', {}, `see: ${helpFor(words)}`);
   }
   const name = spec.oneTime?.field ?? 'key';
@@ -54,16 +54,21 @@ const checkShown = async (invocation: Invocation, spec: Spec, { fields }: Known,
 const pathOf = (path: string, input: Values): string =>
   path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(input[name])));
 
-const wordingOf = ({ spec, known, speech }: Running, input: Values): Wording => {
-  const body = withoutSecrets(input, known.fields.input);
-  if (speech !== undefined) return speech.wording(spec.operation, { ...input, ...body });
-  const { method, path } = known.operation;
-  return { method, path: pathOf(path, input), body };
+const wordingOf = async (running: Running, input: Values): Promise<Wording> => {
+  const { invocation, spec, known, context, speech } = running;
+  if (speech !== undefined) {
+    return speech.wording(spec.operation, { ...input, ...withoutSecrets(input, known.fields.input) });
+  }
+  const first = spec.inSteps?.first(input as never, context) ?? { operation: spec.operation, input };
+  const { product } = invocation;
+  const { input: fields } = await product.fields(first.operation);
+  const { method, path } = product.operations[first.operation];
+  return { method, path: pathOf(path, { ...input, ...first.input }), body: withoutSecrets(first.input, fields) };
 };
 
 const dryRun = async (running: Running, input: Values): Promise<number> => {
   const { io, globals } = running.invocation;
-  const { method, path, body = {} } = wordingOf(running, input);
+  const { method, path, body = {} } = await wordingOf(running, input);
   const { fields: _, ...whole } = globals;
   const render = await openRenderer(io, { ...whole, quiet: false });
   io.stdout.write(render({ value: body }));
@@ -129,7 +134,7 @@ const present = async (
       delivery === undefined ? 'shown only this once: store it now' : `wrote the ${what} to "${delivery.path}"`,
     );
   }
-  return spec.exit?.(output as never) ?? 0;
+  return spec.exit?.(output as never, context) ?? 0;
 };
 
 const refuseRaw = async ({ globals, given, product, io }: Invocation): Promise<void> => {
@@ -144,26 +149,57 @@ const refuseRaw = async ({ globals, given, product, io }: Invocation): Promise<v
   throw new MobiusError('usage', 'nothing comes over a wire from a local vault, so there is nothing raw', {}, hint);
 };
 
-const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
-  const { invocation, spec, context } = running;
+const withTarget = async (
+  running: Running,
+  work: (target: Target, project: string) => Promise<number>,
+): Promise<number> => {
+  const { invocation, context } = running;
   const { io, globals, product } = invocation;
-  await product.projectOf(io, globals);
-  const { call, close, answered, about } = await product.openTarget(io, globals);
-  context.debug(about);
+  const project = await product.projectOf(io, globals);
+  const target = await product.openTarget(io, globals);
+  context.debug(target.about);
   let code: number;
   try {
+    code = await work(target, project);
+  } catch (error) {
+    // Of two failures the first is the one to tell.
+    await target.close().catch(() => {});
+    throw error;
+  }
+  await letGo(target, context.warn);
+  return code;
+};
+
+const callAndPresent = async (running: Running, input: Values, delivery: Delivery | undefined): Promise<number> => {
+  const { invocation, spec, context } = running;
+  const { io, globals } = invocation;
+  return withTarget(running, async ({ call, answered }) => {
     const began = io.now();
     const output = await call(spec.operation, input as never);
     context.debug(`${spec.operation} took ${io.now() - began} ms`);
+    await spec.afterwards?.(output as never, input as never, context);
     const raw = globals.raw === true ? (answered?.() ?? '') : undefined;
-    code = await present(running, { input, output, call, delivery, raw });
-  } catch (error) {
-    // Of two failures the first is the one to tell.
-    await close().catch(() => {});
-    throw error;
-  }
-  await letGo({ close }, context.warn);
-  return code;
+    return present(running, { input, output, call, delivery, raw });
+  });
+};
+
+const goInSteps = async (running: Running, input: Values, file: string | undefined): Promise<number> => {
+  const { invocation, spec, known, context, render } = running;
+  const { io, globals } = invocation;
+  return withTarget(running, async ({ call, answered }, project) => {
+    const show = (value: unknown, oneTime?: string): void => {
+      const answer = {
+        value,
+        shape: known.fields.output,
+        id: idOf(value),
+        ...(oneTime === undefined ? {} : { oneTime }),
+      };
+      const text = globals.raw === true ? ended(answered?.() ?? '') : render(answer);
+      if (text !== '') io.stdout.write(text);
+    };
+    const performing = { call, project, show, ...(file === undefined ? {} : { file }) };
+    return (await spec.inSteps?.run(input as never, context, performing)) ?? 0;
+  });
 };
 
 const carryOut = async (running: Running, input: Values): Promise<number> => {
@@ -171,6 +207,7 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
   refuseNoChange(invocation, known, input);
   await invocation.product.validate(spec.operation, input);
   running.speech?.check(spec.operation, input);
+  if (running.speech !== undefined) spec.atOnce?.(running.context);
   await checkShown(invocation, spec, known, input);
   const answer = await spec.offline?.(input as never, context);
   if (answer !== undefined) return present(running, { input, output: answer });
@@ -180,6 +217,7 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
     return 1;
   }
   const file = sharedValue(invocation.given, 'out');
+  if (spec.inSteps !== undefined && running.speech === undefined) return goInSteps(running, input, file);
   const delivery = file === undefined ? undefined : openDelivery(invocation.io, file);
   try {
     return await callAndPresent(running, input, delivery);

@@ -1,7 +1,8 @@
 import { lineFor } from './find.ts';
 import type { Invocation } from './invocation.ts';
 
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** The line that shows the page after this one: the same again with its cursor, but for a key. */
 export const nextPage = ({ words, operands, given }: Invocation, cursor: string): string => {

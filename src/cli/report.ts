@@ -20,7 +20,7 @@ const asMobiusError = (error: unknown): MobiusError => {
 };
 
 /** A key that somebody typed where a name belongs must not end up in a log with the error about it. */
-const withoutKeys = (text: string): string => text.replace(/\b([a-z][a-z0-9_]{0,9}_)[0-9A-Za-z]{49}\b/g, '$1…');
+export const withoutKeys = (text: string): string => text.replace(/\b([a-z][a-z0-9_]{0,9}_)[0-9A-Za-z]{49}\b/g, '$1…');
 
 const body = ({ code, message, hint, details }: MobiusError): unknown => ({
   code,

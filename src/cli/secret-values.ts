@@ -69,7 +69,8 @@ const asked = async ({ prompt }: Context, key: string): Promise<[string, string]
   throw usage(`nothing was typed for "${key}"`, `an empty value on purpose: --set ${key}=`);
 };
 
-const generated = async (text: string): Promise<[string, string]> => {
+/** A random value, as `KEY[:LENGTH[:ALPHABET]]` says. */
+export const generated = async (text: string): Promise<[string, string]> => {
   const [, key, length, alphabet] = /^([^:]+)(?::(\d+)(?::(.+))?)?$/s.exec(text) ?? [];
   if (key === undefined) {
     throw usage('--generate must be KEY, KEY:LENGTH or KEY:LENGTH:ALPHABET', 'such as: --generate password:40:ascii');

@@ -53,7 +53,7 @@ export default localCommand({
     const template = await exact(`@${source ?? '-'}`);
     const { useSecrets } = await import('../use/resolve.ts');
     const said = source === undefined ? 'standard input' : `"${source}"`;
-    const delivery = target === undefined ? undefined : openDelivery(io, target, mode);
+    const delivery = target === undefined ? undefined : openDelivery(io, target, mode === undefined ? {} : { mode });
     try {
       if (target !== undefined && flags.force !== true) await refuseInGit(io, target);
       const { texts, values } = await useSecrets(useTarget(io, globals, context), {

@@ -1,27 +1,23 @@
 import { MobiusError, notFound } from '../errors.ts';
 import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
-import * as principals from '../store/principals.ts';
+import type * as principals from '../store/principals.ts';
+import { movePolicy, openOf } from '../store/rotations.ts';
 import { setTags } from '../store/tags.ts';
 import { admits, examine, permissionsOf, requireHolds, verifyCode } from './caller.ts';
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
-import {
-  issuedPrefix,
-  issueKey,
-  keyAnswer,
-  limitsFrom,
-  rateText,
-  requireSameLimits,
-  requireUnlimited,
-} from './key-issue.ts';
+import { issueKey, keyAnswer, limitsFrom, requireUnlimited } from './key-issue.ts';
 import { me } from './manner.ts';
 import { afterCursor, cursorAt } from './paging.ts';
 import { takePartBesides } from './parts.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal, ownPrincipal } from './principals.ts';
 import { rolesOf } from './role-book.ts';
+import { reschedule } from './rotation-schedule.ts';
+import { stopSuccessors, switchSuccessors, takenBack } from './rotation-successors.ts';
+import { giveWay, makeSuccessor, principalOf, requireWorking, stopKey } from './succession.ts';
 
 /**
  * By id or name, in the project of the call, or the one that the caller acts with. A revoked key has no name any more, but
@@ -42,19 +38,12 @@ export const findKey = async (context: ProjectContext, reference: string): Promi
 };
 
 /** Whether another contract's manner lets the caller see it. */
-const isThere = async (context: ProjectContext, { clear, plain }: keys.KeyRow): Promise<boolean> => {
+const isThere = async (context: ProjectContext, row: keys.KeyRow): Promise<boolean> => {
+  const { clear, plain } = row;
   const { endedIsGone, ownOnly } = context.manner;
-  if (endedIsGone === true && clear.revoked_at !== null) return false;
+  if (endedIsGone === true && keys.stateOf(row, context.now) === 'revoked') return false;
   if (ownOnly !== true) return true;
   return plain.permanent !== true && clear.principal_id === (await ownPrincipal(context))?.id;
-};
-
-const principalOf = async (context: ProjectContext, row: keys.KeyRow): Promise<principals.PrincipalRow> => {
-  const principal = await principals.byId(context, row.clear.principal_id);
-  if (principal === undefined) {
-    throw new MobiusError('damaged', `the principal of the key "${row.id}" is missing`, { id: row.id });
-  }
-  return principal;
 };
 
 /** Where another contract's keys are for whoever makes them, an administrator without a part in the project takes one. */
@@ -64,6 +53,17 @@ const principalFor = async (context: ProjectContext, reference: string): Promise
     return (await ownPrincipal(context)) ?? takePartBesides(context, user, 'Worker');
   }
   return findPrincipal(context, reference);
+};
+
+/** What is under way from one key to the next ends there, and nowhere else: for its successors too. */
+const refuseRotated = async (context: ProjectContext, row: keys.KeyRow): Promise<void> => {
+  const { rotated_from: from } = row.plain;
+  const open = (await openOf(context, row.id)) ?? (from === undefined ? undefined : await openOf(context, from));
+  if (open === undefined) return;
+  throw new MobiusError('conflict', `a rotation of the api key "${row.plain.name}" is under way`, {
+    reason: 'rotation_open',
+    id: open.id,
+  });
 };
 
 export const handlers: Handlers<NameOf<'api-keys'>> = {
@@ -80,12 +80,16 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
   'api-keys.list': async (context, input) => {
     if (input.principal_id === me && (await ownPrincipal(context)) === undefined) return { items: [], has_more: false };
     const principal = input.principal_id === undefined ? undefined : await findPrincipal(context, input.principal_id);
-    const limit = input.limit ?? 50;
+    const { limit = 50, expires_before: before } = input;
     const rows = await keys.list(context, context.project.id, context.now, {
       tags: input.tag ?? [],
       after: afterCursor(input.cursor),
       limit: limit + 1,
-      ...present({ principalId: principal?.id, state: input.state }),
+      ...present({
+        principalId: principal?.id,
+        state: input.state,
+        expiresBefore: before === undefined ? undefined : Date.parse(before),
+      }),
     });
     const items = rows
       .slice(0, limit)
@@ -98,7 +102,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     const { tags, state } = change;
     if (change.rate_limit !== undefined || change.allow_ips !== undefined) requireUnlimited(context);
     const row = await findKey(context, id);
-    if (row.clear.revoked_at !== null) {
+    if (keys.stateOf(row, context.now) === 'revoked') {
       throw new MobiusError('conflict', `the api key "${row.plain.name}" is revoked, which is final`, {
         reason: 'revoked',
         name: row.plain.name,
@@ -116,6 +120,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     Object.assign(plain, limitsFrom(change));
     const updated = await keys.update(context, row, { clear, plain });
     if (tags !== undefined) await setTags(context, context.project.id, row.id, tags);
+    if (state !== undefined) await switchSuccessors(context, updated);
     await context.changed({
       type: 'api_key',
       id: row.id,
@@ -130,45 +135,23 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
 
   'api-keys.revoke': async (context, { id }) => {
     const row = await findKey(context, id);
-    if (row.clear.revoked_at !== null) return;
-    await keys.update(context, row, {
-      clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
-    });
-    await context.changed({ type: 'api_key', id: row.id, name: row.plain.name });
+    if (!(await stopKey(context, row))) return;
+    const taken = await stopSuccessors(context, row);
+    const changes = taken.length === 0 ? {} : { changes: takenBack(taken) };
+    await context.changed({ type: 'api_key', id: row.id, name: row.plain.name, ...changes });
   },
 
-  'api-keys.rotate': async (context, { id, name, expires_at }) => {
+  'api-keys.rotate': async (context, { id, name, expires_at, grace_seconds }) => {
     const row = await findKey(context, id);
-    const { clear, plain } = row;
-    const state = keys.stateOf(row, context.now);
-    if (state !== 'active') {
-      const message = `the api key "${plain.name}" is ${state}, and only one that works can be rotated`;
-      throw new MobiusError('conflict', message, { reason: `key_${state}`, name: plain.name });
-    }
-    requireSameLimits(context, row);
-    const principal = await principalOf(context, row);
+    requireWorking(row, context.now);
+    await refuseRotated(context, row);
     const next = context.newId(idPrefixes.apiKey);
     // Before the next one is made: it takes over the name.
-    await keys.update(context, row, {
-      clear: { revoked_at: context.now, updated_at: context.now, name_index: null },
-      plain: { ...plain, replaced_by: next },
-    });
-    const expires = expires_at ?? (clear.expires_at === null ? undefined : new Date(clear.expires_at).toISOString());
-    return issueKey(context, principal, await rolesOf(context, principal), {
-      id: next,
-      name: name ?? plain.name,
-      allow_unassigned_principal: true,
-      rotated_from: row.id,
-      ...present({
-        expires_at: expires,
-        tags: plain.tags,
-        prefix: issuedPrefix(row),
-        rate_limit: plain.rate_limit === undefined ? undefined : rateText(plain.rate_limit),
-        allow_ips: plain.allow_ips,
-        permanent: plain.permanent,
-        nameMayRepeat: name === undefined ? plain.name_taken : undefined,
-      }),
-    });
+    await giveWay(context, row, { to: next, graceSeconds: grace_seconds ?? 0 });
+    await movePolicy(context, row.id, next, context.now);
+    const made = await makeSuccessor(context, row, { id: next, ...present({ name, expires_at }) });
+    await reschedule(context, next);
+    return made;
   },
 
   'api-keys.verify': async (context, { key, permission, ip }) => {
@@ -179,12 +162,13 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     if (row === undefined || examined.fault === 'unknown' || row.clear.project_id !== context.project.id) {
       return { valid: false, code: 'NOT_FOUND' };
     }
+    const end = keys.endOf(row);
     const about = present({
       key_id: row.id,
       principal_id: row.clear.principal_id,
       project: context.project.plain.handle,
       name: row.plain.name,
-      expires_at: row.clear.expires_at === null ? undefined : iso(row.clear.expires_at),
+      expires_at: end === null ? undefined : iso(end),
     });
     if (examined.fault !== undefined) return { valid: false, code: verifyCode[examined.fault], ...about };
     // Who doesn't say where it was used from can't be told that it may be.

@@ -1,6 +1,7 @@
 import { MobiusError, notFound } from '../errors.ts';
 import type { CliCredential, WhoAmI } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
+import { endOf } from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
@@ -124,6 +125,7 @@ export const handlers: Handlers<NameOf<'auth'>> = {
     }
     if (token !== undefined) return whoIsToken(context.caller, token);
     if (key === undefined) return { kind: 'owner', name, permissions };
+    const end = endOf(key);
     return present({
       kind: 'api-key' as const,
       name,
@@ -133,7 +135,8 @@ export const handlers: Handlers<NameOf<'auth'>> = {
       project: project?.plain.handle,
       roles: roles.map((role) => role.name),
       permissions,
-      expires_at: key.clear.expires_at === null ? undefined : iso(key.clear.expires_at),
+      expires_at: end === null ? undefined : iso(end),
+      retires_at: key.clear.retires_at === null ? undefined : iso(key.clear.retires_at),
     });
   },
 

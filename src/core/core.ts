@@ -20,6 +20,7 @@ import { type Meters, makeMetering, meterOf } from './metering.ts';
 import { makeRefusals } from './refusals.ts';
 import { answeredBefore, keepAnswer, type Repeatable } from './replay.ts';
 import { makeSettling } from './settle.ts';
+import type { Soon } from './soon.ts';
 import { countRequest, MustCount } from './spending.ts';
 import { makeUses } from './uses.ts';
 
@@ -63,6 +64,8 @@ export interface Core {
    * `rest` when it ends; of one command all is done at once.
    */
   settle(which?: 'all' | 'due' | 'rest'): Promise<void>;
+  /** What comes within this time, as numbers: for whoever watches the vault as a whole. */
+  soon(withinMs: number): Promise<Soon>;
 }
 
 /** Whether an answer is kept for who repeats the request. */
@@ -240,6 +243,11 @@ export const makeCore = ({
       const touched = secretsTouched;
       secretsTouched = false;
       await settleNow(which, touched);
+    },
+
+    async soon(withinMs) {
+      const { lookAhead } = await import('./soon.ts');
+      return db.tx('read', (tx) => lookAhead(storeOf(tx), now(), withinMs));
     },
   };
 };

@@ -7,6 +7,7 @@ const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N
   projects: () => import('./projects.ts'),
   principals: () => import('./principals.ts'),
   roles: () => import('./roles.ts'),
+  rotations: () => import('./rotations.ts'),
   permissions: () => import('./permissions.ts'),
   secrets: () => import('./secrets.ts'),
   tokens: () => import('./tokens.ts'),

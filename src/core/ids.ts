@@ -8,6 +8,8 @@ export const idPrefixes = {
   apiKey: 'key',
   secret: 'sec',
   secretVersion: 'ver',
+  rotation: 'rot',
+  rotationPolicy: 'rpol',
   user: 'usr',
   session: 'cred',
   deviceCode: 'dev',

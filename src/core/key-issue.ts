@@ -51,17 +51,19 @@ export const requireSameLimits = (context: ProjectContext, row: keys.KeyRow): vo
 export const keyAnswer = (row: keys.KeyRow, now: number): ApiKey => {
   const { id, clear, plain, free } = row;
   const time = (value: number | null): string | undefined => (value === null ? undefined : iso(value));
+  const state = keys.stateOf(row, now);
   return present({
     id,
     name: plain.name,
-    state: keys.stateOf(row, now),
+    state,
     principal_id: clear.principal_id,
     key_prefix: plain.prefix,
     key_suffix: plain.suffix,
     project_id: clear.project_id,
     expires_at: time(clear.expires_at),
     last_used_at: time(free.last_used_at),
-    revoked_at: time(clear.revoked_at),
+    retires_at: state === 'revoked' ? undefined : time(clear.retires_at),
+    revoked_at: state === 'revoked' ? time(clear.revoked_at ?? clear.retires_at) : undefined,
     rate_limit: plain.rate_limit === undefined ? undefined : rateText(plain.rate_limit),
     allow_ips: plain.allow_ips === undefined ? undefined : [...plain.allow_ips],
     rotated_from: plain.rotated_from,
@@ -86,10 +88,21 @@ export interface KeyWish {
   permanent?: true;
   /** Another key may have the name: it takes the place of one of two that had it. */
   nameMayRepeat?: true;
+  /** It takes its own place, as somebody who may issue keys said that it should. */
+  bySchedule?: true;
 }
 
 /** In a zone west of Greenwich the year 9999 ends after this, and no RFC 3339 time says when. */
-const lastTime = Date.parse('9999-12-31T23:59:59.999Z');
+export const lastTime = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** When a key is to stop by itself; null where it never does. */
+export const endFrom = (text: string | undefined, now: number): number | null => {
+  if (text === undefined) return null;
+  const end = Date.parse(text);
+  if (end <= now) throw invalidField('expires_at', 'must be in the future');
+  if (end > lastTime) throw invalidField('expires_at', 'must be before the year 10000');
+  return end;
+};
 
 /** What logins and tokens begin with: a key that looked like one would be taken for one. */
 const reservedPrefixes: readonly string[] = ['mbc_', 'mbd_', 'mbr_'];
@@ -127,10 +140,8 @@ export const issueKey = async (
   const { project, now, caller } = context;
   // Said here, for a key is also made as part of a larger step that asks for another permission.
   if (caller.kind === 'token') throw notByToken();
-  await requirePermission(context, caller, 'mobius.keys.issue', project);
-  const expiresAt = wish.expires_at === undefined ? null : Date.parse(wish.expires_at);
-  if (expiresAt !== null && expiresAt <= now) throw invalidField('expires_at', 'must be in the future');
-  if (expiresAt !== null && expiresAt > lastTime) throw invalidField('expires_at', 'must be before the year 10000');
+  if (wish.bySchedule !== true) await requirePermission(context, caller, 'mobius.keys.issue', project);
+  const expiresAt = endFrom(wish.expires_at, now);
   if (principal.clear.disabled_at !== null) {
     throw new MobiusError('conflict', `the principal "${principal.plain.name}" is disabled`, {
       reason: 'principal_disabled',
@@ -145,7 +156,8 @@ export const issueKey = async (
     );
   }
   // A person's roles change behind the back of whoever holds a key for them: only they, and who may do all, make one.
-  if (principal.clear.user_id !== null && !caller.everywhere && !isThemselves(context, principal)) {
+  const isTheirs = wish.bySchedule === true || isThemselves(context, principal);
+  if (principal.clear.user_id !== null && !caller.everywhere && !isTheirs) {
     const message = `the principal "${principal.plain.name}" is a person: only they make keys for it`;
     throw new MobiusError('forbidden', message, { reason: 'person' });
   }
@@ -171,6 +183,7 @@ export const issueKey = async (
       expires_at: expiresAt,
       disabled_at: null,
       revoked_at: null,
+      retires_at: null,
       created_at: now,
       updated_at: now,
     },

@@ -18,6 +18,8 @@ export interface Manner {
   keyShape?: 'plain';
   /** Several keys may have one name. */
   namesRepeat?: true;
+  /** A key that replaces another ends when that would have. */
+  sameEnd?: true;
   /** So many keys of one principal work at once. */
   mostKeys?: number;
   /** So many requests for tokens a key may make in a minute. */

@@ -4,6 +4,7 @@ import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as roles from '../store/roles.ts';
+import { forgetKeysOf } from '../store/rotations.ts';
 import { setTags } from '../store/tags.ts';
 import { permissionsOf, requireHolds } from './caller.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
@@ -215,6 +216,7 @@ export const handlers: Handlers<NameOf<'principals'>> = {
       await roles.removeAssignment(context, assignment);
     }
     await setTags(context, context.project.id, row.id, {});
+    await forgetKeysOf(context, row.id, context.now);
     // The row stays: keys that are kept for the audit refer to it. Its name is free again.
     await principals.update(context, row, {
       clear: { archived_at: context.now, updated_at: context.now, name_index: null },

@@ -85,7 +85,8 @@ export const secretAnswer = async (store: Store, row: secrets.SecretRow): Promis
   });
 };
 
-const isStaged = ({ clear }: secrets.VersionRow): boolean => clear.state === 'DISABLED' && clear.disabled_at === null;
+export const isStaged = ({ clear }: secrets.VersionRow): boolean =>
+  clear.state === 'DISABLED' && clear.disabled_at === null;
 
 export const versionAnswer = (row: secrets.VersionRow): SecretVersion => {
   const { id, clear, plain } = row;
@@ -205,4 +206,48 @@ export const writeVersion = async (
       destroyed_versions: destroyed.length === 0 ? undefined : destroyed,
     }),
   };
+};
+
+const noneEnabled = (name: string): MobiusError =>
+  new MobiusError('conflict', `no version of the secret "${name}" is enabled, so there are no values to keep`, {
+    reason: 'none_enabled',
+    name,
+  });
+
+/** The values of the next version; undefined where none were asked for. */
+export const nextValues = async (
+  context: ProjectContext,
+  secret: secrets.SecretRow,
+  current: secrets.VersionRow | undefined,
+  { values, merge, unset }: { values?: Values; merge?: boolean; unset?: readonly string[] },
+): Promise<Values | undefined> => {
+  if (values === undefined && unset === undefined) {
+    if (merge === true) throw invalidField('merge', 'needs "values" to merge');
+    return undefined;
+  }
+  if (merge !== true && unset === undefined) return values;
+  if (current === undefined) throw noneEnabled(secret.plain.name);
+  const kept = { ...(await valuesOf(context, current)) };
+  for (const key of unset ?? []) {
+    if (!Object.hasOwn(kept, key)) throw notFound('key', key);
+    delete kept[key];
+  }
+  const next = { ...kept, ...values };
+  if (Object.keys(next).length === 0) throw invalidField('values', 'must not be empty');
+  if (Object.keys(next).length > 256) throw invalidField('values', 'must have at most 256 entries');
+  return next;
+};
+
+/** Puts a version in the place of the one that is in use. */
+export const putToUse = async (
+  context: ProjectContext,
+  secret: secrets.SecretRow,
+  row: secrets.VersionRow,
+): Promise<{ enabled: secrets.VersionRow; before: number | undefined; destroyed: number[] }> => {
+  const current = await secrets.enabledVersion(context, secret.id);
+  if (current !== undefined) await retire(context, secret, current);
+  const enabled = await secrets.updateVersion(context, row, {
+    clear: { state: 'ENABLED', disabled_at: null, destroy_at: null },
+  });
+  return { enabled, before: current?.clear.version, destroyed: await destroySuperfluous(context, secret) };
 };

@@ -1,8 +1,9 @@
 import { invalidField, MobiusError } from '../errors.ts';
+import * as rotations from '../store/rotations.ts';
 import * as secrets from '../store/secrets.ts';
 import type { ProjectContext } from './context.ts';
 import { uuidText } from './ids.ts';
-import { type Values, valuesOf, versionInUse } from './secret-book.ts';
+import { findVersion, type Values, valuesOf, versionInUse } from './secret-book.ts';
 
 /** What stands in a sealed answer for one value. */
 interface Used {
@@ -121,11 +122,39 @@ const rightReading = async (
   return found;
 };
 
+interface Resolved {
+  used: Used[];
+  secretId: string;
+  version: number;
+}
+
+/** Of a rotation that is under way the next version is used by its number, before it is in use: it must be tried first. */
+const nextVersion = async (context: ProjectContext, reference: string): Promise<Resolved | undefined> => {
+  const [, name, number, key] = asserted.exec(reference) ?? [];
+  if (name === undefined || key === undefined) return undefined;
+  const secret = await secrets.byName(context, context.project.id, name);
+  const rotation = secret && (await rotations.openOf(context, secret.id));
+  if (secret === undefined || rotation?.plain.version !== Number(number)) return undefined;
+  const row = await findVersion(context, secret, Number(number));
+  if (row.clear.state !== 'DISABLED') return undefined;
+  const values = await valuesOf(context, row);
+  const keys = row.plain.key_names.filter((one) => key === everyKey || key === one);
+  if (keys.length === 0) throw noSuch(context, reference);
+  const { version } = row.clear;
+  return {
+    used: keys.map((one) => ({ reference, name, version, key: one, value: values[one] as string })),
+    secretId: secret.id,
+    version,
+  };
+};
+
 const resolve = async (
   context: ProjectContext,
   open: ReturnType<typeof opener>,
   reference: string,
-): Promise<{ used: Used[]; secretId: string; version: number }> => {
+): Promise<Resolved> => {
+  const next = await nextVersion(context, reference);
+  if (next !== undefined) return next;
   const { reading, opened, keys } = await rightReading(context, open, reference);
   const { id: secretId } = opened.secret;
   const { name } = opened.secret.plain;

@@ -1,19 +1,22 @@
-import { invalidField, MobiusError, notFound } from '../errors.ts';
+import { invalidField, MobiusError } from '../errors.ts';
 import type { Secret, SecretUpdated } from '../generated/types.ts';
 import type { Input, NameOf } from '../operations.ts';
+import { forgetSubject } from '../store/rotations.ts';
 import * as secrets from '../store/secrets.ts';
 import { setTags } from '../store/tags.ts';
-import { type Handlers, type ProjectContext, present } from './context.ts';
+import { type Change, type Handlers, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
 import { afterCursor, cursorAt } from './paging.ts';
+import { reschedule } from './rotation-schedule.ts';
 import {
   destroyAt,
   destroySuperfluous,
   findSecret,
   findVersion,
+  nextValues,
+  putToUse,
   retire,
   secretAnswer,
-  type Values,
   valuesOf,
   versionAnswer,
   type Written,
@@ -54,12 +57,6 @@ const refuseDestroyed = ({ now }: ProjectContext, secret: secrets.SecretRow, { c
   if (clear.state === 'DESTROYED' || isDue) throw destroyedForEver(secret.plain.name, clear.version);
 };
 
-const noneEnabled = (name: string): MobiusError =>
-  new MobiusError('conflict', `no version of the secret "${name}" is enabled, so there are no values to keep`, {
-    reason: 'none_enabled',
-    name,
-  });
-
 /** Zero is how an update says that there is no limit any more. */
 const keepingOf = (wish: {
   max_versions?: number | undefined;
@@ -67,29 +64,6 @@ const keepingOf = (wish: {
 }): { max_versions?: number; destroy_after_seconds?: number } => {
   const { max_versions: most = 0, destroy_after_seconds: after = 0 } = wish;
   return { ...(most === 0 ? {} : { max_versions: most }), ...(after === 0 ? {} : { destroy_after_seconds: after }) };
-};
-
-const nextValues = async (
-  context: ProjectContext,
-  secret: secrets.SecretRow,
-  current: secrets.VersionRow | undefined,
-  { values, merge, unset }: { values?: Values; merge?: boolean; unset?: readonly string[] },
-): Promise<Values | undefined> => {
-  if (values === undefined && unset === undefined) {
-    if (merge === true) throw invalidField('merge', 'needs "values" to merge');
-    return undefined;
-  }
-  if (merge !== true && unset === undefined) return values;
-  if (current === undefined) throw noneEnabled(secret.plain.name);
-  const kept = { ...(await valuesOf(context, current)) };
-  for (const key of unset ?? []) {
-    if (!Object.hasOwn(kept, key)) throw notFound('key', key);
-    delete kept[key];
-  }
-  const next = { ...kept, ...values };
-  if (Object.keys(next).length === 0) throw invalidField('values', 'must not be empty');
-  if (Object.keys(next).length > 256) throw invalidField('values', 'must have at most 256 entries');
-  return next;
 };
 
 const updatedAnswer = async (
@@ -157,6 +131,12 @@ const said = (row: secrets.SecretRow, changes?: Record<string, unknown>) => ({
   ...(changes === undefined ? {} : { changes }),
 });
 
+/** Which version is in use, or its end, may be another now. */
+const changed = async (context: ProjectContext, change: Change): Promise<void> => {
+  await context.changed(change);
+  await reschedule(context, change.id);
+};
+
 export const handlers: Handlers<NameOf<'secrets'>> = {
   'secrets.create': async (context, input): Promise<Secret> => {
     const { project, now, caller } = context;
@@ -213,7 +193,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const written: Written =
       values === undefined ? { secret, changes: {} } : await writeVersion(context, secret, values, { stage, current });
     if (about.changes !== undefined || values !== undefined) {
-      await context.changed(said(secret, { ...about.changes, ...written.changes }));
+      await changed(context, said(secret, { ...about.changes, ...written.changes }));
     }
     return updatedAnswer(context, written, { values: values !== undefined, stage });
   },
@@ -222,6 +202,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const secret = await findSecret(context, reference);
     await setTags(context, context.project.id, secret.id, {});
     await secrets.removeWithVersions(context, secret, context.now);
+    await forgetSubject(context, secret.id, context.now);
     await context.changed(said(secret, { versions: secret.clear.version }));
   },
 
@@ -240,15 +221,10 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const row = await findVersion(context, secret, version);
     if (row.clear.state === 'ENABLED') return versionAnswer(row);
     refuseDestroyed(context, secret, row);
-    const current = await secrets.enabledVersion(context, secret.id);
-    if (current !== undefined) await retire(context, secret, current);
-    const enabled = await secrets.updateVersion(context, row, {
-      clear: { state: 'ENABLED', disabled_at: null, destroy_at: null },
-    });
-    const destroyed = await destroySuperfluous(context, secret);
-    const about = { version, instead_of: current?.clear.version };
+    const { enabled, before, destroyed } = await putToUse(context, secret, row);
+    const about = { version, instead_of: before };
     const also = destroyed.length === 0 ? {} : { destroyed_versions: destroyed };
-    await context.changed(said(secret, { ...present(about), ...also }));
+    await changed(context, said(secret, { ...present(about), ...also }));
     return versionAnswer(enabled);
   },
 
@@ -258,7 +234,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     if (row.clear.state === 'DESTROYED') throw destroyedForEver(secret.plain.name, version);
     if (row.clear.state === 'DISABLED') return versionAnswer(row);
     const disabled = await retire(context, secret, row);
-    await context.changed(said(secret, { version }));
+    await changed(context, said(secret, { version }));
     return versionAnswer(disabled);
   },
 
@@ -267,7 +243,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     const row = await findVersion(context, secret, version);
     if (row.clear.state === 'DESTROYED') return versionAnswer(row);
     const destroyed = await secrets.destroyValues(context, row, context.now);
-    await context.changed(said(secret, { version }));
+    await changed(context, said(secret, { version }));
     return versionAnswer(destroyed);
   },
 
@@ -278,7 +254,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     refuseDestroyed(context, secret, old);
     const current = await secrets.enabledVersion(context, secret.id);
     const written = await writeVersion(context, secret, await valuesOf(context, old), { stage: false, current });
-    await context.changed(said(secret, { ...written.changes, values_of: input.version }));
+    await changed(context, said(secret, { ...written.changes, values_of: input.version }));
     return updatedAnswer(context, written, { values: true, stage: false });
   },
 

@@ -43,7 +43,7 @@ const itemOf = ({ id, name, last_used_at, created_at, expires_at, state }: ApiKe
   last_used: last_used_at ?? null,
   created_at,
   expires_at: expires_at ?? null,
-  is_active: state === 'active',
+  is_active: state === 'active' || state === 'retiring',
 });
 
 const madeOf = ({ id, name, key, created_at, expires_at }: ApiKeyCreated) => ({
@@ -132,7 +132,7 @@ const keyRoutes = families.flatMap(({ at, credentials }): Route[] => {
       operation: 'api-keys.rotate',
       method: 'POST',
       path: `${base}/{key_id}/rotate`,
-      manner: own,
+      manner: { ...own, sameEnd: true },
       fields: ['id'],
       send: ({ id }) => ({ params: { key_id: uuidOf(id) } }),
       receive: madeFrom,

@@ -126,7 +126,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/api-keys/revoke.ts'),
     },
     rotate: {
-      summary: 'put a new key in the place of one, which stops at once',
+      summary: 'put a new key in the place of one, which stops at once or after its grace',
       load: () => import('../commands/api-keys/rotate.ts'),
     },
     update: {
@@ -195,10 +195,36 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       summary: "write a new version with an old one's values",
       load: () => import('../commands/secrets/rollback.ts'),
     },
+    rotate: {
+      summary: 'put a new value in the place of one, in steps: put, apply, verify, activate, retire',
+      load: () => import('../commands/secrets/rotate.ts'),
+    },
     update: {
       summary: 'write a new version of a secret, or change what is known about it',
       load: () => import('../commands/secrets/update.ts'),
     },
+  },
+  rotations: {
+    abort: {
+      summary: 'give a rotation up and take its successor back',
+      load: () => import('../commands/rotations/abort.ts'),
+    },
+    due: { summary: 'list what is to be rotated, and when', load: () => import('../commands/rotations/due.ts') },
+    list: {
+      summary: 'list rotations that are under way, or all that were',
+      load: () => import('../commands/rotations/list.ts'),
+    },
+    resume: {
+      summary: 'go on with a rotation that was left behind, to its end',
+      load: () => import('../commands/rotations/resume.ts'),
+    },
+    run: { summary: 'rotate what is due', load: () => import('../commands/rotations/run.ts') },
+    schedule: {
+      summary: 'print a line for cron, or a timer for systemd, that rotates what is due',
+      load: () => import('../commands/rotations/schedule.ts'),
+    },
+    set: { summary: 'say how often something is to be rotated', load: () => import('../commands/rotations/set.ts') },
+    unset: { summary: 'rotate something no more', load: () => import('../commands/rotations/unset.ts') },
   },
   run: {
     '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
@@ -282,6 +308,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     migrate: {
       summary: 'bring the database of a server to what this version knows',
       load: () => import('../commands/server/migrate.ts'),
+    },
+  },
+  doctor: {
+    '': {
+      summary: 'look whether everything is as it should be, and say how to mend what is not',
+      load: () => import('../commands/doctor.ts'),
     },
   },
   automations: {

@@ -9,6 +9,7 @@ export const fieldsOf: Readonly<Record<Noun, () => Promise<{ fields: Readonly<Re
   principals: () => import('./fields/principals.ts'),
   projects: () => import('./fields/projects.ts'),
   roles: () => import('./fields/roles.ts'),
+  rotations: () => import('./fields/rotations.ts'),
   secrets: () => import('./fields/secrets.ts'),
   tokens: () => import('./fields/tokens.ts'),
   users: () => import('./fields/users.ts'),

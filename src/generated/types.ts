@@ -33,6 +33,8 @@ export interface ApiKey {
   allow_ips?: string[];
   /** when it was last accepted; absent until the first use */
   last_used_at?: string;
+  /** when it stops, for it was replaced; until then it works beside its successor */
+  retires_at?: string;
   /** when it was revoked */
   revoked_at?: string;
   /** the key it replaced */
@@ -285,6 +287,67 @@ export interface RoleAssignment {
   /** when it was made */
   created_at: string;
 }
+
+export interface Rotation {
+  /** rot_… */
+  id: string;
+  /** what is rotated: api-keys/NAME or secrets/NAME */
+  subject: string;
+  /** the id of the key that is replaced, or of the secret */
+  subject_id: string;
+  /** how far it came; what is issued is with nobody, from delivering on somebody may have it */
+  step: RotationStep;
+  /** the project it belongs to */
+  project_id: string;
+  /** the id of the key that replaces it */
+  successor_id?: string;
+  /** the version of the secret that was in use */
+  from_version?: number;
+  /** the version of the secret that replaces it */
+  version?: number;
+  /** of the raw key that replaces it, in hexadecimal, so that whoever has it can tell */
+  sha256?: string;
+  /** successors before, which somebody may have; they stop when a later one is verified */
+  superseded?: string[];
+  /** how long what is replaced goes on beside its successor */
+  grace_seconds: number;
+  /** who is at it */
+  holder?: string;
+  /** until when nobody else may go on with it; absent where nobody is at it */
+  held_until?: string;
+  /** when it was done or aborted */
+  ended_at?: string;
+  /** when it was begun */
+  created_at: string;
+  /** when it last came a step further */
+  updated_at: string;
+}
+
+export interface RotationPolicy {
+  /** what is rotated: api-keys/NAME or secrets/NAME */
+  subject: string;
+  /** the id of the key or secret as it is now */
+  subject_id: string;
+  /** how old it may become */
+  every_seconds: number;
+  /** how long what is replaced goes on beside its successor */
+  grace_seconds: number;
+  /** when what is in use was made */
+  last_rotated_at: string;
+  /** when it stops by itself */
+  expires_at?: string;
+  /** when it is to be rotated: at that age, and before it stops by itself */
+  due_at: string;
+  /** whether that time has come */
+  due: boolean;
+  /** the rotation of it that is under way */
+  rotation_id?: string;
+  /** the project it belongs to */
+  project_id: string;
+}
+
+/** how far it came; what is issued is with nobody, from delivering on somebody may have it */
+export type RotationStep = 'begun' | 'issued' | 'delivering' | 'delivered' | 'verified' | 'done' | 'aborted';
 
 export interface Secret {
   /** sec_… */
@@ -567,6 +630,8 @@ export interface WhoAmI {
   permissions: string[];
   /** when its key or token stops working */
   expires_at?: string;
+  /** when its key stops working because another took its place */
+  retires_at?: string;
 }
 
 export interface ApiKeysCreateInput {
@@ -604,6 +669,8 @@ export interface ApiKeysListInput {
   principal_id?: string;
   /** only those in this state */
   state?: 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
+  /** only those that work and end before this; with a state, those in it */
+  expires_before?: string;
   /** only what carries this tag, as K:V or K:*; all of them when given more than once */
   tag?: TagFilter;
   /** how many at most */
@@ -635,8 +702,10 @@ export interface ApiKeysRotateInput {
   id: string;
   /** another name; the same when absent */
   name?: string;
-  /** another end; the same when absent */
+  /** when the new one stops by itself; after as long a life as the one before when absent */
   expires_at?: string;
+  /** how long the old one goes on beside it; not at all when absent */
+  grace_seconds?: number;
 }
 
 export interface ApiKeysUpdateInput {
@@ -987,6 +1056,168 @@ export interface RolesUpdateInput {
   tags?: Tags;
 }
 
+export interface RotationsAbortInput {
+  /** the project it is about */
+  project?: string;
+  /** the rotation's id */
+  rotation: string;
+  /** what start answered; absent where nobody is at it */
+  lock?: string;
+  /** even if somebody else is at it */
+  take_over?: boolean;
+  /** even if somebody may have the successor, and is refused from then on */
+  even_if_delivered?: boolean;
+  /** whoever was given the successor has it no more, such as a file that was put back */
+  withdrawn?: boolean;
+}
+
+export interface RotationsAdvanceInput {
+  /** the project it is about */
+  project?: string;
+  /** the rotation's id */
+  rotation: string;
+  /** what start answered: only its holder goes on */
+  lock: string;
+  /** the step that begins or is over; the same as before when absent */
+  step?: 'delivering' | 'delivered' | 'verified';
+  /** leave it to whoever goes on with it */
+  release?: boolean;
+}
+
+export interface RotationsDueInput {
+  /** the project it is about */
+  project?: string;
+  /** what will be due within this time too */
+  within_seconds?: number;
+  /** everything that has a schedule */
+  include_later?: boolean;
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface RotationsDueOutput {
+  /** what was found */
+  items: RotationPolicy[];
+  /** whether there is a further page */
+  has_more: boolean;
+  /** give it as cursor to get that page */
+  next_cursor?: string;
+}
+
+export interface RotationsFinishInput {
+  /** the project it is about */
+  project?: string;
+  /** the rotation's id */
+  rotation: string;
+  /** what start answered: only its holder goes on */
+  lock: string;
+}
+
+export interface RotationsGetInput {
+  /** the project it is about */
+  project?: string;
+  /** the rotation's id */
+  rotation: string;
+}
+
+export interface RotationsIssueInput {
+  /** the project it is about */
+  project?: string;
+  /** the rotation's id */
+  rotation: string;
+  /** what start answered: only its holder goes on */
+  lock: string;
+  /** of a secret, the values of the next version */
+  values?: SecretValues;
+  /** keys that are not named keep the value they have */
+  merge?: boolean;
+}
+
+export interface RotationsIssueOutput {
+  rotation: Rotation;
+  /** the raw key, shown this once */
+  key?: string;
+  /** what is known of the new key */
+  api_key?: ApiKey;
+}
+
+export interface RotationsListInput {
+  /** the project it is about */
+  project?: string;
+  /** only those of this: api-keys/NAME or secrets/NAME */
+  subject?: string;
+  /** those too that are done or were aborted */
+  include_ended?: boolean;
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface RotationsListOutput {
+  /** what was found */
+  items: Rotation[];
+  /** whether there is a further page */
+  has_more: boolean;
+  /** give it as cursor to get that page */
+  next_cursor?: string;
+}
+
+export interface RotationsSetInput {
+  /** the project it is about */
+  project?: string;
+  /** what is rotated: api-keys/NAME or secrets/NAME */
+  subject: string;
+  /** how old it may become; at least an hour */
+  every_seconds: number;
+  /** how long what is replaced goes on beside its successor; of a key a day when absent */
+  grace_seconds?: number;
+}
+
+export interface RotationsStartInput {
+  /** the project it is about */
+  project?: string;
+  /** what is rotated: api-keys/NAME or secrets/NAME; api-keys/@me is the key that acts */
+  subject: string;
+  /** who rotates, in words for whoever finds it held */
+  holder: string;
+  /** how long what is replaced goes on beside its successor; as the schedule says when absent, or not at all */
+  grace_seconds?: number;
+  /** another name for the key that replaces it; the same when absent */
+  name?: string;
+  /** when the key that replaces it stops by itself; after as long a life as the one before when absent */
+  expires_at?: string;
+  /** only if it is older than this */
+  if_older_than_seconds?: number;
+  /** only if it ends within this time */
+  if_expires_within_seconds?: number;
+  /** only if it was not used for this long */
+  if_unused_for_seconds?: number;
+  /** even if somebody else is at it */
+  take_over?: boolean;
+}
+
+export interface RotationsStartOutput {
+  /** false where no condition for it holds, and nothing was begun */
+  due: boolean;
+  /** why it is not due */
+  reason?: string;
+  /** it was begun before, and left */
+  resumed?: boolean;
+  /** what the following steps need */
+  lock?: string;
+  rotation?: Rotation;
+}
+
+export interface RotationsUnsetInput {
+  /** the project it is about */
+  project?: string;
+  /** what is no longer rotated */
+  subject: string;
+}
+
 export interface SecretsCreateInput {
   /** the project it is about */
   project?: string;
@@ -1133,7 +1364,7 @@ export interface SecretsUpdateInput {
 export interface SecretsUseInput {
   /** the project it is about */
   project?: string;
-  /** which values: name.key, name@3.key where version 3 must be the one in use, name.* for all keys */
+  /** which values: name.key, name@3.key where version 3 must be the one in use, or the next of a rotation that is under way, name.* for all keys */
   references: string[];
   /** an X25519 public key in base64, made for this one call */
   recipient: string;
@@ -1336,6 +1567,16 @@ export interface Operations {
   'roles.list': { input: RolesListInput; output: RolesListOutput };
   'roles.list-assignments': { input: RolesListAssignmentsInput; output: RolesListAssignmentsOutput };
   'roles.update': { input: RolesUpdateInput; output: Role };
+  'rotations.abort': { input: RotationsAbortInput; output: Rotation };
+  'rotations.advance': { input: RotationsAdvanceInput; output: Rotation };
+  'rotations.due': { input: RotationsDueInput; output: RotationsDueOutput };
+  'rotations.finish': { input: RotationsFinishInput; output: Rotation };
+  'rotations.get': { input: RotationsGetInput; output: Rotation };
+  'rotations.issue': { input: RotationsIssueInput; output: RotationsIssueOutput };
+  'rotations.list': { input: RotationsListInput; output: RotationsListOutput };
+  'rotations.set': { input: RotationsSetInput; output: RotationPolicy };
+  'rotations.start': { input: RotationsStartInput; output: RotationsStartOutput };
+  'rotations.unset': { input: RotationsUnsetInput; output: void };
   'secrets.create': { input: SecretsCreateInput; output: Secret };
   'secrets.delete': { input: SecretsDeleteInput; output: void };
   'secrets.destroy-version': { input: SecretsDestroyVersionInput; output: SecretVersion };

@@ -27,6 +27,7 @@ export const validatorsOf: Readonly<Record<Noun, () => Promise<{ validators: Rea
   principals: () => import('./validators/principals.js'),
   projects: () => import('./validators/projects.js'),
   roles: () => import('./validators/roles.js'),
+  rotations: () => import('./validators/rotations.js'),
   secrets: () => import('./validators/secrets.js'),
   tokens: () => import('./validators/tokens.js'),
   users: () => import('./validators/users.js'),

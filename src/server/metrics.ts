@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Ahead } from './ahead.ts';
 
 export interface Metrics {
   began(): void;
@@ -10,7 +11,8 @@ export interface Metrics {
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-export const openMetrics = (): Metrics => {
+/** `ahead`: what was counted in the database besides, as text. */
+export const openMetrics = (ahead: Ahead): Metrics => {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -36,6 +38,6 @@ export const openMetrics = (): Metrics => {
       durations.observe({ operation }, seconds);
     },
     contentType: register.contentType,
-    text: () => register.metrics(),
+    text: async () => `${await register.metrics()}${await ahead.text()}`,
   };
 };

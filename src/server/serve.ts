@@ -7,6 +7,7 @@ import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Place, World } from '../vault/open.ts';
 import { type Address, isLoopback, spelled } from './address.ts';
+import { openAhead } from './ahead.ts';
 import { type App, makeApp } from './app.ts';
 import { bootstrap, type FirstAdministrator } from './bootstrap.ts';
 import { endAll, type Listener, type Listening, listenOn, listenOnSocket, type Tls } from './listen.ts';
@@ -126,7 +127,7 @@ export const startServer = async (
         core,
         io,
         log,
-        metrics: openMetrics(),
+        metrics: openMetrics(openAhead({ soon: core.soon, now: io.now })),
         openapi: openapi(),
         health: options.health ?? (() => ({})),
         publicKeys: core.publicKeys,

@@ -5,12 +5,14 @@ export type State = 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
 type Clear = {
   project_id: string;
   principal_id: string;
-  /** Null on a revoked one, whose name is free again, and where another key has the name. */
+  /** Null on one that was revoked or replaced, whose name is free again, and where another key has the name. */
   name_index: Uint8Array | null;
   key_hash: Uint8Array;
   expires_at: number | null;
   disabled_at: number | null;
   revoked_at: number | null;
+  /** One that was replaced works beside its successor until then. */
+  retires_at: number | null;
   created_at: number;
   updated_at: number;
 };
@@ -46,6 +48,7 @@ export const keyTable = table<Clear, Plain, Free>(
     'expires_at',
     'disabled_at',
     'revoked_at',
+    'retires_at',
     'created_at',
     'updated_at',
   ],
@@ -65,7 +68,7 @@ export const keyTruths: Truths = {
   ],
   tagged: true,
   expected: (store, { clear, plain }: KeyRow) => {
-    const isFound = clear.revoked_at === null && plain.name_taken !== true;
+    const isFound = clear.revoked_at === null && clear.retires_at === null && plain.name_taken !== true;
     const index = isFound ? nameIndex(store, clear.project_id, plain.name) : null;
     return { columns: { name_index: index }, tags: plain.tags ?? {} };
   },
@@ -81,47 +84,83 @@ export const byName = (store: Store, projectId: string, name: string): Promise<K
 export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> =>
   keyTable.one(store, 'where t.key_hash = $1', [store.sealer.keyHash(key)]);
 
-export const stateOf = (row: KeyRow, now: number): State => {
-  if (row.clear.revoked_at !== null) return 'revoked';
-  if (row.clear.expires_at !== null && row.clear.expires_at <= now) return 'expired';
-  return row.clear.disabled_at === null ? 'active' : 'disabled';
+/** When it stops by itself, if ever: its end, or that of the time it was given beside its successor. */
+export const endOf = ({ clear: { expires_at: expires, retires_at: retires } }: KeyRow): number | null =>
+  expires === null || retires === null ? (expires ?? retires) : Math.min(expires, retires);
+
+export const stateOf = ({ clear }: KeyRow, now: number): State => {
+  if (clear.revoked_at !== null || (clear.retires_at !== null && clear.retires_at <= now)) return 'revoked';
+  if (clear.expires_at !== null && clear.expires_at <= now) return 'expired';
+  if (clear.disabled_at !== null) return 'disabled';
+  return clear.retires_at === null ? 'active' : 'retiring';
 };
 
-/** The same rule as `stateOf`, for the engine; `$2` is now. */
+/** Neither revoked nor replaced for good, nor past its end; `$2` is now. */
+const isThere = `t.revoked_at is null and (t.retires_at is null or t.retires_at > $2)
+  and (t.expires_at is null or t.expires_at > $2)`;
+
+/** The same rule as `stateOf`, for the engine. */
 const inState: Record<State, string> = {
-  revoked: 't.revoked_at is not null',
-  expired: 't.revoked_at is null and t.expires_at <= $2',
-  disabled: 't.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.disabled_at is not null',
-  retiring: '1 = 0',
-  active: 't.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.disabled_at is null',
+  // Said twice, so that the index of those alone is found to do.
+  revoked: `(t.revoked_at is not null or t.retires_at is not null)
+    and (t.revoked_at is not null or t.retires_at <= $2)`,
+  expired: 't.revoked_at is null and (t.retires_at is null or t.retires_at > $2) and t.expires_at <= $2',
+  disabled: `${isThere} and t.disabled_at is not null`,
+  retiring: `(t.revoked_at is not null or t.retires_at is not null) and t.retires_at > $2
+    and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) and t.disabled_at is null`,
+  active: `t.revoked_at is null and t.retires_at is null and (t.expires_at is null or t.expires_at > $2)
+    and t.disabled_at is null`,
 };
+
+/** Of keys that work, those that end between two times. One whose successor is there already isn't among them. */
+const ending = (from: string, to: string): string =>
+  `revoked_at is null and retires_at is null and disabled_at is null and expires_at > ${from} and expires_at < ${to}`;
 
 export interface Filter {
   principalId?: string;
   state?: State;
+  /** Those of the state, or where none is named, of those that work. */
+  expiresBefore?: number;
   tags: readonly string[];
   after: string;
   limit: number;
 }
 
+/**
+ * Those that work are sought among those that end, by their own index: in the order of a page every key would be read for
+ * the few.
+ */
+const endsBefore = (state: State | undefined, param: number): string =>
+  state !== undefined && state !== 'active'
+    ? ` and t.expires_at < $${param}`
+    : ` and t.id in (select id from api_keys where project_id = $1 and ${ending('$2', `$${param}`)})`;
+
 export const list = async (store: Store, projectId: string, now: number, filter: Filter): Promise<KeyRow[]> => {
-  const params: (string | number | Uint8Array)[] = [projectId, now, filter.after];
+  const params: (string | number | Uint8Array)[] = [projectId, now, filter.after, filter.limit];
   let where = 'where t.project_id = $1 and $2 >= 0 and t.id > $3';
   if (filter.state !== undefined) where += ` and ${inState[filter.state]}`;
+  if (filter.expiresBefore !== undefined) where += endsBefore(filter.state, params.push(filter.expiresBefore));
   if (filter.principalId !== undefined) where += ` and t.principal_id = $${params.push(filter.principalId)}`;
   const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await keyTable.select(store, `${where}${tags.sql} order by t.id limit ${filter.limit}`, [
-    ...params,
-    ...tags.params,
-  ]);
+  const rows = await keyTable.select(store, `${where}${tags.sql} order by t.id limit $4`, [...params, ...tags.params]);
   return rows.filter((row) => filter.tags.every((tag) => hasTag(row.plain.tags, tag)));
+};
+
+/** Keys of every project in use that work and end before then. */
+export const countEnding = async ({ db }: Pick<Store, 'db'>, now: number, before: number): Promise<number> => {
+  const row = await db.get<{ count: number }>(
+    `select cast(coalesce(sum((select count(*) from api_keys where project_id = p.id and ${ending('$1', '$2')})), 0)
+       as bigint) as count
+     from projects p where p.archived_at is null`,
+    [now, before],
+  );
+  return row?.count ?? 0;
 };
 
 /** Keys of a principal that work or could work again. */
 export const usable = async (store: Store, principalId: string, now: number): Promise<number> => {
   const row = await store.db.get<{ count: number }>(
-    `select count(*) as count from api_keys
-     where principal_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)`,
+    `select count(*) as count from api_keys t where t.principal_id = $1 and ${isThere}`,
     [principalId, now],
   );
   return row?.count ?? 0;
@@ -129,12 +168,10 @@ export const usable = async (store: Store, principalId: string, now: number): Pr
 
 /** Keys of a principal that work as far as they themselves say. */
 export const working = (store: Store, principalId: string, now: number): Promise<KeyRow[]> =>
-  keyTable.select(
-    store,
-    `where t.principal_id = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)
-     and t.disabled_at is null order by t.id`,
-    [principalId, now],
-  );
+  keyTable.select(store, `where t.principal_id = $1 and ${isThere} and t.disabled_at is null order by t.id`, [
+    principalId,
+    now,
+  ]);
 
 /** The greater value stands whoever writes last; nothing is written where it would be greater by less than `gapMs`. */
 export const touch = async (store: Store, id: string, at: number, gapMs: number): Promise<void> => {

@@ -68,8 +68,16 @@ export const timesOf = async ({ db }: Store, recent: Recent): Promise<number[]> 
     `select created_at from audit_log
      where project_id = $1 and id > $2 and action = $3 and credential_id = $4 and created_at > $5
      and resource_type = $6
-     order by id desc limit ${recent.limit}`,
-    [recent.projectId, recent.afterId, recent.action, recent.credentialId, recent.since, recent.resourceType],
+     order by id desc limit $7`,
+    [
+      recent.projectId,
+      recent.afterId,
+      recent.action,
+      recent.credentialId,
+      recent.since,
+      recent.resourceType,
+      recent.limit,
+    ],
   );
   return rows.map(({ created_at }) => created_at);
 };

@@ -25,6 +25,8 @@ export const everyTable: readonly Copied[] = [
   { name: 'secrets', key: ['id'] },
   { name: 'secret_versions', key: ['id'] },
   { name: 'secret_values', key: ['version_id'] },
+  { name: 'rotations', key: ['id'] },
+  { name: 'rotation_policies', key: ['id'] },
   { name: 'sessions', key: ['id'] },
   { name: 'device_codes', key: ['id'] },
   { name: 'signing_keys', key: ['id'] },

@@ -283,4 +283,44 @@ export const migrations: readonly Migration[] = [
       'create index answers_by_replay on answers (replay_until) where sealed is not null',
     ],
   },
+  {
+    id: 6,
+    sql: [
+      'alter table api_keys add column retires_at bigint',
+      'drop index api_keys_revoked',
+      `create index api_keys_ended on api_keys (project_id, id)
+        where revoked_at is not null or retires_at is not null`,
+      `create table rotations (
+        id text primary key,
+        project_id text not null references projects (id),
+        subject_id text not null,
+        step text not null,
+        held_until bigint not null,
+        created_at bigint not null,
+        updated_at bigint not null,
+        ended_at bigint,
+        sealed bytea not null
+      )`,
+      // Of one thing one at a time.
+      'create unique index rotations_of on rotations (subject_id) where ended_at is null',
+      'create index rotations_by_subject on rotations (subject_id, id)',
+      'create index rotations_by_project on rotations (project_id, id)',
+      'create index rotations_open on rotations (project_id, id) where ended_at is null',
+      `create table rotation_policies (
+        id text primary key,
+        project_id text not null references projects (id),
+        subject_id text not null unique,
+        due_at bigint not null,
+        created_at bigint not null,
+        updated_at bigint not null,
+        sealed bytea not null
+      )`,
+      'create index rotation_policies_by_project on rotation_policies (project_id, due_at, id)',
+      'create index rotation_policies_due on rotation_policies (due_at, project_id)',
+      // Among a million, the few that end within days.
+      `create index api_keys_expiring on api_keys (project_id, expires_at, id, disabled_at)
+       where expires_at is not null and revoked_at is null and retires_at is null`,
+      'create index secrets_expiring on secrets (project_id, expires_at, id) where expires_at is not null',
+    ],
+  },
 ];

@@ -42,6 +42,8 @@ export const list = (store: Store, withArchived: boolean): Promise<ProjectRow[]>
 const contents = [
   'tokens',
   'sessions',
+  'rotations',
+  'rotation_policies',
   'secret_versions',
   'secrets',
   'api_keys',

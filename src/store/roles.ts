@@ -1,3 +1,4 @@
+import type { Value } from './db.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -35,11 +36,11 @@ export const list = async (
   projectId: string,
   page: { tags: readonly string[]; after: string; limit?: number },
 ): Promise<RoleRow[]> => {
-  const tags = tagConditions(store, projectId, page.tags, 3);
-  const limit = page.limit === undefined ? '' : ` limit ${page.limit}`;
+  const params: Value[] = [projectId, page.after];
+  const limit = page.limit === undefined ? '' : ` limit $${params.push(page.limit)}`;
+  const tags = tagConditions(store, projectId, page.tags, params.length + 1);
   const rows = await roleTable.select(store, `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`, [
-    projectId,
-    page.after,
+    ...params,
     ...tags.params,
   ]);
   return rows.filter((row) => page.tags.every((tag) => hasTag(row.plain.tags, tag)));

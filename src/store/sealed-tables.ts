@@ -4,6 +4,7 @@ import { deviceTable, deviceTruths } from './device-codes.ts';
 import { principalTable, principalTruths } from './principals.ts';
 import { projectTable, projectTruths } from './projects.ts';
 import { assignmentTable, assignmentTruths, roleTable, roleTruths } from './roles.ts';
+import { policyTable, policyTruths, rotationTable, rotationTruths } from './rotations.ts';
 import { secretTable, secretTruths, versionTable, versionTruths } from './secrets.ts';
 import { sessionTable, sessionTruths } from './sessions.ts';
 import { signingTable, signingTruths } from './signing-keys.ts';
@@ -19,6 +20,8 @@ export const sealedTables = [
   keyTable,
   secretTable,
   versionTable,
+  rotationTable,
+  policyTable,
   userTable,
   sessionTable,
   deviceTable,
@@ -39,6 +42,8 @@ export const recordTables = [
   { table: keyTable, truths: keyTruths },
   { table: secretTable, truths: secretTruths },
   { table: versionTable, truths: versionTruths },
+  { table: rotationTable, truths: rotationTruths },
+  { table: policyTable, truths: policyTruths },
   { table: userTable, truths: userTruths },
   { table: sessionTable, truths: sessionTruths },
   { table: deviceTable, truths: deviceTruths },

@@ -72,15 +72,30 @@ export interface Filter {
 }
 
 export const list = async (store: Store, projectId: string, filter: Filter): Promise<SecretRow[]> => {
-  const params: Value[] = [projectId, filter.after];
+  const params: Value[] = [projectId, filter.after, filter.limit];
   let where = 'where t.project_id = $1 and t.id > $2';
-  if (filter.expiresBefore !== undefined) where += ` and t.expires_at < $${params.push(filter.expiresBefore)}`;
+  if (filter.expiresBefore !== undefined) {
+    // By their own index: in the order of a page every secret would be read for the few.
+    const before = `$${params.push(filter.expiresBefore)}`;
+    where += ` and t.id in (select id from secrets where project_id = $1 and expires_at < ${before})`;
+  }
   const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await secretTable.select(store, `${where}${tags.sql} order by t.id limit ${filter.limit}`, [
+  const rows = await secretTable.select(store, `${where}${tags.sql} order by t.id limit $3`, [
     ...params,
     ...tags.params,
   ]);
   return rows.filter((row) => filter.tags.every((tag) => hasTag(row.plain.tags, tag)));
+};
+
+/** Secrets of every project in use whose values stop working before then, or did already. */
+export const countEnding = async ({ db }: Pick<Store, 'db'>, before: number): Promise<number> => {
+  const row = await db.get<{ count: number }>(
+    `select cast(coalesce(sum((select count(*) from secrets where project_id = p.id and expires_at < $1)), 0)
+       as bigint) as count
+     from projects p where p.archived_at is null`,
+    [before],
+  );
+  return row?.count ?? 0;
 };
 
 export type State = 'ENABLED' | 'DISABLED' | 'DESTROYED';
@@ -196,13 +211,13 @@ export const superfluous = async (store: Store, secretId: string, most: number):
   if (many <= 0) return [];
   return versionTable.select(
     store,
-    `where t.secret_id = $1 and t.state = 'DISABLED' and t.disabled_at is not null order by t.version limit ${many}`,
-    [secretId],
+    "where t.secret_id = $1 and t.state = 'DISABLED' and t.disabled_at is not null order by t.version limit $2",
+    [secretId, many],
   );
 };
 
 export const dueVersions = (store: Store, now: number, limit: number): Promise<VersionRow[]> =>
-  versionTable.select(store, `where t.destroy_at <= $1 order by t.destroy_at limit ${limit}`, [now]);
+  versionTable.select(store, 'where t.destroy_at <= $1 order by t.destroy_at limit $2', [now, limit]);
 
 export const removeWithVersions = async (store: Store, row: SecretRow, now: number): Promise<void> => {
   await store.db.run(

@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, openSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { MobiusError } from '../errors.ts';
 import type { Db, Mode, Query, Row, Value } from './db.ts';
 import { identityOf, syncFolder } from './files.ts';
 import { namedIn, requireFitting, requireStorable } from './parameters.ts';
+import { type Connection, connectTo } from './sqlite-binding.ts';
 import { because, codeOf, isBusy, translate } from './sqlite-faults.ts';
 
 export interface SqliteOptions {
@@ -92,20 +92,19 @@ const applicationId = 0x6d_62_78_76;
 const busy = (): Error => Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
 
 /** Between leaving the log and taking the lock another may have come and begun a log again. */
-const keepOthersOut = (connection: Sqlite.Database): void => {
+const keepOthersOut = (connection: Connection): void => {
   connection.pragma('journal_mode = delete');
   connection.pragma('locking_mode = exclusive');
   connection.exec('begin exclusive');
   connection.exec('rollback');
-  if (connection.pragma('journal_mode', { simple: true }) !== 'delete') throw busy();
+  if (connection.pragma('journal_mode')[0] !== 'delete') throw busy();
 };
 
-const connect = (file: string, { create = false, readOnly = false, alone = false }: SqliteOptions): Sqlite.Database => {
-  const Database = createRequire(import.meta.url)('better-sqlite3') as typeof Sqlite;
+const connect = (file: string, { create = false, readOnly = false, alone = false }: SqliteOptions): Connection => {
   const asked = identityOf(file);
   // SQLite's own waiting would stop the event loop, and with it Ctrl-C and every other request: see `patience`.
-  const connection = new Database(file, { readonly: readOnly, fileMustExist: true, timeout: 0 });
-  const pragma = (text: string): unknown => connection.pragma(text, { simple: true });
+  const connection = connectTo(file, { readonly: readOnly, fileMustExist: true, timeout: 0 });
+  const pragma = (text: string): unknown => connection.pragma(text)[0];
   try {
     for (const setting of settings) pragma(setting);
     if (pragma('application_id') !== applicationId) {
@@ -161,10 +160,11 @@ interface Statements {
   run(sql: string, params: readonly Value[]): number;
 }
 
-/** More texts than the whole product has; only lists whose filters vary make new ones. */
-const cachedTexts = 200;
-
-const cachedStatements = (connection: Sqlite.Database) => {
+/**
+ * One statement a text, for as long as the connection is open: a statement that was let go could not be freed, see
+ * `connectTo`. So a text must never hold what varies without end, which is what parameters are for.
+ */
+const cachedStatements = (connection: Connection) => {
   const cache = new Map<string, { statement: Sqlite.Statement; used: readonly number[] }>();
 
   const prepared = (sql: string) => {
@@ -172,8 +172,6 @@ const cachedStatements = (connection: Sqlite.Database) => {
     if (known !== undefined) return known;
     const used = namedIn(sql);
     const made = { statement: connection.prepare(sql), used };
-    const [oldest] = cache.keys();
-    if (cache.size >= cachedTexts && oldest !== undefined) cache.delete(oldest);
     cache.set(sql, made);
     return made;
   };
@@ -194,7 +192,7 @@ const bindable = (value: Value | undefined): string | bigint | Uint8Array | null
   return typeof checked === 'number' ? BigInt(checked) : checked;
 };
 
-const statementsOf = (connection: Sqlite.Database) => {
+const statementsOf = (connection: Connection) => {
   const prepare = cachedStatements(connection);
 
   return (mode: Mode): Statements => {
@@ -247,7 +245,7 @@ interface Transaction {
   failed?: unknown;
 }
 
-const overConnection = (connection: Sqlite.Database, file: string, patiently: Patiently): SqliteDb => {
+const overConnection = (connection: Connection, file: string, patiently: Patiently): SqliteDb => {
   const statements = statementsOf(connection);
   const around = new AsyncLocalStorage<Transaction>();
   let last: Promise<unknown> = Promise.resolve();
@@ -331,12 +329,7 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
 
   const copy: SqliteDb['copyTo'] = async (path, onProgress) => {
     closeSync(openSync(path, 'wx', 0o600));
-    const { totalPages } = await connection.backup(path, {
-      progress: ({ totalPages, remainingPages }) => {
-        onProgress?.(totalPages - remainingPages, totalPages);
-        return pagesAtOnce;
-      },
-    });
+    const totalPages = await connection.backup(path, pagesAtOnce, onProgress);
     // A source that was locked at the first step looks to better-sqlite3 like one that has nothing left to copy.
     if (totalPages === 0) throw busy();
   };
@@ -347,8 +340,8 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
     truncateLog: () =>
       exclusively(async () => {
         for (let tries = 1; ; tries++) {
-          const [result] = connection.pragma('wal_checkpoint(truncate)') as { busy: number }[];
-          if (result?.busy === 0) return true;
+          // Whether a reader was in the way.
+          if (connection.pragma('wal_checkpoint(truncate)')[0] === 0) return true;
           if (tries === truncateTries) return false;
           await new Promise((done) => setTimeout(done, truncatePauseMs));
         }
@@ -370,8 +363,10 @@ const overConnection = (connection: Sqlite.Database, file: string, patiently: Pa
     integrity: () =>
       exclusively(async () => {
         try {
-          const found = connection.pragma('integrity_check(20)') as { integrity_check: string }[];
-          return found.map((row) => row.integrity_check).filter((words) => words !== 'ok');
+          return connection
+            .pragma('integrity_check(20)')
+            .map(String)
+            .filter((words) => words !== 'ok');
         } catch (error) {
           throw translate(error, file);
         }

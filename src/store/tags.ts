@@ -39,7 +39,10 @@ export const hasTag = (tags: Tags | undefined, filter: string): boolean =>
     ([key, value]) => `${key}:${value}` === filter || (filter.endsWith(anyValue) && `${key}${anyValue}` === filter),
   );
 
-/** Conditions over `t.id` for all of the filters, with their parameters numbered from `first`. */
+/**
+ * Conditions over `t.id` for all of the filters, with their parameters numbered from `first`. The text depends on how
+ * many there are of each kind alone, not on their order: each text is a statement that is kept.
+ */
 export const tagConditions = (
   store: Store,
   projectId: string,
@@ -48,11 +51,12 @@ export const tagConditions = (
 ): { sql: string; params: Value[] } => {
   const params: Value[] = [];
   let sql = '';
-  for (const filter of filters) {
+  const isAny = (filter: string): boolean => filter.endsWith(anyValue);
+  for (const filter of [...filters].sort((a, b) => Number(isAny(a)) - Number(isAny(b)))) {
     params.push(tagIndex(store, projectId, filter));
     const exact = `x.tag_index = $${first + params.length - 1}`;
     let condition = exact;
-    if (filter.endsWith(anyValue)) {
+    if (isAny(filter)) {
       params.push(keyIndex(store, projectId, filter.slice(0, -anyValue.length)));
       condition = `(${exact} or x.key_index = $${first + params.length - 1})`;
     }

@@ -91,7 +91,7 @@ const isLive = `t.expires_at > $2 and t.revoked_at is null
   and t.project_generation = coalesce(j.token_generation, 0) and j.archived_at is null and (
   select (p.id is null or (p.disabled_at is null and p.archived_at is null
       and t.principal_generation = coalesce(p.token_generation, 0)))
-    and (k.id is null or (k.revoked_at is null and k.disabled_at is null and coalesce(k.expires_at, $2 + 1) > $2))
+    and (k.id is null or (k.revoked_at is null and coalesce(k.retires_at, $2 + 1) > $2 and k.disabled_at is null and coalesce(k.expires_at, $2 + 1) > $2))
     and (s.id is null or (s.revoked_at is null and coalesce(s.expires_at, $2 + 1) > $2))
     and u.disabled_at is null
   from (select 1) as one
@@ -102,14 +102,14 @@ const isLive = `t.expires_at > $2 and t.revoked_at is null
 
 /** Those that end first come first. */
 export const list = (store: Store, projectId: string, now: number, filter: Filter): Promise<TokenRow[]> => {
-  const params: (string | number)[] = [projectId, now, filter.after.expiresAt, filter.after.id];
+  const params: (string | number)[] = [projectId, now, filter.after.expiresAt, filter.after.id, filter.limit];
   let where = 'where t.project_id = $1 and $2 >= 0 and (t.expires_at, t.id) > ($3, $4)';
   if (!filter.withEnded) where += ` and ${isLive}`;
   if (filter.principalId !== undefined) where += ` and t.principal_id = $${params.push(filter.principalId)}`;
   if (filter.keyId !== undefined) where += ` and t.key_id = $${params.push(filter.keyId)}`;
   if (filter.expiresBefore !== undefined) where += ` and t.expires_at < $${params.push(filter.expiresBefore)}`;
   const joined = `join projects j on j.id = t.project_id ${where}`;
-  return tokenTable.select(store, `${joined} order by t.expires_at, t.id limit ${filter.limit}`, params);
+  return tokenTable.select(store, `${joined} order by t.expires_at, t.id limit $5`, params);
 };
 
 /** For so long after its end one can still be looked at. */

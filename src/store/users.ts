@@ -39,7 +39,7 @@ export const byEmail = (store: Store, email: string): Promise<UserRow | undefine
   userTable.one(store, 'where t.email_index = $1', [emailIndex(store, email)]);
 
 export const list = (store: Store, after: string, limit: number): Promise<UserRow[]> =>
-  userTable.select(store, `where t.id > $1 order by t.id limit ${limit}`, [after]);
+  userTable.select(store, 'where t.id > $1 order by t.id limit $2', [after, limit]);
 
 export const noteLogin = async (store: Store, id: string, at: number): Promise<void> => {
   await store.db.run('update users set last_login_at = $2 where id = $1', [id, at]);

@@ -155,6 +155,20 @@ describe('signing in', () => {
     expect(saved()).not.toContain('k-1');
   });
 
+  test.each([
+    ['mutx api-keys', 'MUTX', 'api-keys list'],
+    ['mobilenext api-keys', 'MobileNext', 'api-keys list'],
+    ['mobula tokens', 'Mobula', 'tokens list'],
+  ])("what ends soon can't be asked of %s", async (which, title, command) => {
+    const [dialect, noun] = which.split(' ');
+    const { url, seen } = await serve(tokens);
+    const line = `${noun} list --expiring-within 14d --api-url ${url} --dialect ${dialect} --api-key k`;
+    const { code, stderr } = await mobius(line);
+    const said = `--expiring-within is nothing that "${command}" of a ${title} server takes`;
+    expect({ code, said: JSON.parse(stderr).error.message }).toEqual({ code: 1, said });
+    expect(seen).toEqual([]);
+  });
+
   test('a credential that is refused is not saved', async () => {
     const { url } = await serve({ status: 401, json: { error: 'no such key' } });
     const { code, stderr } = await mobius(`auth login --server ${url} --dialect mobula --with-token`, { stdin: 'k\n' });

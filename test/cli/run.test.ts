@@ -83,7 +83,7 @@ describe('what is wrong with a line is told with what to type instead', () => {
     [
       ['api-keys', 'list', '-F', 'nmae,id'],
       'no field "nmae" to show',
-      'did you mean "name"? the fields are id, name, state, principal_id, key_prefix, key_suffix, project_id, expires_at, rate_limit, allow_ips, last_used_at, revoked_at, rotated_from, replaced_by, tags, created_at, updated_at',
+      'did you mean "name"? the fields are id, name, state, principal_id, key_prefix, key_suffix, project_id, expires_at, rate_limit, allow_ips, last_used_at, retires_at, revoked_at, rotated_from, replaced_by, tags, created_at, updated_at',
     ],
     [
       ['api-keys', 'revoke', 'ci', '-F', 'id'],

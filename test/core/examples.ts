@@ -12,8 +12,8 @@ const principal = async (owner: Call, roleIds: [string, ...string[]] = ['Viewer'
 const role = async (owner: Call): Promise<string> =>
   (await owner('roles.create', { name: fresh('role'), permissions: ['mobius.project.view'] })).id;
 
-const key = async (owner: Call): Promise<{ id: string; key: string }> =>
-  owner('api-keys.create', { name: fresh('key'), principal_id: await principal(owner) });
+const key = async (owner: Call, more: { expires_at?: string } = {}): Promise<{ id: string; key: string }> =>
+  owner('api-keys.create', { name: fresh('key'), principal_id: await principal(owner), ...more });
 
 const secret = async (owner: Call, ...versions: Record<string, string>[]): Promise<string> => {
   const [first = { key: fresh('value') }, ...others] = versions;
@@ -40,6 +40,26 @@ const project = async (owner: Call, archived: boolean): Promise<string> => {
 const fakePassword = 'a-fake-password';
 const user = async (owner: Call): Promise<string> =>
   (await owner('users.create', { email: `${fresh('user')}@example.test`, password: fakePassword })).email;
+
+const holder = 'cron of ada on build-1, process 4711';
+interface Going {
+  rotation: string;
+  lock: string;
+}
+const begun = async (owner: Call, subject: `${'api-keys' | 'secrets'}/${string}`): Promise<Going> => {
+  const { rotation, lock = '' } = await owner('rotations.start', { subject, holder });
+  return { rotation: rotation?.id ?? '', lock };
+};
+const issued = async (owner: Call): Promise<Going> => {
+  const going = await begun(owner, `api-keys/${(await key(owner)).id}`);
+  await owner('rotations.issue', going);
+  return going;
+};
+const scheduled = async (owner: Call): Promise<string> => {
+  const subject = `api-keys/${(await key(owner)).id}`;
+  await owner('rotations.set', { subject, every_seconds: 86_400 });
+  return subject;
+};
 
 const rich = { description: 'what it is for\nin two lines', tags: { env: 'production', 'a:b': '', 'team x': 'c:d' } };
 
@@ -188,4 +208,41 @@ export const examples = {
   'tokens.revoke': async (owner) => ({ id: (await token(owner)).id }),
   'tokens.revoke-all': async (owner) => ({ principal_id: await principal(owner) }),
   'tokens.rotate-signing-key': async () => ({ drop_old: true }),
+
+  'rotations.start': async (owner) => ({
+    subject: `api-keys/${(await key(owner, { expires_at: '2027-01-01T00:00:00Z' })).id}`,
+    holder,
+    grace_seconds: 3600,
+    name: fresh('key'),
+    expires_at: '2027-01-01T00:00:00Z',
+    if_expires_within_seconds: 366 * 86_400,
+    if_unused_for_seconds: 60,
+    if_older_than_seconds: 1,
+    take_over: true,
+  }),
+  // Of a key there would be two rows: that there is another one, and how far the rotation came.
+  'rotations.issue': async (owner) => ({
+    ...(await begun(owner, `secrets/${await secret(owner, { key: 'x', other: 'y' })}`)),
+    values: { key: 'z' },
+    merge: true,
+  }),
+  'rotations.advance': async (owner) => ({ ...(await issued(owner)), step: 'delivering', release: true }),
+  'rotations.finish': async (owner) => {
+    const going = await issued(owner);
+    await owner('rotations.advance', { ...going, step: 'verified' });
+    return going;
+  },
+  'rotations.abort': async (owner) => ({ ...(await issued(owner)), withdrawn: true }),
+  'rotations.get': async (owner) => ({ rotation: (await issued(owner)).rotation }),
+  'rotations.list': async (owner) => {
+    const subject = `api-keys/${(await key(owner)).id}` as const;
+    await begun(owner, subject);
+    return { subject, include_ended: true, limit: 3 };
+  },
+  'rotations.set': async (owner) => ({ subject: await scheduled(owner), every_seconds: 3600, grace_seconds: 0 }),
+  'rotations.unset': async (owner) => ({ subject: await scheduled(owner) }),
+  'rotations.due': async (owner) => {
+    await scheduled(owner);
+    return { within_seconds: 60, include_later: true, limit: 3 };
+  },
 } satisfies Examples;

@@ -34,6 +34,19 @@ const nouns: Record<string, Pages> = {
     remove: (project, id) => vault.owner('roles.delete', { project, id }),
     list: (input) => vault.owner('roles.list', input),
   },
+  'rotations.list': {
+    make: async (project) => {
+      const { id } = await vault.owner('api-keys.create', { project, name: `key ${++names}`, principal_id: 'holder' });
+      const { rotation } = await vault.owner('rotations.start', {
+        project,
+        subject: `api-keys/${id}`,
+        holder: 'a test',
+      });
+      return rotation?.id ?? '';
+    },
+    remove: (project, rotation) => vault.owner('rotations.abort', { project, rotation, take_over: true }),
+    list: (input) => vault.owner('rotations.list', input),
+  },
 };
 
 /** What happens between one page and the next. */

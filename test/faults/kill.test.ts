@@ -5,12 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Call } from '../../src/operations.ts';
 import {
   asOwner,
-  type Change,
   changesOf,
   copySite,
   type Ended,
   hasVault,
+  type Kill,
   killer,
+  killsFor,
   makeSite,
   passphrase,
   problemsOf,
@@ -150,26 +151,6 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 };
 
-/**
- * What a kill leaves behind is looked at for every change. Killed for real, and run again, a command is on a person's
- * machine at every seventh; where everything must hold, at the first moment of each kind, which is the change with the one
- * before it and the one after it, so that of a row of pages it is the ends, and at every fifteenth besides.
- */
-const isDue = (_: Change, i: number, changes: readonly Change[]): boolean => {
-  if (!process.env.CI) return i % 7 === 0;
-  const alike = changes
-    .slice(0, i)
-    .filter((_, at) => [-1, 0, 1].every((step) => changes[at + step]?.what === changes[i + step]?.what));
-  return alike.length === 0 || i % 15 === 0;
-};
-
-interface Kill {
-  /** The number of the change. */
-  at: number;
-  /** Half of what is written at that moment comes through. */
-  torn: boolean;
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'mobius-kill-'));
 let base: Site;
 let points = 0;
@@ -217,9 +198,7 @@ describe.skipIf(killer === undefined)('killed at a change of a file', () => {
       else expect(scenario.bare, where).toBe(true);
       rmSync(left.root, { recursive: true, force: true });
     }
-    const due: Kill[] = changes
-      .flatMap((change, i) => (isDue(change, i, changes) ? [i + 1] : []))
-      .map((at, n) => ({ at, torn: n % 2 === 0 }));
+    const due = killsFor(changes);
     const work = async (): Promise<void> => {
       for (let kill = due.shift(); kill !== undefined; kill = due.shift()) await survives(name, scenario, start, kill);
     };

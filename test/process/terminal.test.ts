@@ -7,8 +7,11 @@ const test = withTools('tmux');
 
 let machine: Machine;
 let terminal: Terminal;
+/** Where Node keeps compiled code for the next start, it does so in the folder for temporary files. */
 const ofMobius = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('.tmux'));
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => !/^(\.tmux|node-compile-cache)/.test(name),
+  );
 
 beforeEach(() => {
   machine = newMachine();

@@ -80,7 +80,8 @@ export const createWorld = (): World => {
         });
         ended.push(once(child, 'close'));
         // Who never reads it has ended before it came.
-        child.stdin?.on('error', () => undefined).end(stdin);
+        child.stdin?.on('error', () => undefined);
+        if (own[0] === 'inherit') child.stdin?.end(stdin);
         if (own[1] === 'inherit') child.stdout?.on('data', (part) => out.push(String(part)));
         if (own[2] === 'inherit') child.stderr?.on('data', (part) => err.push(String(part)));
         return child;

@@ -31,6 +31,18 @@ const rowsFor = (project: string, now: number): readonly Filling[] => [
      select ${id('key')}, '${project}', ${id('prin', '1 + i % 100000')}, ${hash(1)}, ${hash(2)},
        case when i % 3 = 0 then ${now} + i end, ${now}, ${now}, ${sealed}`,
   ],
+  [
+    'rotations',
+    100_000,
+    `(id, project_id, subject_id, step, held_until, created_at, updated_at, ended_at, sealed)
+     select ${id('rot')}, '${project}', ${id('key')}, 'done', ${now}, ${now}, ${now}, ${now}, ${sealed}`,
+  ],
+  [
+    'rotation_policies',
+    100_000,
+    `(id, project_id, subject_id, due_at, created_at, updated_at, sealed)
+     select ${id('rpol')}, 'prj_another', ${id('key')}, ${now} + i * 1000, ${now}, ${now}, ${sealed}`,
+  ],
   ['rate_windows', 50_000, `(key_id, started_at, used) select ${id('key')}, ${now}, 1`],
   [
     'tags',

@@ -18,6 +18,7 @@ interface Layer {
 const everyone = ['errors', 'operations', 'io', 'vault-place', 'database-url', 'generated/'];
 const engines = [
   'store/sqlite',
+  'store/sqlite-binding',
   'store/sqlite-faults',
   'store/postgres',
   'store/postgres-connect',
@@ -51,6 +52,7 @@ const layers: readonly Layer[] = [
     lazily: ['calls/http', 'dialects/names'],
     types: ['dialects/names'],
   },
+  { files: ['cli/expiring'], may: ['cli/', 'core/carries'] },
   { files: ['cli/speech'], may: ['cli/'], lazily: ['calls/speech', 'dialects/names'], types: ['calls/speech'] },
   { files: ['cli/sign-in'], may: ['cli/', 'version'], types: ['calls/speech'] },
   {
@@ -70,6 +72,7 @@ const layers: readonly Layer[] = [
       'cli/database',
       'cli/deliver',
       'cli/destination',
+      'cli/expiring',
       'cli/not-built',
       'cli/passphrases',
       'cli/passwords',
@@ -86,9 +89,10 @@ const layers: readonly Layer[] = [
       'cli/variables',
       'core/key-format',
       'dialects/names',
+      'rotation/flags',
     ],
-    lazily: ['cli/suggest', 'calls/local', 'crypto', 'server/', 'use/', 'vault/'],
-    types: ['server/', 'use/', 'vault/'],
+    lazily: ['cli/suggest', 'calls/local', 'crypto', 'rotation/', 'server/', 'use/', 'vault/'],
+    types: ['rotation/', 'server/', 'use/', 'vault/'],
   },
   { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto', 'passwords'] },
   { files: ['calls/'], may: ['dialects/', 'core/ids', 'crypto', 'version'] },
@@ -98,10 +102,19 @@ const layers: readonly Layer[] = [
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
   { files: ['dialects/'], may: ['core/carries', 'core/ids', 'core/manner'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },
+  // How this machine brings a new key or version to whoever uses it.
+  { files: ['rotation/'], may: ['cli/', 'crypto', 'formats', 'use/'] },
   { files: ['core/'], may: ['store/', 'validate', 'formats'], types: ['passwords'], never: engines },
   { files: ['vault/'], may: ['store/', 'crypto', 'core/ids', 'core/key-format'] },
   {
-    files: ['store/sqlite', 'store/sqlite-faults', 'store/postgres', 'store/postgres-connect', 'store/migrate'],
+    files: [
+      'store/sqlite',
+      'store/sqlite-binding',
+      'store/sqlite-faults',
+      'store/postgres',
+      'store/postgres-connect',
+      'store/migrate',
+    ],
     may: ['store/'],
   },
   { files: ['store/'], may: [], never: engines },
@@ -109,7 +122,7 @@ const layers: readonly Layer[] = [
 
 /** Packages and parts of Node that only these files may import. */
 const owned: readonly [RegExp, readonly string[]][] = [
-  [/^better-sqlite3$/, ['store/sqlite']],
+  [/^better-sqlite3(\/|$)/, ['store/sqlite', 'store/sqlite-binding']],
   [/^pg\b/, ['store/postgres', 'store/postgres-connect']],
   [/^(libsodium|sodium-)|^node:crypto$/, ['crypto']],
   [/^node:(process|console)$/, ['main']],

@@ -431,7 +431,7 @@ describe('verify', () => {
   const duplicates: Record<string, string> = {
     tags: 'select resource_id, tag_index, zeroblob(32) from tags limit 1',
     api_keys: `select id || 'x', project_id, principal_id, null, zeroblob(32), expires_at, disabled_at, revoked_at,
-      created_at, updated_at, last_used_at, sealed from api_keys limit 1`,
+      created_at, updated_at, last_used_at, sealed, null from api_keys limit 1`,
     audit_log: `select id || 'x', seq + 1, project_id, action, resource_type, resource_id, principal_id, credential_id,
       created_at, sealed, mac, hash from audit_log order by seq desc limit 1`,
     keyslots: "select id || 'x', kind, params, created_at, sealed from keyslots limit 1",

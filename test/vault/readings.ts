@@ -60,6 +60,13 @@ export const furnish = async (): Promise<Furnished> => {
     principal_id: 'weak',
     expires_at: new Date(vault.clock.now + 10 * minute).toISOString(),
   });
+  await owner('api-keys.create', { name: 'old', principal_id: 'boss' });
+  await owner('api-keys.rotate', { id: 'old', grace_seconds: 1_000_000 });
+  const { rotation, lock = '' } = await owner('rotations.start', { subject: 'api-keys/lasting', holder: 'a test' });
+  const going = { rotation: rotation?.id ?? '', lock };
+  await owner('rotations.issue', going);
+  await owner('rotations.advance', { ...going, step: 'delivering', release: true });
+  await owner('rotations.set', { subject: 'api-keys/lasting', every_seconds: 3600 });
   vault.clock.now += 2 * minute;
   await clients.boss.call('secrets.create', { name: 'openai', values: { api_key: 'fake-1', org: 'o' }, tags });
   for (const api_key of ['fake-2', 'fake-3']) await owner('secrets.update', { secret: 'openai', values: { api_key } });
@@ -74,6 +81,18 @@ export const furnish = async (): Promise<Furnished> => {
     destroy_after_seconds: 86_400,
   });
   await clients.boss.call('secrets.update', { secret: 'db/prod', values: { password: 'fake-now' } });
+
+  const ofSecret = await owner('rotations.start', { subject: 'secrets/db/prod', holder: 'a test' });
+  await owner('rotations.issue', {
+    rotation: ofSecret.rotation?.id ?? '',
+    lock: ofSecret.lock ?? '',
+    values: { password: 'fake-next' },
+  });
+  await owner('rotations.set', { subject: 'secrets/openai', every_seconds: 3600 });
+  await owner('rotations.abort', {
+    rotation: (await owner('rotations.start', { subject: 'secrets/openai', holder: 'a test' })).rotation?.id ?? '',
+    take_over: true,
+  });
 
   await owner('users.create', { email: 'ada@example.test', password: fakePassword, administrator: true, name: 'Ada' });
   await owner('users.create', { email: 'bob@example.test', password: fakePassword, role_ids: ['Worker'] });
@@ -115,6 +134,11 @@ export const furnish = async (): Promise<Furnished> => {
     ['keys by tag', () => ask('api-keys.list', { tag: ['env:*'] })],
     ['keys in other', () => ask('api-keys.list', { project: 'other' })],
     ['principals in other', () => ask('principals.list', { project: 'other' })],
+    ['rotations', () => ask('rotations.list', {})],
+    ['rotations that ended', () => ask('rotations.list', { include_ended: true })],
+    ['what is due', () => ask('rotations.due', { include_later: true })],
+    ['what is due in other', () => ask('rotations.due', { project: 'other', include_later: true })],
+    ['rotations in other', () => ask('rotations.list', { project: 'other', include_ended: true })],
     ['secrets', () => ask('secrets.list', {})],
     ['secrets by tag', () => ask('secrets.list', { tag: ['team:core'] })],
     ['may weak manage', () => ask('permissions.check', { principal_id: 'weak', permission: 'mobius.access.manage' })],
@@ -144,7 +168,7 @@ export const furnish = async (): Promise<Furnished> => {
   }
   for (const id of ['default', 'other', 'frozen']) asked.push([`project ${id}`, () => ask('projects.get', { id })]);
   for (const id of ['big', 'small']) asked.push([`role ${id}`, () => ask('roles.get', { id })]);
-  for (const state of ['active', 'revoked', 'expired', 'disabled'] as const) {
+  for (const state of ['active', 'retiring', 'revoked', 'expired', 'disabled'] as const) {
     asked.push([`${state} keys`, () => ask('api-keys.list', { state })]);
   }
   for (const [name, { key }] of Object.entries(clients))

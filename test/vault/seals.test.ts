@@ -11,8 +11,12 @@ let furnished: Furnished;
 let before: Readings;
 let rows: Record<string, Row[]>;
 
-const sealedTables = ['projects', 'principals', 'roles', 'role_assignments', 'api_keys', 'secrets', 'secret_versions'];
-const tables = [...sealedTables, 'secret_values', 'tags', 'audit_log'];
+const sealedTables = [
+  ...['projects', 'principals', 'roles', 'role_assignments', 'api_keys', 'secrets', 'secret_versions'],
+  'rotations',
+];
+/** A schedule is found by its project or by what it is of: moved elsewhere it is as one that was taken out. */
+const tables = [...sealedTables, 'rotation_policies', 'secret_values', 'tags', 'audit_log'];
 /** What the seal does not answer for: counters and last uses. */
 const free = ['last_used_at'];
 

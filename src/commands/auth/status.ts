@@ -1,10 +1,12 @@
 import { localCommand } from '../../cli/command.ts';
 import { destinationOf, keyOf, projectOf } from '../../cli/destination.ts';
+import { expiringIn, showsExpiring, warnOfExpiring } from '../../cli/expiring.ts';
 import { credentialFor, openTarget, placeOf } from '../../cli/profiles.ts';
 import { speechAt } from '../../cli/speech.ts';
 import { shownPlace } from '../../database-url.ts';
 import { MobiusError } from '../../errors.ts';
 import type { WhoAmI } from '../../generated/types.ts';
+import type { Call } from '../../operations.ts';
 
 /** What a person wants to know of whom the target took them for. */
 const accepted = (who: WhoAmI): object => ({
@@ -15,13 +17,17 @@ const accepted = (who: WhoAmI): object => ({
   ...(who.administrator === undefined ? {} : { administrator: who.administrator }),
   ...(who.roles === undefined ? {} : { roles: who.roles }),
   ...(who.expires_at === undefined ? {} : { expires_at: who.expires_at }),
+  ...(who.retires_at === undefined ? {} : { retires_at: who.retires_at }),
 });
 
 export default localCommand({
   summary: 'show which server or vault is used, with which credential, and whether it is accepted',
-  about: 'The exit code is 0 for a credential that is accepted, and 4 for one that is not, or where there is none.',
+  about:
+    'The exit code is 0 for a credential that is accepted, and 4 for one that is not, or where there is none. "expiring" ' +
+    'counts, as far as the caller may see them, the API keys and secrets of the project that expire within 14 days, a ' +
+    'hundred of each at most; "more" where there are more. On a terminal a warning names the commands that list them.',
   examples: ['mobius auth status', 'mobius auth status --profile team -o json | jq -r .accepted'],
-  async run({ io, globals, show }) {
+  async run({ io, globals, show, warn }) {
     const destination = await destinationOf(io, globals);
     const { saved } = destination;
     const speech = await speechAt(io, destination);
@@ -40,6 +46,13 @@ export default localCommand({
             vault: shownPlace(placeOf(io, { ...globals, ...(destination.vault && { vault: destination.vault }) }).path),
           };
     const profile = saved === undefined ? {} : { profile: saved.name };
+    const lookAround = async (call: Call) => {
+      const who = await call('auth.whoami', {});
+      const named = who.project === undefined ? within : { project: who.project };
+      const { project } = named;
+      if (project === undefined || !showsExpiring(globals)) return { who, named };
+      return { who, named, expiring: await expiringIn(call, who, project, io.now()) };
+    };
     let source = 'none';
     try {
       if (destination.kind === 'server') source = (await credentialFor(io, globals, destination))?.source ?? source;
@@ -52,9 +65,10 @@ export default localCommand({
         show({ ...where, ...profile, credential: source, accepted: true, ...email });
         return 0;
       }
-      const who = await call('auth.whoami', {}).finally(close);
-      const named = who.project === undefined ? within : { project: who.project };
-      show({ ...where, ...profile, credential: source, ...named, ...accepted(who) });
+      const { who, named, expiring } = await lookAround(call).finally(close);
+      const soon = expiring === undefined ? {} : { expiring };
+      show({ ...where, ...profile, credential: source, ...named, ...accepted(who), ...soon });
+      if (showsExpiring(globals)) warnOfExpiring({ io, globals, warn }, who, expiring);
       return 0;
     } catch (error) {
       if (!(error instanceof MobiusError)) throw error;

@@ -244,6 +244,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         { name: 'roles', kind: 'strings' },
         { name: 'permissions', kind: 'strings' },
         { name: 'expires_at', kind: 'time' },
+        { name: 'retires_at', kind: 'time' },
       ],
     },
   },

@@ -428,7 +428,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         kind: 'strings',
         in: 'body',
         required: true,
-        description: 'which values: name.key, name@3.key where version 3 must be the one in use, name.* for all keys',
+        description: 'which values: name.key, name@3.key where version 3 must be the one in use, or the next of a rotation that is under way, name.* for all keys',
         filled: true,
       },
       {

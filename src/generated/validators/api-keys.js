@@ -632,8 +632,8 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate21.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check2 = validate22;
-var schema33 = { "type": "object", "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "principal_id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "state": { "type": "string", "enum": ["active", "disabled", "expired", "retiring", "revoked"] }, "tag": { "type": "array", "maxItems": 8, "uniqueItems": true, "items": { "type": "string", "format": "tag-filter", "maxLength": 385 } }, "limit": { "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }, "cursor": { "type": "string", "minLength": 1, "maxLength": 512 } }, "additionalProperties": false };
-var formats26 = (text) => tagFilter(text) === void 0;
+var schema33 = { "type": "object", "properties": { "project": { "type": "string", "format": "handle", "minLength": 1, "maxLength": 63, "default": "default" }, "principal_id": { "type": "string", "format": "reference", "minLength": 1, "maxLength": 128 }, "state": { "type": "string", "enum": ["active", "disabled", "expired", "retiring", "revoked"] }, "expires_before": { "type": "string", "format": "date-time" }, "tag": { "type": "array", "maxItems": 8, "uniqueItems": true, "items": { "type": "string", "format": "tag-filter", "maxLength": 385 } }, "limit": { "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }, "cursor": { "type": "string", "minLength": 1, "maxLength": 512 } }, "additionalProperties": false };
+var formats28 = (text) => tagFilter(text) === void 0;
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -652,7 +652,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       data.limit = 50;
     }
     for (const key0 of Object.keys(data)) {
-      if (!(key0 === "project" || key0 === "principal_id" || key0 === "state" || key0 === "tag" || key0 === "limit" || key0 === "cursor")) {
+      if (!(key0 === "project" || key0 === "principal_id" || key0 === "state" || key0 === "expires_before" || key0 === "tag" || key0 === "limit" || key0 === "cursor")) {
         const err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err0];
@@ -761,11 +761,11 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
-    if (data.tag !== void 0 && func0.call(data, "tag")) {
-      let data3 = data.tag;
-      if (Array.isArray(data3)) {
-        if (data3.length > 8) {
-          const err11 = { instancePath: instancePath + "/tag", schemaPath: "#/properties/tag/maxItems", keyword: "maxItems", params: { limit: 8 } };
+    if (data.expires_before !== void 0 && func0.call(data, "expires_before")) {
+      let data3 = data.expires_before;
+      if (typeof data3 === "string") {
+        if (!formats6(data3)) {
+          const err11 = { instancePath: instancePath + "/expires_before", schemaPath: "#/properties/expires_before/format", keyword: "format", params: { format: "date-time" } };
           if (vErrors === null) {
             vErrors = [err11];
           } else {
@@ -773,54 +773,76 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        const len0 = data3.length;
+      } else {
+        const err12 = { instancePath: instancePath + "/expires_before", schemaPath: "#/properties/expires_before/type", keyword: "type", params: { type: "string" } };
+        if (vErrors === null) {
+          vErrors = [err12];
+        } else {
+          vErrors.push(err12);
+        }
+        errors++;
+      }
+    }
+    if (data.tag !== void 0 && func0.call(data, "tag")) {
+      let data4 = data.tag;
+      if (Array.isArray(data4)) {
+        if (data4.length > 8) {
+          const err13 = { instancePath: instancePath + "/tag", schemaPath: "#/properties/tag/maxItems", keyword: "maxItems", params: { limit: 8 } };
+          if (vErrors === null) {
+            vErrors = [err13];
+          } else {
+            vErrors.push(err13);
+          }
+          errors++;
+        }
+        const len0 = data4.length;
         for (let i0 = 0; i0 < len0; i0++) {
-          let data4 = data3[i0];
-          if (typeof data4 === "string") {
-            if (codePoints(data4) > 385) {
-              const err12 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/maxLength", keyword: "maxLength", params: { limit: 385 } };
+          let data5 = data4[i0];
+          if (typeof data5 === "string") {
+            if (codePoints(data5) > 385) {
+              const err14 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/maxLength", keyword: "maxLength", params: { limit: 385 } };
               if (vErrors === null) {
-                vErrors = [err12];
+                vErrors = [err14];
               } else {
-                vErrors.push(err12);
+                vErrors.push(err14);
               }
               errors++;
             }
-            if (!formats26(data4)) {
-              const err13 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/format", keyword: "format", params: { format: "tag-filter" } };
+            if (!formats28(data5)) {
+              const err15 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/format", keyword: "format", params: { format: "tag-filter" } };
               if (vErrors === null) {
-                vErrors = [err13];
+                vErrors = [err15];
               } else {
-                vErrors.push(err13);
+                vErrors.push(err15);
               }
               errors++;
             }
           } else {
-            const err14 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/type", keyword: "type", params: { type: "string" } };
+            const err16 = { instancePath: instancePath + "/tag/" + i0, schemaPath: "#/properties/tag/items/type", keyword: "type", params: { type: "string" } };
             if (vErrors === null) {
-              vErrors = [err14];
+              vErrors = [err16];
             } else {
-              vErrors.push(err14);
+              vErrors.push(err16);
             }
             errors++;
           }
         }
-        let i1 = data3.length;
+        let i1 = data4.length;
         let j0;
         if (i1 > 1) {
           const indices0 = {};
           for (; i1--; ) {
-            let item0 = data3[i1];
+            let item0 = data4[i1];
             if (typeof item0 !== "string") {
               continue;
             }
             if (typeof indices0[item0] == "number") {
               j0 = indices0[item0];
-              const err15 = { instancePath: instancePath + "/tag", schemaPath: "#/properties/tag/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+              const err17 = { instancePath: instancePath + "/tag", schemaPath: "#/properties/tag/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
               if (vErrors === null) {
-                vErrors = [err15];
+                vErrors = [err17];
               } else {
-                vErrors.push(err15);
+                vErrors.push(err17);
               }
               errors++;
               break;
@@ -829,28 +851,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
           }
         }
       } else {
-        const err16 = { instancePath: instancePath + "/tag", schemaPath: "#/properties/tag/type", keyword: "type", params: { type: "array" } };
-        if (vErrors === null) {
-          vErrors = [err16];
-        } else {
-          vErrors.push(err16);
-        }
-        errors++;
-      }
-    }
-    let data5 = data.limit;
-    if (!(typeof data5 == "number" && (!(data5 % 1) && !isNaN(data5)) && isFinite(data5))) {
-      const err17 = { instancePath: instancePath + "/limit", schemaPath: "#/properties/limit/type", keyword: "type", params: { type: "integer" } };
-      if (vErrors === null) {
-        vErrors = [err17];
-      } else {
-        vErrors.push(err17);
-      }
-      errors++;
-    }
-    if (typeof data5 == "number" && isFinite(data5)) {
-      if (data5 > 200 || isNaN(data5)) {
-        const err18 = { instancePath: instancePath + "/limit", schemaPath: "#/properties/limit/maximum", keyword: "maximum", params: { comparison: "<=", limit: 200 } };
+        const err18 = { instancePath: instancePath + "/tag", schemaPath: "#/properties/tag/type", keyword: "type", params: { type: "array" } };
         if (vErrors === null) {
           vErrors = [err18];
         } else {
@@ -858,53 +859,74 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
         }
         errors++;
       }
-      if (data5 < 1 || isNaN(data5)) {
-        const err19 = { instancePath: instancePath + "/limit", schemaPath: "#/properties/limit/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+    }
+    let data6 = data.limit;
+    if (!(typeof data6 == "number" && (!(data6 % 1) && !isNaN(data6)) && isFinite(data6))) {
+      const err19 = { instancePath: instancePath + "/limit", schemaPath: "#/properties/limit/type", keyword: "type", params: { type: "integer" } };
+      if (vErrors === null) {
+        vErrors = [err19];
+      } else {
+        vErrors.push(err19);
+      }
+      errors++;
+    }
+    if (typeof data6 == "number" && isFinite(data6)) {
+      if (data6 > 200 || isNaN(data6)) {
+        const err20 = { instancePath: instancePath + "/limit", schemaPath: "#/properties/limit/maximum", keyword: "maximum", params: { comparison: "<=", limit: 200 } };
         if (vErrors === null) {
-          vErrors = [err19];
+          vErrors = [err20];
         } else {
-          vErrors.push(err19);
+          vErrors.push(err20);
+        }
+        errors++;
+      }
+      if (data6 < 1 || isNaN(data6)) {
+        const err21 = { instancePath: instancePath + "/limit", schemaPath: "#/properties/limit/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+        if (vErrors === null) {
+          vErrors = [err21];
+        } else {
+          vErrors.push(err21);
         }
         errors++;
       }
     }
     if (data.cursor !== void 0 && func0.call(data, "cursor")) {
-      let data6 = data.cursor;
-      if (typeof data6 === "string") {
-        if (codePoints(data6) > 512) {
-          const err20 = { instancePath: instancePath + "/cursor", schemaPath: "#/properties/cursor/maxLength", keyword: "maxLength", params: { limit: 512 } };
+      let data7 = data.cursor;
+      if (typeof data7 === "string") {
+        if (codePoints(data7) > 512) {
+          const err22 = { instancePath: instancePath + "/cursor", schemaPath: "#/properties/cursor/maxLength", keyword: "maxLength", params: { limit: 512 } };
           if (vErrors === null) {
-            vErrors = [err20];
+            vErrors = [err22];
           } else {
-            vErrors.push(err20);
+            vErrors.push(err22);
           }
           errors++;
         }
-        if (codePoints(data6) < 1) {
-          const err21 = { instancePath: instancePath + "/cursor", schemaPath: "#/properties/cursor/minLength", keyword: "minLength", params: { limit: 1 } };
+        if (codePoints(data7) < 1) {
+          const err23 = { instancePath: instancePath + "/cursor", schemaPath: "#/properties/cursor/minLength", keyword: "minLength", params: { limit: 1 } };
           if (vErrors === null) {
-            vErrors = [err21];
+            vErrors = [err23];
           } else {
-            vErrors.push(err21);
+            vErrors.push(err23);
           }
           errors++;
         }
       } else {
-        const err22 = { instancePath: instancePath + "/cursor", schemaPath: "#/properties/cursor/type", keyword: "type", params: { type: "string" } };
+        const err24 = { instancePath: instancePath + "/cursor", schemaPath: "#/properties/cursor/type", keyword: "type", params: { type: "string" } };
         if (vErrors === null) {
-          vErrors = [err22];
+          vErrors = [err24];
         } else {
-          vErrors.push(err22);
+          vErrors.push(err24);
         }
         errors++;
       }
     }
   } else {
-    const err23 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err25 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err23];
+      vErrors = [err25];
     } else {
-      vErrors.push(err23);
+      vErrors.push(err25);
     }
     errors++;
   }
@@ -1063,7 +1085,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
       errors++;
     }
     for (const key0 of Object.keys(data)) {
-      if (!(key0 === "project" || key0 === "id" || key0 === "name" || key0 === "expires_at")) {
+      if (!(key0 === "project" || key0 === "id" || key0 === "name" || key0 === "expires_at" || key0 === "grace_seconds")) {
         const err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         if (vErrors === null) {
           vErrors = [err1];
@@ -1213,12 +1235,44 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
         errors++;
       }
     }
+    if (data.grace_seconds !== void 0 && func0.call(data, "grace_seconds")) {
+      let data4 = data.grace_seconds;
+      if (!(typeof data4 == "number" && (!(data4 % 1) && !isNaN(data4)) && isFinite(data4))) {
+        const err16 = { instancePath: instancePath + "/grace_seconds", schemaPath: "#/properties/grace_seconds/type", keyword: "type", params: { type: "integer" } };
+        if (vErrors === null) {
+          vErrors = [err16];
+        } else {
+          vErrors.push(err16);
+        }
+        errors++;
+      }
+      if (typeof data4 == "number" && isFinite(data4)) {
+        if (data4 > 31536e5 || isNaN(data4)) {
+          const err17 = { instancePath: instancePath + "/grace_seconds", schemaPath: "#/properties/grace_seconds/maximum", keyword: "maximum", params: { comparison: "<=", limit: 31536e5 } };
+          if (vErrors === null) {
+            vErrors = [err17];
+          } else {
+            vErrors.push(err17);
+          }
+          errors++;
+        }
+        if (data4 < 0 || isNaN(data4)) {
+          const err18 = { instancePath: instancePath + "/grace_seconds", schemaPath: "#/properties/grace_seconds/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+          if (vErrors === null) {
+            vErrors = [err18];
+          } else {
+            vErrors.push(err18);
+          }
+          errors++;
+        }
+      }
+    }
   } else {
-    const err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    const err19 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     if (vErrors === null) {
-      vErrors = [err16];
+      vErrors = [err19];
     } else {
-      vErrors.push(err16);
+      vErrors.push(err19);
     }
     errors++;
   }
@@ -1560,8 +1614,8 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
 }
 validate25.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": false };
 var check6 = validate26;
-var formats54 = (text) => permission(text) === void 0;
-var formats56 = (text) => ip(text) === void 0;
+var formats56 = (text) => permission(text) === void 0;
+var formats58 = (text) => ip(text) === void 0;
 function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null;
   let errors = 0;
@@ -1677,7 +1731,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
           }
           errors++;
         }
-        if (!formats54(data2)) {
+        if (!formats56(data2)) {
           const err10 = { instancePath: instancePath + "/permission", schemaPath: "#/properties/permission/format", keyword: "format", params: { format: "permission" } };
           if (vErrors === null) {
             vErrors = [err10];
@@ -1699,7 +1753,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
     if (data.ip !== void 0 && func0.call(data, "ip")) {
       let data3 = data.ip;
       if (typeof data3 === "string") {
-        if (!formats56(data3)) {
+        if (!formats58(data3)) {
           const err12 = { instancePath: instancePath + "/ip", schemaPath: "#/properties/ip/format", keyword: "format", params: { format: "ip" } };
           if (vErrors === null) {
             vErrors = [err12];
@@ -1734,9 +1788,9 @@ validate26.evaluated = { "props": true, "dynamicProps": false, "dynamicItems": f
 var validators = {
   "create": { check: check0, ...{ "fields": ["project", "name", "principal_id", "expires_at", "tags", "prefix", "allow_unassigned_principal", "rate_limit", "allow_ips"], "secret": [] } },
   "get": { check: check1, ...{ "fields": ["project", "id"], "secret": [] } },
-  "list": { check: check2, ...{ "fields": ["project", "principal_id", "state", "tag", "limit", "cursor"], "secret": [] } },
+  "list": { check: check2, ...{ "fields": ["project", "principal_id", "state", "expires_before", "tag", "limit", "cursor"], "secret": [] } },
   "revoke": { check: check3, ...{ "fields": ["project", "id"], "secret": [] } },
-  "rotate": { check: check4, ...{ "fields": ["project", "id", "name", "expires_at"], "secret": [] } },
+  "rotate": { check: check4, ...{ "fields": ["project", "id", "name", "expires_at", "grace_seconds"], "secret": [] } },
   "update": { check: check5, ...{ "fields": ["project", "id", "tags", "state", "rate_limit", "allow_ips"], "secret": [] } },
   "verify": { check: check6, ...{ "fields": ["project", "key", "permission", "ip"], "secret": ["key"] } }
 };

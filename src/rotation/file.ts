@@ -1,0 +1,117 @@
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { openDelivery, type Delivery as Pending } from '../cli/deliver.ts';
+import { sha256 } from '../crypto.ts';
+import type { Io } from '../io.ts';
+import { type Delivery, Undelivered } from './plan.ts';
+
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** The file itself where it is there: a link stays a link. */
+const targetOf = (path: string): string =>
+  isThere(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
+
+/** Beside the file, so that it comes back by one rename. */
+const keptAt = (target: string, rotationId: string): string =>
+  join(dirname(target), `.${basename(target)}.${rotationId}`);
+
+const synced = (path: string): void => {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+};
+
+const syncFolder = (io: Io, path: string): void => {
+  if (io.platform !== 'win32') synced(dirname(path));
+};
+
+/** What was kept by a run before this one is what the file held at first. */
+const keep = (io: Io, target: string, kept: string): void => {
+  if (!isThere(target) || isThere(kept)) return;
+  try {
+    linkSync(target, kept);
+  } catch {
+    // Not every file system has links. Half a copy must not be taken for a whole one.
+    const half = `${kept}.half`;
+    copyFileSync(target, half);
+    synced(half);
+    renameSync(half, kept);
+  }
+  syncFolder(io, kept);
+};
+
+const hexOfSha256 = (text: string): string => Buffer.from(sha256(Buffer.from(text))).toString('hex');
+
+const lineIn = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * A file that always holds one whole line: what it held before or the successor, never a part of either. The one before
+ * is kept beside it until the successor is verified.
+ */
+export const fileDelivery = (io: Io, path: string): Delivery => {
+  const asked = resolve(io.cwd, path);
+  let pending: Pending | undefined;
+  let wasThere = true;
+  /** Named for the rotation: the run that goes on with one that was killed finds what that left. */
+  const open = (rotationId: string): Pending =>
+    openDelivery(io, path, { temporaryName: (target) => `.${basename(target)}.${rotationId}.new` });
+  return {
+    about: `the file "${path}"`,
+    prepare(rotationId) {
+      pending = open(rotationId);
+      wasThere = isThere(targetOf(asked));
+    },
+    found(hash) {
+      const line = lineIn(asked);
+      return line !== undefined && hexOfSha256(line) === hash ? line : undefined;
+    },
+    async deliver({ text }, rotationId) {
+      const target = targetOf(asked);
+      if (lineIn(target) === text) return;
+      try {
+        keep(io, target, keptAt(target, rotationId));
+        pending ??= open(rotationId);
+        pending.write(`${text}\n`);
+        pending = undefined;
+      } catch (error) {
+        // The last thing that is written to the file is its name: where it doesn't have that, it holds what it held.
+        if (lineIn(target) === text) throw error;
+        throw new Undelivered(error instanceof Error ? error.message : String(error));
+      }
+    },
+    putBack(rotationId) {
+      const target = targetOf(asked);
+      const kept = keptAt(target, rotationId);
+      if (isThere(kept)) renameSync(kept, target);
+      else if (wasThere) throw new Error('what it held before is not there any more');
+      else rmSync(target, { force: true });
+      syncFolder(io, target);
+    },
+    settle(rotationId) {
+      const target = targetOf(asked);
+      rmSync(keptAt(target, rotationId), { force: true });
+      syncFolder(io, target);
+    },
+    discard: () => pending?.discard(),
+  };
+};

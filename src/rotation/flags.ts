@@ -1,0 +1,39 @@
+import type { Context, ExtraFlag } from '../cli/command.ts';
+import { secondsFrom } from '../cli/times.ts';
+import { MobiusError } from '../errors.ts';
+
+/** Flags of every command that rotates. */
+export const rotationFlags: readonly ExtraFlag[] = [
+  {
+    name: 'verify',
+    value: 'CMD',
+    description: 'a line for the shell that must end with 0 before the old one gives way',
+  },
+  { name: 'timeout', value: 'DURATION', description: 'how long a command may take; 10m when absent' },
+  { name: 'if-older-than', value: 'DURATION', description: 'only if it is older than this; of several one will do' },
+  { name: 'if-expires-within', value: 'DURATION', description: 'only if it ends within this time' },
+  {
+    name: 'log-format',
+    value: 'FORMAT',
+    choices: ['text', 'json'],
+    description: 'how what is done is told on stderr: text, or json for one line an event',
+  },
+];
+
+export const durationFlag = ({ flags }: Context, name: string): number | undefined => {
+  const text = flags[name];
+  if (typeof text !== 'string') return undefined;
+  const seconds = secondsFrom(text);
+  if (seconds !== undefined && seconds > 0) return seconds;
+  throw new MobiusError('usage', `--${name} must be a duration such as 30d, 12h or 90s`);
+};
+
+/** Of a flag that may be given more than once. */
+export const listFlag = ({ flags }: Context, name: string): readonly string[] =>
+  (flags[name] ?? []) as readonly string[];
+
+/** A property where the flag was given. */
+export const textFlag = <K extends string>({ flags }: Context, name: string, as: K): { [P in K]?: string } => {
+  const value = flags[name];
+  return (typeof value === 'string' ? { [as]: value } : {}) as { [P in K]?: string };
+};
