@@ -255,7 +255,7 @@ describe('refusals', () => {
 describe('behind the end that was written down', () => {
   const mark = () =>
     vault.rows<{ seq: number; hash: Buffer; made_at: number; mac: Buffer }>('select * from audit_marks')[0];
-  const putBack = (old: ReturnType<typeof mark>): void =>
+  const putBack = (old: ReturnType<typeof mark>) =>
     vault.edit((file) =>
       file
         .prepare('update audit_marks set seq = ?, hash = ?, made_at = ?, mac = ?')
