@@ -22,6 +22,8 @@ import { reasonOf } from './files.ts';
  */
 export interface Delivery {
   readonly path: string;
+  /** What is replaced, from the root: of a link what it leads to. */
+  readonly target: string;
   /** Puts the text in the place of whatever the file held. When it returns, the text survives a power cut. */
   write(text: string): void;
   /** Removes what was opened, where it wasn't written. */
@@ -37,7 +39,7 @@ const isStream = (path: string): boolean => /^\/(dev\/(fd\/|std(in|out|err)$)|pr
 const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 const refusal = (path: string, why: string): MobiusError =>
-  new MobiusError('usage', `--out can't write "${path}": ${why}`, {}, 'nothing was done; name another file');
+  new MobiusError('usage', `can't write "${path}": ${why}`, {}, 'nothing was done; name another file');
 
 /** Where the file really is: a link stays a link, and what it points at is replaced. */
 const targetOf = (io: Io, path: string): string => {
@@ -50,8 +52,13 @@ const targetOf = (io: Io, path: string): string => {
     if (folder === undefined) throw refusal(path, 'no such folder');
     return join(folder, basename(asked));
   }
+  const isTrusted = io.uid === undefined || found.uid === io.uid || found.uid === 0;
   const target = realpathSync(asked);
   const real = statOf(target);
+  // Otherwise whoever may write to the folder chooses which of our files is replaced.
+  if (found.isSymbolicLink() && !isTrusted && real?.uid !== found.uid) {
+    throw refusal(path, 'it is a link that another user made');
+  }
   if (real?.isDirectory() === true) throw refusal(path, 'it is a folder');
   // A rename over /dev/stdout or a named pipe would put a file in its place.
   if (real?.isFile() !== true) throw refusal(path, 'it is no ordinary file');
@@ -132,6 +139,7 @@ export const openDelivery = (io: Io, path: string, { mode = 0o600, temporaryName
   }
   return {
     path,
+    target,
     write: (text) => {
       if (handle === undefined) throw new Error('this was written or discarded before');
       const bytes = Buffer.from(text);

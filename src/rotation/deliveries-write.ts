@@ -39,7 +39,10 @@ export const changedText = (text: string, path: string, about: About, entry: Ent
     if (same(entriesIn(next, path), wanted)) return next;
   } catch {}
   // Written in a way that can't be cut: what it says is kept, how it was said is not.
-  return wanted.map(tableOf).join('\n');
+  const plain = wanted.map(tableOf).join('\n');
+  // What a server calls it may be no name: the file must be one that can be read again.
+  entriesIn(plain, path);
+  return plain;
 };
 
 /** Changes the file while nobody else does. True where there was something to change. */

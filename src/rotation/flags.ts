@@ -28,6 +28,25 @@ export const durationFlag = ({ flags }: Context, name: string): number | undefin
   throw new MobiusError('usage', `--${name} must be a duration such as 30d, 12h or 90s`);
 };
 
+/** How long to wait for something, in seconds. */
+export const waitOf = (text: string, said: string): number => {
+  const seconds = secondsFrom(text);
+  if (seconds !== undefined && seconds > 0 && seconds <= 86_400) return seconds;
+  throw new MobiusError('usage', `${said} must be a duration up to 24h such as 10m, not "${text}"`);
+};
+
+/** How long a command may take, in seconds. */
+export const timeoutOf = ({ flags: { timeout } }: Context): number =>
+  typeof timeout === 'string' ? waitOf(timeout, '--timeout') : 600;
+
+/** How long the new key may take to be seen in use, where the line says so. */
+export const waitForUse = ({ flags }: Context): { useWithinSeconds?: number } => {
+  const text = flags['wait-for-use'];
+  return typeof text === 'string' ? { useWithinSeconds: waitOf(text, '--wait-for-use') } : {};
+};
+
+export const isVariable = (name: string): boolean => /^[A-Za-z_]\w*$/.test(name);
+
 /** Of a flag that may be given more than once. */
 export const listFlag = ({ flags }: Context, name: string): readonly string[] =>
   (flags[name] ?? []) as readonly string[];

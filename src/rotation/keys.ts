@@ -5,7 +5,7 @@ import { MobiusError } from '../errors.ts';
 import type { ApiKey } from '../generated/types.ts';
 import { type Io, SinkError } from '../io.ts';
 import { checkBy, commandDelivery } from './command.ts';
-import { fileDelivery } from './file.ts';
+import { fileDeliveries } from './file.ts';
 import { type Delivery, type Going, type Handed, type Plan, type Successor, Undelivered } from './plan.ts';
 
 /** How a new key gets to where it is used, and how that is made sure of. */
@@ -89,7 +89,7 @@ export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], wa
     deliver: (handed, rotationId) =>
       commandDelivery(io, { line, env: commandEnvironment(io, last()), timeoutMs }, log).deliver(handed, rotationId),
   });
-  const places = [...files.map((path) => fileDelivery(io, path)), ...commands.map(toCommand)];
+  const places = [...fileDeliveries(io, files), ...commands.map(toCommand)];
   return {
     start,
     deliveries: places.length === 0 && show !== undefined ? [onStdout(show, last)] : places,

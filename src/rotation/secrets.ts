@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { useSecrets } from '../use/resolve.ts';
-import { checkBy, commandDelivery, outputOf, type Told } from './command.ts';
+import { checkBy, commandDelivery, type Told, valuesOf } from './command.ts';
 import { type Delivery, type Going, type Handed, type Plan, Undelivered } from './plan.ts';
 
 /** How a secret gets its next values, and how they get to where they are used. */
@@ -53,7 +53,7 @@ const valuesIn = (text: string, keys: readonly string[]): Record<string, string>
 const made = async ({ io, log, call, project }: Going, secret: string, told: Told): Promise<Record<string, string>> => {
   const { key_names: keys } = await call('secrets.get', { project, secret });
   try {
-    return valuesIn(await outputOf(io, told, log), keys);
+    return await valuesOf(io, told, log, (text) => valuesIn(text, keys));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `no new values came from the command "${told.line}": ${why}`;

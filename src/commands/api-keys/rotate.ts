@@ -1,7 +1,15 @@
 import { type Context, operationCommand } from '../../cli/command.ts';
 import { MobiusError } from '../../errors.ts';
 import type { Input } from '../../operations.ts';
-import { durationFlag, listFlag, rotationFlags, textFlag } from '../../rotation/flags.ts';
+import {
+  durationFlag,
+  isVariable,
+  listFlag,
+  rotationFlags,
+  textFlag,
+  timeoutOf,
+  waitForUse,
+} from '../../rotation/flags.ts';
 
 const usage = (message: string, hint: string): MobiusError => new MobiusError('usage', message, {}, hint);
 
@@ -54,6 +62,9 @@ export default operationCommand({
     'mobius api-keys rotate ci --if-older-than 30d --out ci.key --expires-in 90d',
   ],
   prepare(input, { flags }) {
+    if (typeof flags.variable === 'string' && !isVariable(flags.variable)) {
+      throw usage('--variable must be the name of a variable', 'such as: --variable NEW_KEY');
+    }
     if (flags.self === true) {
       if (input.id === undefined) return { ...input, id: '@me' };
       throw usage('a key and --self exclude each other', 'leave one of them out');
@@ -92,12 +103,10 @@ export default operationCommand({
       const plan = keyPlan(going, globals, start, {
         files: file === undefined ? [] : [file],
         commands,
-        timeoutSeconds: durationFlag(context, 'timeout') ?? 600,
+        timeoutSeconds: timeoutOf(context),
         ...textFlag(context, 'variable', 'variable'),
         ...textFlag(context, 'verify', 'verify'),
-        ...(context.flags['wait-for-use'] === undefined
-          ? {}
-          : { useWithinSeconds: durationFlag(context, 'wait-for-use') ?? 0 }),
+        ...waitForUse(context),
         show: ({ apiKey, key = '' }) => show({ ...apiKey, key }, key),
       });
       return logged(context, { log, format }, async () => {

@@ -4,7 +4,7 @@ import { letGo, openTarget } from '../../cli/profiles.ts';
 import { generated } from '../../cli/secret-values.ts';
 import { speechFor } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
-import { durationFlag, listFlag, rotationFlags, textFlag } from '../../rotation/flags.ts';
+import { durationFlag, isVariable, listFlag, rotationFlags, textFlag, timeoutOf } from '../../rotation/flags.ts';
 
 const usage = (message: string, hint: string): MobiusError => new MobiusError('usage', message, {}, hint);
 
@@ -24,7 +24,7 @@ const variablesOf = (context: Context): Record<string, string> =>
     listFlag(context, 'variable').map((text): [string, string] => {
       const at = text.indexOf('=');
       const name = text.slice(at + 1);
-      if (at > 0 && /^[A-Za-z_]\w*$/.test(name)) return [text.slice(0, at), name];
+      if (at > 0 && isVariable(name)) return [text.slice(0, at), name];
       throw usage('--variable must be KEY=NAME', 'such as: --variable password=NEW_PASSWORD');
     }),
   );
@@ -73,7 +73,7 @@ export default localCommand({
     const ways = {
       generate: () => generateAll(generate),
       variables: variablesOf(context),
-      timeoutSeconds: durationFlag(context, 'timeout') ?? 600,
+      timeoutSeconds: timeoutOf(context),
       ...textFlag(context, 'exec', 'exec'),
       ...textFlag(context, 'apply', 'apply'),
       ...textFlag(context, 'verify', 'verify'),
