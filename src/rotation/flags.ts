@@ -1,6 +1,7 @@
 import type { Context, ExtraFlag } from '../cli/command.ts';
 import { secondsFrom } from '../cli/times.ts';
 import { MobiusError } from '../errors.ts';
+import type { Input } from '../operations.ts';
 
 /** Flags of every command that rotates. */
 export const rotationFlags: readonly ExtraFlag[] = [
@@ -20,12 +21,29 @@ export const rotationFlags: readonly ExtraFlag[] = [
   },
 ];
 
-export const durationFlag = ({ flags }: Context, name: string): number | undefined => {
+const durationFlag = ({ flags }: Context, name: string): number | undefined => {
   const text = flags[name];
   if (typeof text !== 'string') return undefined;
   const seconds = secondsFrom(text);
   if (seconds !== undefined && seconds > 0) return seconds;
   throw new MobiusError('usage', `--${name} must be a duration such as 30d, 12h or 90s`);
+};
+
+type Conditions = Pick<
+  Input<'rotations.start'>,
+  'if_older_than_seconds' | 'if_expires_within_seconds' | 'if_unused_for_seconds'
+>;
+
+/** When it is to be rotated at all, as the line says. */
+export const conditionsIn = (context: Context): Conditions => {
+  const [older, expires, unused] = ['if-older-than', 'if-expires-within', 'if-unused-for'].map((name) =>
+    durationFlag(context, name),
+  );
+  return {
+    ...(older === undefined ? {} : { if_older_than_seconds: older }),
+    ...(expires === undefined ? {} : { if_expires_within_seconds: expires }),
+    ...(unused === undefined ? {} : { if_unused_for_seconds: unused }),
+  };
 };
 
 /** How long to wait for something, in seconds. */

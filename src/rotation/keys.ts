@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Globals } from '../cli/command.ts';
 import { MobiusError } from '../errors.ts';
 import type { ApiKey } from '../generated/types.ts';
-import { type Io, SinkError } from '../io.ts';
+import { SinkError } from '../io.ts';
 import { checkBy, commandDelivery } from './command.ts';
+import { checkEnvironment, commandEnvironment } from './environment.ts';
 import { fileDeliveries } from './file.ts';
 import { type Delivery, type Going, type Handed, type Plan, type Successor, Undelivered } from './plan.ts';
 
@@ -22,32 +22,6 @@ export interface KeyWays {
   /** Where nothing else is named: shows the key. Throws where it can't. */
   show?(successor: Successor): void;
 }
-
-const valuesOfVault: readonly string[] = ['MOBIUS_VAULT_KEY', 'MOBIUS_VAULT_PASSPHRASE', 'MOBIUS_API_KEY'];
-
-const present = (env: Io['env'], keeps: (name: string) => boolean): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && keeps(entry[0])),
-  );
-
-/** What delivers has no business with the vault: of our own variables it gets none but those that say what it is given. */
-export const commandEnvironment = ({ env }: Io, { rotationId, keyId }: Successor): Record<string, string> => ({
-  ...present(env, (name) => !name.startsWith('MOBIUS_')),
-  MOBIUS_ROTATION_ID: rotationId,
-  ...(keyId === undefined ? {} : { MOBIUS_KEY_ID: keyId }),
-});
-
-/** What checks runs as a user of the new key would: on the same target, and with nothing else to open it. */
-const checkEnvironment = ({ env, cwd }: Io, globals: Globals, project: string): Record<string, string> => {
-  const { apiUrl, vault, profile } = globals;
-  return {
-    ...present(env, (name) => !valuesOfVault.includes(name)),
-    MOBIUS_PROJECT: project,
-    ...(apiUrl === undefined ? {} : { MOBIUS_API_URL: apiUrl }),
-    ...(profile === undefined ? {} : { MOBIUS_PROFILE: profile }),
-    ...(vault === undefined ? {} : { MOBIUS_VAULT: vault.includes('://') ? vault : resolve(cwd, vault) }),
-  };
-};
 
 const pollMs = 1000;
 

@@ -1,5 +1,5 @@
 import type { Globals } from '../cli/command.ts';
-import { generated } from '../cli/secret-values.ts';
+import { generatedAll } from '../cli/secret-values.ts';
 import { MobiusError } from '../errors.ts';
 import { formats } from '../formats.ts';
 import type { Io } from '../io.ts';
@@ -77,7 +77,7 @@ export const planOf = async (going: Going, globals: Globals, task: Task, entry: 
   const checked = { timeoutSeconds, ...(verify === undefined ? {} : { verify }) };
   if (subject.startsWith('secrets/')) {
     const [apply] = commands;
-    const makeAll = async () => Object.fromEntries(await Promise.all(generate.map(generated)));
+    const makeAll = () => generatedAll(generate);
     // What it can't make is told before anything is begun.
     await makeAll();
     return secretPlan(going, subject.slice('secrets/'.length), start, {
@@ -96,8 +96,11 @@ export const planOf = async (going: Going, globals: Globals, task: Task, entry: 
   });
 };
 
-const holderIn = (error: unknown): string | undefined =>
-  error instanceof MobiusError && error.details.reason === 'rotation_held' ? String(error.details.holder) : undefined;
+const heldBy = (error: unknown): { holder: string; since: string } | undefined => {
+  if (!(error instanceof MobiusError) || error.details.reason !== 'rotation_held') return undefined;
+  const { holder, since } = error.details;
+  return { holder: String(holder), since: String(since) };
+};
 
 const perform = async (running: Running, task: Task, entry: Entry | undefined): Promise<Result> => {
   const { io, globals, call, dryRun } = running;
@@ -130,10 +133,10 @@ const perform = async (running: Running, task: Task, entry: Entry | undefined): 
     log('not_due', { reason: outcome.reason });
     return result('not_due', { reason: outcome.reason });
   } catch (error) {
-    const holder = holderIn(error);
-    if (holder !== undefined) {
-      log('held', { holder });
-      return result('held', { reason: `${holder} is at it` });
+    const held = heldBy(error);
+    if (held !== undefined) {
+      log('held', held);
+      return result('held', { reason: `${held.holder} is at it since ${held.since}` });
     }
     const fields = failureFields(error);
     log('failed', fields);

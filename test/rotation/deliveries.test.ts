@@ -94,8 +94,9 @@ describe('the file', () => {
     expect(changed).toContain('# a mount');
     expect(entriesIn(changed, path).map(({ subject }) => subject)).toEqual(['api-keys/ci']);
     const other = changedText(text, path, ci, ci);
-    expect(other).toContain('# the database\n[[ delivery ]]\nsubject = "secrets/db/prod"');
-    expect(entriesIn(other, path)).toEqual([expect.objectContaining({ subject: 'secrets/db/prod' }), ci]);
+    expect(other).toContain('# ci: ask Ada\n[[delivery]]\nsubject = "api-keys/ci"\nproject = "default"');
+    expect(other).toContain('\n\n# the database\n[[ delivery ]]\nsubject = "secrets/db/prod"');
+    expect(entriesIn(other, path)).toEqual([ci, expect.objectContaining({ subject: 'secrets/db/prod' })]);
   });
 
   test('says the same after a change where it can not be cut', () => {
