@@ -174,5 +174,14 @@ export const readDeliveriesText = (io: Io): string => {
 
 export const readDeliveries = (io: Io): readonly Entry[] => entriesIn(readDeliveriesText(io), deliveriesPath(io));
 
+/** Whether anything is said of it; what can't be read may say it. */
+export const isDelivered = (io: Io, about: About): boolean => {
+  try {
+    return readDeliveries(io).some((entry) => isAbout(entry, about));
+  } catch {
+    return true;
+  }
+};
+
 export const isAbout = (entry: About, { subject, project, target }: About): boolean =>
   entry.subject === subject && entry.project === project && isSameTarget(entry.target, target);

@@ -93,15 +93,18 @@ export default operationCommand({
   },
   async afterwards({ subject }, { project }, context) {
     const ways = waysIn(context);
-    if (ways === undefined) return;
-    refuseId(subject);
+    if (ways !== undefined) refuseId(subject);
     const { io, globals, say } = context;
-    const [{ changeDeliveries }, { deliveriesPath }, { targetOf }] = await Promise.all([
+    const [{ changeDeliveries }, { deliveriesPath, isDelivered }, { targetOf }] = await Promise.all([
       import('../../rotation/deliveries-write.ts'),
       import('../../rotation/deliveries.ts'),
       import('../../rotation/target.ts'),
     ]);
     const about = { subject, project: project ?? (await projectOf(io, globals)), target: await targetOf(io, globals) };
+    if (ways === undefined) {
+      if (!isDelivered(io, about)) say('nothing on this machine says how it is delivered: --deliver does');
+      return;
+    }
     await changeDeliveries(io, about, { ...about, ...ways });
     say(`how it is delivered stands in "${deliveriesPath(io)}"`);
   },
