@@ -65,14 +65,14 @@ const lineIn = (path: string): string | undefined => {
  * A file that always holds one whole line: what it held before or the successor, never a part of either. The one before
  * is kept beside it until the successor is verified.
  */
-const fileDelivery = (io: Io, path: string, targets: Set<string>): Delivery => {
+const fileDelivery = (io: Io, path: string, said: string, targets: Set<string>): Delivery => {
   let pending: Pending | undefined;
   /** Looked for once: where a link leads somewhere else meanwhile, nothing there is touched. */
   let target = '';
   let wasThere = true;
   /** Named for the rotation: the run that goes on with one that was killed finds what that left. */
   const open = (rotationId: string): Pending =>
-    openDelivery(io, path, { temporaryName: (file) => `.${basename(file)}.${rotationId}.new` });
+    openDelivery(io, path, { said, temporaryName: (file) => `.${basename(file)}.${rotationId}.new` });
   return {
     about: `the file "${path}"`,
     prepare(rotationId) {
@@ -116,7 +116,8 @@ const fileDelivery = (io: Io, path: string, targets: Set<string>): Delivery => {
   };
 };
 
-export const fileDeliveries = (io: Io, paths: readonly string[]): Delivery[] => {
+/** `said`: what named them. */
+export const fileDeliveries = (io: Io, paths: readonly string[], said: string): Delivery[] => {
   const targets = new Set<string>();
-  return paths.map((path) => fileDelivery(io, path, targets));
+  return paths.map((path) => fileDelivery(io, path, said, targets));
 };

@@ -12,6 +12,8 @@ import { type Delivery, type Going, type Handed, type Plan, type Successor, Unde
 export interface KeyWays {
   /** Files that hold the key in one line. */
   files: readonly string[];
+  /** What named them; --out where absent. */
+  filesBy?: string;
   /** Lines for the shell that get it on stdin, or in the variable. */
   commands: readonly string[];
   variable?: string;
@@ -51,7 +53,7 @@ const onStdout = (show: (successor: Successor) => void, last: () => Successor): 
 /** How an API key is rotated. */
 export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], ways: KeyWays): Plan => {
   const { io, log, project } = going;
-  const { files, commands, variable, verify, useWithinSeconds, timeoutSeconds, show } = ways;
+  const { files, filesBy = '--out', commands, variable, verify, useWithinSeconds, timeoutSeconds, show } = ways;
   const timeoutMs = timeoutSeconds * 1000;
   let successor: Successor | undefined;
   const last = (): Successor => {
@@ -63,7 +65,7 @@ export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], wa
     deliver: (handed, rotationId) =>
       commandDelivery(io, { line, env: commandEnvironment(io, last()), timeoutMs }, log).deliver(handed, rotationId),
   });
-  const places = [...fileDeliveries(io, files), ...commands.map(toCommand)];
+  const places = [...fileDeliveries(io, files, filesBy), ...commands.map(toCommand)];
   return {
     start,
     deliveries: places.length === 0 && show !== undefined ? [onStdout(show, last)] : places,
@@ -84,13 +86,16 @@ export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], wa
 };
 
 /** What is known of the new key, without the key. */
-export const successorRecord = async ({ call, project }: Going, { apiKey, keyId = '' }: Successor): Promise<ApiKey> => {
+export const successorRecord = async (
+  { call, project }: Going,
+  { apiKey, keyId = '' }: Successor,
+): Promise<Pick<ApiKey, 'id'> & Partial<ApiKey>> => {
   if (apiKey !== undefined) return apiKey;
   try {
     return await call('api-keys.get', { project, id: keyId });
   } catch (error) {
     // The key that asked may have stopped by now, for it was the one that was replaced.
-    if (error instanceof MobiusError && error.code === 'unauthorized') return { id: keyId } as ApiKey;
+    if (error instanceof MobiusError && error.code === 'unauthorized') return { id: keyId };
     throw error;
   }
 };

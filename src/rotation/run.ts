@@ -91,6 +91,7 @@ export const planOf = async (going: Going, globals: Globals, task: Task, entry: 
   return keyPlan(going, globals, start, {
     ...checked,
     files: ways.flatMap((way) => (way.kind === 'file' ? [way.path] : [])),
+    filesBy: '"deliver"',
     commands,
     ...(wait === undefined ? {} : { useWithinSeconds: waitOf(wait, '"wait_for_use"') }),
   });

@@ -118,7 +118,7 @@ describe('refused before anything is issued', () => {
     mkdirSync(join(cwd, 'folder'));
     symlinkSync('nowhere', join(cwd, 'dangling'));
     expect(() => open(path)).toThrow(
-      expect.objectContaining({ code: 'usage', message: `can't write "${path}": ${why}` }),
+      expect.objectContaining({ code: 'usage', message: `--out can't write "${path}": ${why}` }),
     );
     expect(readdirSync(cwd).sort()).toEqual(['dangling', 'file', 'folder']);
     expect(readdirSync(join(cwd, 'folder'))).toEqual([]);

@@ -104,7 +104,7 @@ describe('nothing is asked of a vault', () => {
   test.each([
     [`${create} -F id,name`, '-F leaves out "key", which is shown only this once'],
     [`${create} -F id,key -q`, '-q and -F exclude each other'],
-    [`${create} --out missing/ci.key`, 'can\'t write "missing/ci.key": no such folder'],
+    [`${create} --out missing/ci.key`, '--out can\'t write "missing/ci.key": no such folder'],
     ['principals create other --out other.key', 'nothing will be issued that --out could write'],
     ['projects delete x', 'nobody can be asked to confirm: delete project "x" and everything in it?'],
   ])('by mobius %s', async (line, message) => {

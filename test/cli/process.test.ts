@@ -65,7 +65,7 @@ describe('standard output', () => {
       const { status, stderr } = mobius('/nowhere', line, openSync(file, 'a'));
       expect({ status, stderr: stderr.split('\n')[0] }).toEqual({
         status: 2,
-        stderr: `mobius: error: can't write "${name}": it is no ordinary file`,
+        stderr: `mobius: error: --out can't write "${name}": it is no ordinary file`,
       });
     }
     expect(readFileSync(file, 'utf8')).toBe('what is there already\n');

@@ -170,7 +170,7 @@ describe('to a file', () => {
     const script = `trap '' XFSZ; ulimit -f 0; exec '${process.execPath}' '${program}' ${create('never', '--out', 'full.key').join(' ')}`;
     const { code, stdout, stderr } = await machine.bash(script);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(JSON.parse(stderr).error.message).toBe(`can't write "full.key": file too large`);
+    expect(JSON.parse(stderr).error.message).toBe(`--out can't write "full.key": file too large`);
     expect([await count(), files()]).toEqual([before, there]);
   });
 

@@ -15,7 +15,7 @@ beforeEach(() => {
   cwd = newFolder();
 });
 
-const deliveries = (...paths: string[]): Delivery[] => fileDeliveries(fakeIo({ cwd }).io, paths);
+const deliveries = (...paths: string[]): Delivery[] => fileDeliveries(fakeIo({ cwd }).io, paths, '"deliver"');
 const [first, second] = ['first', 'second'];
 const held = (name: string): string => readFileSync(join(cwd, name), 'utf8');
 
@@ -51,4 +51,9 @@ test('a link that is turned meanwhile leads to nothing else', async () => {
   delivery?.discard();
   expect([held(first), held(second)]).toEqual(['first\n', 'second\n']);
   expect(readdirSync(cwd).sort()).toEqual([first, 'link', second]);
+});
+
+test('what can not be written says where it was named', () => {
+  const [delivery] = deliveries('missing/key');
+  expect(() => delivery?.prepare(id)).toThrow(`"deliver" can't write "missing/key": no such folder`);
 });

@@ -116,7 +116,8 @@ export default operationCommand({
         if (!isShown) show(made);
         const { grace_seconds: grace } = outcome.rotation;
         const old = grace === 0 ? 'it stopped' : `it works until ${context.time(`${grace}s`)}`;
-        say(`rotated api key "${input.id}": ${old}, "${made.name}" (${made.id}) takes its place`);
+        const next = made.name === undefined ? made.id : `"${made.name}" (${made.id})`;
+        say(`rotated api key "${input.id}": ${old}, ${next} takes its place`);
         if (isShown) say('shown only this once: store it now');
         return 0;
       });
