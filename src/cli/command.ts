@@ -152,10 +152,12 @@ export interface Performing {
 
 /** In place of the one call, where the target keeps our contract. */
 export interface InSteps<K extends Name> {
+  /** Whether it is; always, where absent. */
+  when?(context: Context): boolean;
   /** Refuses what only several calls can do, where the target's contract takes one. */
-  refuseAtOnce(context: Context): void;
-  /** The first call, which a dry run shows. */
-  first(input: Input<K>, context: Context): { operation: Name; input: Record<string, unknown> };
+  refuseAtOnce?(context: Context): void;
+  /** The first call, which a dry run shows; the operation itself, where absent. */
+  first?(input: Input<K>, context: Context): { operation: Name; input: Record<string, unknown> };
   run(input: Input<K>, context: Context, performing: Performing): Promise<number>;
 }
 
