@@ -18,6 +18,12 @@ export interface Refusal {
 }
 
 const minuteMs = 60_000;
+
+const sameThing = ({ operation, reason, minute, source }: Omit<Refusal, 'count'>): string => {
+  const { projectId, principalId, credentialId, address } = source;
+  return [operation, reason, minute, projectId, principalId, credentialId, address].join(' ');
+};
+
 /** Of a minute: a flood from many places fills no disk either. What is beyond is counted without its source. */
 const mostSources = 200;
 
@@ -31,9 +37,9 @@ export const makeRefusals = () => {
     note(operation: Name, reason: string, source: Source, now: number): void {
       const minute = now - (now % minuteMs);
       const known = counted.size < mostSources ? source : {};
-      const { projectId, principalId, credentialId, address } = known;
-      const at = [operation, reason, minute, projectId, principalId, credentialId, address].join(' ');
-      const entry = counted.get(at) ?? { operation, reason, source: known, minute, count: 0, told: false };
+      const refusal = { operation, reason, source: known, minute };
+      const at = sameThing(refusal);
+      const entry = counted.get(at) ?? { ...refusal, count: 0, told: false };
       entry.count += 1;
       counted.set(at, entry);
     },
@@ -52,6 +58,15 @@ export const makeRefusals = () => {
         if (isOver) counted.delete(at);
       }
       return taken;
+    },
+
+    /** What was taken and could not be told is told the next time. */
+    giveBack(untold: readonly Refusal[]): void {
+      for (const refusal of untold) {
+        const at = sameThing(refusal);
+        const { count = 0 } = counted.get(at) ?? {};
+        counted.set(at, { ...refusal, count: count + refusal.count, told: false });
+      }
     },
   };
 };

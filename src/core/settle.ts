@@ -60,18 +60,25 @@ export const makeSettling = ({ db, sealer, now, journal, node, uses, refusals }:
     const until = which === 'due' ? at : undefined;
     const [noted, used] = [refusals.take(until), uses.take(until)];
     const prunes = which === 'due' && at >= pruneAt;
-    const versions = secretsTouched || prunes ? await import('./due-versions.ts') : undefined;
-    const isDue = versions !== undefined && (await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)));
-    if (used.length === 0 && noted.length === 0 && !isDue && !prunes) return;
-    const pruning = prunes ? await import('../store/prune.ts') : undefined;
-    // When something was last used is one statement each, and the greater time stands.
-    await db.tx(isDue || noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
-      const store = { db: tx, sealer };
-      if (isDue) await versions?.destroyDue(store, at, journal);
-      await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
-      for (const refusal of noted) await appendRefusal(journal, store, refusal, at);
-      // What is left is for the next second, not for the next minute.
-      if (pruning !== undefined && (await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
-    });
+    if (used.length > 0 || noted.length > 0 || prunes) {
+      const pruning = prunes ? await import('../store/prune.ts') : undefined;
+      // When something was last used is one statement each, and the greater time stands.
+      const told = db.tx(noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
+        const store = { db: tx, sealer };
+        await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
+        for (const refusal of noted) await appendRefusal(journal, store, refusal, at);
+        // What is left is for the next second, not for the next minute.
+        if (pruning !== undefined && (await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
+      });
+      await told.catch((error: unknown) => {
+        refusals.giveBack(noted);
+        throw error;
+      });
+    }
+    if (!secretsTouched && !prunes) return;
+    const versions = await import('./due-versions.ts');
+    // By itself: where nothing may be changed just now, what was refused is told all the same.
+    if (!(await db.tx('read', (tx) => versions.hasDue({ db: tx, sealer }, at)))) return;
+    await db.tx('write', (tx) => versions.destroyDue({ db: tx, sealer }, at, journal));
   };
 };
