@@ -30,20 +30,18 @@ const walk = async (store: Store, follow: Walk, limit: number): Promise<{ checke
   let checked = 0;
   while (checked < limit || (!follow.isSettled && checked < 2 * limit)) {
     const rows = await audit.rowsAfter(store, follow.place.seq, Math.min(pageRows, 2 * limit - checked));
-    // Another type sorts behind all numbers.
-    const numbered = rows.filter(({ seq }) => Number.isSafeInteger(seq));
-    for (const row of numbered) follow.take(row);
-    checked += numbered.length;
-    if (numbered.length < rows.length || rows.length === 0) return { checked, isOver: true };
+    for (const row of rows) follow.take(row);
+    checked += rows.length;
+    if (rows.length === 0) return { checked, isOver: true };
   }
   return { checked, isOver: false };
 };
 
-const withoutPlace = async (store: Store): Promise<AuditFinding[]> =>
-  (await audit.idsWithoutPlace(store, 100)).map((id) => ({
+const withoutPlace = async (store: Store, begins: number): Promise<AuditFinding[]> =>
+  (await audit.idsWithoutPlace(store, begins, 100)).map((id) => ({
     kind: 'inserted',
     ...(typeof id === 'string' ? { id } : {}),
-    problem: 'an entry has no number, so it has no place in the log',
+    problem: 'an entry has no number of the log, so it has no place there',
   }));
 
 const headOrFinding = async (store: Store): Promise<audit.Mark | AuditFinding> => {
@@ -69,7 +67,7 @@ export const verify = async (
   const end = follow.place;
   const findings: AuditFinding[] = follow.taken();
   if (isOver) {
-    findings.push(...(isHead ? endFindings(head, end) : [head]), ...(await withoutPlace(context)));
+    findings.push(...(isHead ? endFindings(head, end) : [head]), ...(await withoutPlace(context, begins)));
   }
   return {
     checked,

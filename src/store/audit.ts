@@ -199,16 +199,18 @@ export const following = (store: Store, filter: EntryFilter, afterSeq: number, l
   return auditLog.select(store, `where ${where} order by t.seq limit $${params.push(limit)}`, params);
 };
 
-/** As they are stored, whatever was done to them. */
-export const rowsAfter = ({ db }: Pick<Store, 'db'>, afterSeq: number, limit: number): Promise<Row[]> =>
-  db.all('select t.* from audit_log t where t.seq > $1 order by t.seq limit $2', [afterSeq, limit]);
+/** On SQLite anything can stand in a column: between two numbers, too. */
+const hasNumber = `t.seq <= ${Number.MAX_SAFE_INTEGER} and t.seq = cast(t.seq as bigint)`;
 
-/** Entries that no number puts into the chain. */
-export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, limit: number): Promise<Value[]> => {
+/** As they are stored, whatever was done to them; but for those whose number is none. */
+export const rowsAfter = ({ db }: Pick<Store, 'db'>, afterSeq: number, limit: number): Promise<Row[]> =>
+  db.all(`select t.* from audit_log t where t.seq > $1 and ${hasNumber} order by t.seq limit $2`, [afterSeq, limit]);
+
+/** Entries that no number puts behind the place where the log begins. */
+export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, begins: number, limit: number): Promise<Value[]> => {
   const rows = await db.all<{ id: Value }>(
-    `select id from audit_log where seq is null or not (seq >= 1 and seq <= ${Number.MAX_SAFE_INTEGER})
-     order by id limit $1`,
-    [limit],
+    `select t.id from audit_log t where t.seq is null or not (t.seq > $1 and ${hasNumber}) order by t.id limit $2`,
+    [begins, limit],
   );
   return rows.map(({ id }) => id);
 };

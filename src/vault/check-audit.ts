@@ -24,7 +24,7 @@ const markIn = async (view: View, store: Store, name: 'head' | 'checkpoint'): Pr
 
 const takeRest = async (db: Query, follow: Walk): Promise<void> => {
   for (;;) {
-    const rows = (await rowsAfter({ db }, follow.place.seq, 200)).filter(({ seq }) => isPlace(seq));
+    const rows = await rowsAfter({ db }, follow.place.seq, 200);
     for (const row of rows) follow.take(row);
     if (rows.length === 0) return;
   }
@@ -52,7 +52,7 @@ export const checkAudit = async (view: View): Promise<void> => {
     },
   );
   for await (const rows of read) {
-    for (const row of rows) if (isPlace(row.seq)) follow.take(row);
+    for (const row of rows) if (isPlace(row.seq) && row.seq > begins.seq) follow.take(row);
     for (const finding of follow.taken()) tell(finding);
     findings.count(table, rows.length);
     tick(rows.length);
@@ -68,7 +68,7 @@ export const checkAudit = async (view: View): Promise<void> => {
   });
   follow.settle();
   for (const finding of follow.taken()) tell(finding);
-  for (const id of await idsWithoutPlace({ db }, 100)) {
+  for (const id of await idsWithoutPlace({ db }, begins.seq, 100)) {
     findings.problem({ table, id: nameOf(id), problem: 'it has no place in the chain', mend });
   }
   if (follow.place.seq === 0) {
