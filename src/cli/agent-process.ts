@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { kinds, MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Handed } from '../vault/unlock.ts';
@@ -25,13 +25,18 @@ const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(don
 
 const harmless = /^MOBIUS_(SODIUM|CONFIG_DIR|AUDIT_ANCHOR(_EVERY|_POLICY)?)$/;
 
-/** An agent lives long, and its variables can be read as long as it lives: it gets no secret of ours in them. */
-const environmentOf = ({ env }: Io): Record<string, string> =>
-  Object.fromEntries(
+/**
+ * An agent lives long, and its variables can be read as long as it lives: it gets no secret of ours in them. It runs in
+ * another folder.
+ */
+const environmentOf = ({ env, cwd }: Io): Record<string, string> => ({
+  ...Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
       value === undefined || (/^MOBIUS_/.test(name) && !harmless.test(name)) ? [] : [[name, value]],
     ),
-  );
+  ),
+  ...(env.MOBIUS_AUDIT_ANCHOR ? { MOBIUS_AUDIT_ANCHOR: resolve(cwd, env.MOBIUS_AUDIT_ANCHOR) } : {}),
+});
 
 const failureOf = (told: string): MobiusError => {
   const wrong = (why: string): MobiusError => new MobiusError('internal', `the agent did not start${why}`);

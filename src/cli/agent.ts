@@ -14,6 +14,8 @@ export interface AgentState {
   /** When it ends if nothing is asked of it until then; absent where it waits for ever. */
   idle_until?: string;
   locks_at: string;
+  /** Where it keeps the end of the audit log besides the vault; absent where nowhere. */
+  audit_anchor?: { path: string; every: number; required: boolean; problem?: string };
 }
 
 /**

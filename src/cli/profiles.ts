@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Remote } from '../calls/remote.ts';
 import type { Speech } from '../calls/speech.ts';
 import { MobiusError } from '../errors.ts';
+import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
 import type { Place, World } from '../vault/open.ts';
@@ -116,8 +117,13 @@ export const openServer = async (io: Io, reached: Reached): Promise<Remote> => {
 /** The vault as its agent holds it open: to whoever reaches the socket and shows no key, as its owner. */
 const openAgentTarget = async (io: Io, socketPath: string, token: string | undefined): Promise<Target> => {
   const { openRemote } = await import('../calls/remote.ts');
-  const { call, close } = openRemote({ url: agentUrl, token, env: io.env, socketPath }, paceOf(io));
+  const { call: ask, close } = openRemote({ url: agentUrl, token, env: io.env, socketPath }, paceOf(io));
   const who = token === undefined ? 'its owner' : 'the API key';
+  const call: Call = async (name, input, options) => {
+    if (operations[name].access === 'read') return ask(name, input, options);
+    const { tellingOfAnchors } = await import('./agent-anchors.ts');
+    return tellingOfAnchors(io, socketPath, () => ask(name, input, options));
+  };
   return { call, close: async () => close(), about: `the vault's agent at "${socketPath}", as ${who}` };
 };
 

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import type { Io } from '../io.ts';
 import { identityOf } from '../store/files.ts';
-import type { Place, World } from '../vault/open.ts';
+import type { Anchoring, Place, World } from '../vault/open.ts';
 import { type Serving, startServer } from './serve.ts';
 import { stopAt } from './stop.ts';
 
@@ -20,6 +20,7 @@ export interface Limits {
   since: string;
   idle_until?: string;
   locks_at: string;
+  audit_anchor?: { path: string; every: number; required: boolean; problem?: string };
 }
 
 const lookMs = 500;
@@ -55,11 +56,26 @@ export const runAgent = async (
   const since = io.now();
   const locksAt = since + mostMs;
   let lastAsked = since;
+  const anchoring = await world.anchoring?.();
+  let problem: string | undefined;
+  const kept = anchoring && {
+    ...anchoring,
+    tell: (told: string | undefined): void => {
+      problem = told;
+    },
+  };
+  const anchors = ({ path, every, required }: Anchoring): NonNullable<Limits['audit_anchor']> => ({
+    path,
+    every,
+    required,
+    ...(problem === undefined ? {} : { problem }),
+  });
   const limits = (): Limits => ({
     pid: io.signals.pid,
     since: iso(since),
     ...(idleMs === 0 ? {} : { idle_until: iso(Math.min(lastAsked + idleMs, locksAt)) }),
     locks_at: iso(locksAt),
+    ...(kept && { audit_anchor: anchors(kept) }),
   });
   const seen = (): void => {
     lastAsked = io.now();
@@ -78,6 +94,7 @@ export const runAgent = async (
       ownerWithoutCredential: true,
       stopTimeoutSeconds: 5,
       log: 'error',
+      ...(kept && { anchoring: kept }),
       health: () => ({ ...limits() }),
       asked: ({ url }, response) => {
         // Who looks how long it stays does not keep it.

@@ -121,6 +121,7 @@ export const startServer = async (
   if (anchoring !== undefined) metrics.anchoring(true);
   const tell = (problem: string | undefined): void => {
     metrics.anchoring(problem === undefined);
+    anchoring?.tell(problem);
     if (problem === undefined) log.info('the end of the audit log is kept elsewhere again');
     else log.error(problem);
   };
