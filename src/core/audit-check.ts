@@ -15,7 +15,7 @@ const startOf = async (store: Store, cursor: string | undefined): Promise<{ begi
   const begins = checkpoint?.seq ?? 0;
   const place = readCursor(cursor, (text) => {
     const [, seq, hash, pushed] = /^(\d{1,16})\.([0-9a-f]{64}|)\.(-?\d{1,16})$/.exec(text) ?? [];
-    if (seq === undefined) return undefined;
+    if (!Number.isSafeInteger(Number(seq)) || !Number.isSafeInteger(Number(pushed))) return undefined;
     return { seq: Number(seq), hash: hashOfHex(hash ?? ''), pushed: Number(pushed) };
   });
   // What lies before the checkpoint may have been removed since.

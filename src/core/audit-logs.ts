@@ -5,7 +5,7 @@ import { makeSigner } from './anchors.ts';
 import { compare, prune, verify } from './audit-check.ts';
 import { type Context, type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { hexOf, idPrefixes, isId } from './ids.ts';
-import { cursorAt, readCursor } from './paging.ts';
+import { cursorAt, furtherFrom, readCursor } from './paging.ts';
 import { findPrincipal } from './principals.ts';
 import { findProject } from './project-book.ts';
 
@@ -41,8 +41,12 @@ type Page = Omit<Output<'audit-logs.list'>, 'items'> & { rows: audit.AuditRow[] 
 const endOfPage = (cursor: string | undefined) =>
   readCursor(cursor, (place) => {
     const [, at, seq] = /^(?:(\d{1,16})\.)?(\d{1,16})$/.exec(place) ?? [];
-    return seq === undefined ? undefined : { ...(at === undefined ? {} : { at: Number(at) }), seq: Number(seq) };
+    const numbers = { ...(at === undefined ? {} : { at: Number(at) }), seq: Number(seq) };
+    return Object.values(numbers).every(Number.isSafeInteger) ? numbers : undefined;
   });
+
+/** So many entries one page looks at, whatever it finds: else whoever may read asks for all of a long log at once. */
+const mostWalked = 50_000;
 
 const pageOf = async (
   context: Context,
@@ -52,8 +56,12 @@ const pageOf = async (
   const after = endOfPage(cursor);
   const { seq: last_seq } = await audit.headOf(context);
   if (afterSeq !== undefined) {
-    const rows = await audit.following(context, filter, Math.max(afterSeq, after?.seq ?? 0), limit + 1);
-    return { rows: rows.slice(0, limit), last_seq, ...cursorAt(rows, limit, ({ free }) => String(free.seq)) };
+    const from = Math.max(afterSeq, after?.seq ?? 0);
+    const through = Math.min((await audit.nextSeq(context, from)) + mostWalked, Number.MAX_SAFE_INTEGER);
+    const rows = await audit.following(context, filter, { after: from, through }, limit + 1);
+    const page = cursorAt(rows, limit, ({ free }) => String(free.seq));
+    const isShort = !page.has_more && through < last_seq;
+    return { rows: rows.slice(0, limit), last_seq, ...(isShort ? furtherFrom(String(through)) : page) };
   }
   const from = after?.at === undefined ? undefined : { at: after.at, seq: after.seq };
   const rows = await audit.newest(context, filter, from, limit + 1);

@@ -155,22 +155,26 @@ export interface EntryFilter {
   createdBefore?: number;
 }
 
+const bare = (column: string): string => column;
+/** So that no index of a column is taken for it. */
+const unindexed = (column: string): string => `${column} || ''`;
+
 /** The conditions in words of the engine, with their values behind those that are there. */
-const conditions = (filter: EntryFilter, params: Value[]): string[] => {
+const conditions = (filter: EntryFilter, params: Value[], by = bare): string[] => {
   const where: string[] = [];
   const add = (value: Value | undefined, condition: (place: string) => string): void => {
     if (value !== undefined) where.push(condition(`$${params.push(value)}`));
   };
   const { action } = filter;
   const isGroup = action?.endsWith('.*') === true;
-  add(filter.projectId, (at) => `t.project_id = ${at}`);
-  add(filter.resourceType, (at) => `t.resource_type = ${at}`);
-  add(filter.resourceId, (at) => `t.resource_id = ${at}`);
-  add(filter.principalId, (at) => `t.principal_id = ${at}`);
-  add(isGroup ? undefined : action, (at) => `t.action = ${at}`);
+  add(filter.projectId, (at) => `${by('t.project_id')} = ${at}`);
+  add(filter.resourceType, (at) => `${by('t.resource_type')} = ${at}`);
+  add(filter.resourceId, (at) => `${by('t.resource_id')} = ${at}`);
+  add(filter.principalId, (at) => `${by('t.principal_id')} = ${at}`);
+  add(isGroup ? undefined : action, (at) => `${by('t.action')} = ${at}`);
   // The names of a noun lie between its full stop and the character after that.
-  add(isGroup ? action?.slice(0, -1) : undefined, (at) => `t.action >= ${at}`);
-  add(isGroup ? `${action?.slice(0, -2)}/` : undefined, (at) => `t.action < ${at}`);
+  add(isGroup ? action?.slice(0, -1) : undefined, (at) => `${by('t.action')} >= ${at}`);
+  add(isGroup ? `${action?.slice(0, -2)}/` : undefined, (at) => `${by('t.action')} < ${at}`);
   add(filter.createdAfter, (at) => `t.created_at >= ${at}`);
   add(filter.createdBefore, (at) => `t.created_at < ${at}`);
   return where;
@@ -188,14 +192,30 @@ export const newest = (
   if (after !== undefined) {
     where.push(`(t.created_at, t.seq) < ($${params.push(after.at)}, $${params.push(after.seq)})`);
   }
-  const tail = `where ${where.join(' and ')} order by t.created_at desc, t.seq desc limit $${params.push(limit)}`;
-  return auditLog.select(store, tail, params);
+  const order = 'order by t.created_at desc, t.seq desc';
+  // Numbers first, which stand in the indexes: what has to be put in order is not read with all that it holds.
+  const found = `select t.seq from audit_log t where ${where.join(' and ')} ${order} limit $${params.push(limit)}`;
+  return auditLog.select(store, `where t.seq in (${found}) ${order}`, params);
 };
 
-/** In the order in which they were written, from a number on. */
-export const following = (store: Store, filter: EntryFilter, afterSeq: number, limit: number): Promise<AuditRow[]> => {
-  const params: Value[] = [afterSeq];
-  const where = ['t.seq > $1', ...conditions(filter, params)].join(' and ');
+/** The next number that there is; `after` where there is none. */
+export const nextSeq = async ({ db }: Store, after: number): Promise<number> => {
+  const row = await db.get<{ seq: Value }>('select min(seq) as seq from audit_log where seq > $1', [after]);
+  return Number.isSafeInteger(row?.seq) ? Number(row?.seq) : after;
+};
+
+/**
+ * In the order in which they were written, behind one number and up to another. They are read one after the other, so that
+ * a page costs what lies between its numbers, and not all that the filter finds put in order anew.
+ */
+export const following = (
+  store: Store,
+  filter: EntryFilter,
+  { after, through }: { after: number; through: number },
+  limit: number,
+): Promise<AuditRow[]> => {
+  const params: Value[] = [after, through];
+  const where = ['t.seq > $1', 't.seq <= $2', ...conditions(filter, params, unindexed)].join(' and ');
   return auditLog.select(store, `where ${where} order by t.seq limit $${params.push(limit)}`, params);
 };
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { coreOver } from '../../src/calls/local.ts';
 import type { Core } from '../../src/core/core.ts';
-import { entries } from './chain.ts';
+import { setMark } from '../../src/store/audit.ts';
+import { entries, type Stored, storedEntries } from './chain.ts';
 import { day, makeVault, minute, owner, refusal, type TestVault } from './world.ts';
 
 let vault: TestVault;
@@ -111,4 +112,34 @@ test.each([
   expect(await all()).toEqual([]);
   vault.edit((file) => file.exec(copyPruned.replace('{seq}', seq)));
   expect(await all()).toMatchObject([{ kind: 'inserted' }]);
+});
+
+test('a page looks at so many entries and no more, and what is found behind them comes on a later one', async () => {
+  const { db, sealer } = vault.vault;
+  const many = 60_000;
+  const all = (await vault.owner('audit-logs.list', { after_seq: 0 })).items.map(({ id }) => id);
+  vault.edit((file) => {
+    file.exec(`update audit_log set seq = seq + ${many}`);
+    file.exec(`with recursive n (i) as (select 1 union all select i + 1 from n where i < ${many})
+      insert into audit_log select 'aud_' || i, i, 'prj_of_others', 'a.b', 'c', 'd', null, null, i, x'00', x'00', x'00' from n`);
+  });
+  const { seq, hash } = storedEntries(vault).at(-1) as Stored;
+  await db.tx('write', (tx) => setMark({ db: tx, sealer }, 'head', { seq, hash, made_at: 0 }));
+  const first = await vault.owner('audit-logs.list', { after_seq: 0 });
+  expect(first).toMatchObject({ items: [], has_more: true, last_seq: seq });
+  const second = await vault.owner('audit-logs.list', { after_seq: 0, cursor: first.next_cursor as string });
+  expect(second).toMatchObject({ has_more: false });
+  expect(second.items.map(({ id }) => id)).toEqual(all);
+});
+
+test('a cursor that was made by hand is refused as one, whatever number it holds', async () => {
+  const beyond = '9'.repeat(16);
+  for (const place of [beyond, `${beyond}.1`, `1.${beyond}`]) {
+    const cursor = btoa(place);
+    expect((await refusal(vault.owner('audit-logs.list', { cursor }))).code).toBe('invalid_input');
+    expect((await refusal(vault.owner('audit-logs.list', { after_seq: 0, cursor }))).code).toBe('invalid_input');
+  }
+  for (const place of [`${beyond}..0`, `1..${beyond}`]) {
+    expect((await refusal(vault.owner('audit-logs.verify', { cursor: btoa(place) }))).code).toBe('invalid_input');
+  }
 });
