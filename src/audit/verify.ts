@@ -1,5 +1,4 @@
 import type { Context, Performing } from '../cli/command.ts';
-import { parseJson } from '../cli/files.ts';
 import { progressOn } from '../cli/progress.ts';
 import { MobiusError } from '../errors.ts';
 import type { AuditAnchor, AuditFinding } from '../generated/types.ts';
@@ -16,29 +15,33 @@ const atOnce = 200;
 /** More say no more. */
 const mostFindings = 1_000;
 
-/** A last line without its end is one that a full disk or a power cut left. */
-const anchorsIn = (text: string, said: string): AuditAnchor[] => {
-  const lines = text.split('\n');
-  const torn = lines.pop() ?? '';
-  if (torn.trim() !== '') {
-    try {
-      JSON.parse(torn);
-      lines.push(torn);
-    } catch {
-      // What stands before it counts.
-    }
+const isJson = (line: string): boolean => {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
   }
-  const anchors = lines.filter((line) => line.trim() !== '').map((line) => parseJson(line, said) as AuditAnchor);
-  if (anchors.length > 0) return anchors;
-  throw new MobiusError('usage', `${said} holds no anchor`, {}, 'one is made with: mobius audit-logs anchor');
 };
 
-const readAnchors = async ({ flags, text }: Context): Promise<AuditAnchor[]> => {
+/** A line that a full disk or a power cut left torn stays where it is, with others behind it: those count. */
+const anchorsIn = (text: string, said: string, warn: Context['warn']): AuditAnchor[] => {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const whole = lines.filter(isJson);
+  if (whole.length === 0) {
+    throw new MobiusError('usage', `${said} holds no anchor`, {}, 'one is made with: mobius audit-logs anchor');
+  }
+  const torn = lines.length - whole.length;
+  if (torn > 0) warn(`${said} holds ${torn === 1 ? 'a line that is' : `${torn} lines that are`} torn, and no anchor`);
+  return whole.map((line) => JSON.parse(line) as AuditAnchor);
+};
+
+const readAnchors = async ({ flags, text, warn }: Context): Promise<AuditAnchor[]> => {
   const anchors: AuditAnchor[] = [];
   for (const path of [flags.anchor ?? []].flat()) {
     if (typeof path !== 'string') continue;
     const said = `--anchor "${path}"`;
-    anchors.push(...anchorsIn(await text(path.startsWith('@') ? path : `@${path}`), said));
+    anchors.push(...anchorsIn(await text(path.startsWith('@') ? path : `@${path}`), said, warn));
   }
   return anchors;
 };

@@ -72,7 +72,8 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
         'damaged',
         `"${keep.place}" holds the anchor of entry ${anchored}, and the audit log ends with ${head.seq}`,
         { table: 'audit_log' },
-        'its end was cut off, or an older copy of the vault stands in its place: mobius audit-logs verify --anchor FILE',
+        'its end was cut off, or an older copy of the vault stands in its place: mobius audit-logs verify --anchor FILE; ' +
+          'where you restored it yourself, move the file away',
       );
     }
     if (head.seq > 0 && isLate(keep, head.seq)) {
