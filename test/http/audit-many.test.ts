@@ -1,0 +1,173 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openVault } from '../../src/vault/open.ts';
+import { type Entry, faultsOf, open, type Stored } from '../core/chain.ts';
+import { world } from '../faults/world.ts';
+import type { Machine } from '../process/machine.ts';
+import { freePort } from '../store/postgres.ts';
+import { newDatabase, noPostgres, rowsOf } from '../store/postgres-shared.ts';
+import { children, type Start } from '../store/processes.ts';
+import type { Report, Task, Told } from './audit-worker.ts';
+import { machineWithVault, serve } from './served.ts';
+
+/**
+ * Ten processes at once, and what the audit log has of them afterwards: a chain without a gap or a fork, one entry for each
+ * change that was answered as done, one at most for each that was not.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), 'mobius-audit-many-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let start: Start;
+beforeAll(async () => {
+  start = await children(folder, 'test/http/audit-worker.ts');
+});
+
+const processes = 10;
+/** Changes and two refusals, in each round of each process. */
+const perRound = 20;
+/** Ten thousand of them in both places together; where everything must hold, in each. */
+const rounds = Number(process.env.MOBIUS_TEST_ROUNDS ?? (process.env.CI ? 50 : 25));
+
+interface Scene {
+  machine: Machine;
+  keyFile: string;
+  owner: string;
+  viewer: string;
+}
+
+const sceneAt = async (address?: string): Promise<Scene> => {
+  const machine = await machineWithVault(address);
+  const keys = join(machine.home, '.config', 'mobius', 'keys');
+  const made = async (name: string, role: string): Promise<string> =>
+    (await machine.json<{ key: string }>('principals', 'create', name, '--role', role, '--with-key')).key;
+  await machine.json('principals', 'create', 'worker', '--role', 'Worker');
+  return {
+    machine,
+    keyFile: join(keys, readdirSync(keys)[0] ?? ''),
+    owner: await made('ci', 'Owner'),
+    viewer: await made('onlooker', 'Viewer'),
+  };
+};
+
+const work = async (task: Omit<Task, 'number' | 'rounds'>): Promise<Report[]> => {
+  const tasks = Array.from({ length: processes }, (_, number): Task => ({ ...task, number, rounds }));
+  const ended = await Promise.all(tasks.map((one) => start([JSON.stringify(one)]).ended));
+  for (const { code, stderr } of ended) expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return ended.map(({ stdout }) => JSON.parse(stdout) as Report);
+};
+
+/** All rows, which must be whole. */
+const entriesOf = async ({ machine, keyFile }: Scene): Promise<Entry[]> => {
+  const vault = await openVault(world, { path: machine.vault, keys: { keyFile, defaultKeyFile: () => keyFile } });
+  try {
+    const rows = (await vault.db.all('select * from audit_log order by seq, id')) as unknown as Stored[];
+    expect(faultsOf(vault, rows)).toEqual([]);
+    return rows.map((row) => ({ ...row, plain: open(vault, row) }));
+  } finally {
+    await vault.db.close();
+  }
+};
+
+const spelled = ({ action, about }: Pick<Told, 'about'> & { action: string }): string => `${action} ${about}`;
+
+const aboutOf = ({ action, resource_id: id, plain }: Entry): string => {
+  const [used] = (plain.changes?.references ?? []) as { reference: string }[];
+  return spelled({ action, about: used?.reference ?? plain.resource_name ?? id });
+};
+
+const isRefusal = ({ resource_type: type }: Entry): boolean => type === 'refusal';
+
+/** Of the changes that processes made; what made the scene has other names. */
+const expectEach = (entries: readonly Entry[], reports: readonly Report[]): void => {
+  const found = new Map<string, string[]>();
+  for (const entry of entries) {
+    const about = aboutOf(entry);
+    found.set(about, [...(found.get(about) ?? []), entry.resource_id]);
+  }
+  const done = new Map(reports.flatMap((report) => report.done).map((told) => [spelled(told), told]));
+  const lost = new Set(reports.flatMap((report) => report.lost).map(spelled));
+  const idsOf = (about: string): string[] => found.get(about) ?? [];
+  const wrong = [...done].filter(([about, { id }]) => {
+    const ids = idsOf(about);
+    return ids.length !== 1 || (id !== undefined && id !== ids[0]);
+  });
+  expect(wrong).toEqual([]);
+  expect([...lost].filter((about) => idsOf(about).length > 1)).toEqual([]);
+  const made = [...found.keys()].filter((about) => about.includes(' process-'));
+  expect(made.filter((about) => !done.has(about) && !lost.has(about))).toEqual([]);
+};
+
+const refusedIn = (entries: readonly Entry[]): number =>
+  entries.filter(isRefusal).reduce((sum, { plain }) => sum + Number(plain.changes?.count), 0);
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+const refusals = (reports: readonly Report[], by?: string): number =>
+  sum(reports.flatMap(({ refused }) => (by === undefined ? Object.values(refused) : [refused[by] ?? 0])));
+
+const tell = (where: string, reports: readonly Report[], began: number): void => {
+  const [done, lost] = (['done', 'lost'] as const).map((kind) => sum(reports.map((report) => report[kind].length)));
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  process.stdout.write(
+    `${where}: ${done} changes, ${refusals(reports)} refusals, ${lost} answers lost, ${seconds} seconds\n`,
+  );
+};
+
+test('ten processes over one file', { timeout: 600_000 }, async () => {
+  const scene = await sceneAt();
+  const { machine, keyFile, viewer } = scene;
+  const began = performance.now();
+  const reports = await work({ viewer, file: { path: machine.vault, keyFile } });
+  tell('a file', reports, began);
+  const entries = await entriesOf(scene);
+  expectEach(entries, reports);
+  expect(sum(reports.map(({ done }) => done.length))).toBe(processes * rounds * (perRound - 2));
+  expect(refusedIn(entries)).toBe(processes * rounds * 2);
+  expect(await machine.mobius(['vault', 'check'])).toMatchObject({ code: 0 });
+});
+
+const reason = noPostgres();
+
+describe.skipIf(reason !== undefined)('over a database', () => {
+  test('ten processes through two servers, one of which is killed and started again', {
+    timeout: 600_000,
+  }, async () => {
+    const address = await newDatabase();
+    const scene = await sceneAt(address);
+    const { machine, owner: key, viewer } = scene;
+    const ports = [await freePort(), await freePort()];
+    const serveAt = (at: 0 | 1) => serve(machine, '--listen', `127.0.0.1:${ports[at]}`, '--log', 'info');
+    const [first, other] = [await serveAt(0), await serveAt(1)];
+    const began = performance.now();
+    const working = work({ viewer, servers: { urls: [first.url, other.url], key } });
+    const written = async (): Promise<number> =>
+      (await rowsOf<{ count: number }>(address, 'select count(*)::int as count from audit_log'))[0]?.count ?? 0;
+    const all = processes * rounds * perRound;
+    const reached = (least: number): Promise<void> =>
+      expect.poll(written, { timeout: 300_000, interval: 100 }).toBeGreaterThan(least);
+    await Promise.race([reached(all / 3), working]);
+    first.kill('SIGKILL');
+    await first.ended;
+    await Promise.race([reached(all / 2), working]);
+    const again = await serveAt(0);
+    const reports = await working;
+    tell('two servers over a database', reports, began);
+    for (const node of [again, other]) {
+      node.kill('SIGTERM');
+      expect((await node.ended).code).toBe(0);
+    }
+    const entries = await entriesOf(scene);
+    expectEach(entries, reports);
+    // What the one that was killed had counted and not yet written is gone with it.
+    expect(refusedIn(entries)).toBeLessThanOrEqual(refusals(reports) + processes);
+    expect(refusedIn(entries)).toBeGreaterThanOrEqual(refusals(reports, other.url));
+    expect(await machine.mobius(['vault', 'check'])).toMatchObject({ code: 0 });
+  });
+});
+
+test.runIf(process.env.CI)('nothing of this is left out where everything must hold', () => {
+  expect(reason).toBeUndefined();
+});
