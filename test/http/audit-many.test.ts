@@ -1,14 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openVault } from '../../src/vault/open.ts';
-import { type Entry, faultsOf, open, type Stored } from '../core/chain.ts';
-import { world } from '../faults/world.ts';
+import type { Entry } from '../core/chain.ts';
 import type { Machine } from '../process/machine.ts';
 import { freePort } from '../store/postgres.ts';
 import { newDatabase, noPostgres, rowsOf } from '../store/postgres-shared.ts';
 import { children, type Start } from '../store/processes.ts';
+import { countedIn, entriesOf, keyFileOf, refusalsAmong, sum } from './audit-log.ts';
 import type { Report, Task, Told } from './audit-worker.ts';
 import { machineWithVault, serve } from './served.ts';
 
@@ -33,20 +32,17 @@ const rounds = Number(process.env.MOBIUS_TEST_ROUNDS ?? (process.env.CI ? 50 : 2
 
 interface Scene {
   machine: Machine;
-  keyFile: string;
   owner: string;
   viewer: string;
 }
 
 const sceneAt = async (address?: string): Promise<Scene> => {
   const machine = await machineWithVault(address);
-  const keys = join(machine.home, '.config', 'mobius', 'keys');
   const made = async (name: string, role: string): Promise<string> =>
     (await machine.json<{ key: string }>('principals', 'create', name, '--role', role, '--with-key')).key;
   await machine.json('principals', 'create', 'worker', '--role', 'Worker');
   return {
     machine,
-    keyFile: join(keys, readdirSync(keys)[0] ?? ''),
     owner: await made('ci', 'Owner'),
     viewer: await made('onlooker', 'Viewer'),
   };
@@ -59,26 +55,12 @@ const work = async (task: Omit<Task, 'number' | 'rounds'>): Promise<Report[]> =>
   return ended.map(({ stdout }) => JSON.parse(stdout) as Report);
 };
 
-/** All rows, which must be whole. */
-const entriesOf = async ({ machine, keyFile }: Scene): Promise<Entry[]> => {
-  const vault = await openVault(world, { path: machine.vault, keys: { keyFile, defaultKeyFile: () => keyFile } });
-  try {
-    const rows = (await vault.db.all('select * from audit_log order by seq, id')) as unknown as Stored[];
-    expect(faultsOf(vault, rows)).toEqual([]);
-    return rows.map((row) => ({ ...row, plain: open(vault, row) }));
-  } finally {
-    await vault.db.close();
-  }
-};
-
 const spelled = ({ action, about }: Pick<Told, 'about'> & { action: string }): string => `${action} ${about}`;
 
 const aboutOf = ({ action, resource_id: id, plain }: Entry): string => {
   const [used] = (plain.changes?.references ?? []) as { reference: string }[];
   return spelled({ action, about: used?.reference ?? plain.resource_name ?? id });
 };
-
-const isRefusal = ({ resource_type: type }: Entry): boolean => type === 'refusal';
 
 /** Of the changes that processes made; what made the scene has other names. */
 const expectEach = (entries: readonly Entry[], reports: readonly Report[]): void => {
@@ -100,11 +82,6 @@ const expectEach = (entries: readonly Entry[], reports: readonly Report[]): void
   expect(made.filter((about) => !done.has(about) && !lost.has(about))).toEqual([]);
 };
 
-const refusedIn = (entries: readonly Entry[]): number =>
-  entries.filter(isRefusal).reduce((sum, { plain }) => sum + Number(plain.changes?.count), 0);
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
-
 const refusals = (reports: readonly Report[], by?: string): number =>
   sum(reports.flatMap(({ refused }) => (by === undefined ? Object.values(refused) : [refused[by] ?? 0])));
 
@@ -118,14 +95,14 @@ const tell = (where: string, reports: readonly Report[], began: number): void =>
 
 test('ten processes over one file', { timeout: 600_000 }, async () => {
   const scene = await sceneAt();
-  const { machine, keyFile, viewer } = scene;
+  const { machine, viewer } = scene;
   const began = performance.now();
-  const reports = await work({ viewer, file: { path: machine.vault, keyFile } });
+  const reports = await work({ viewer, file: { path: machine.vault, keyFile: keyFileOf(machine) } });
   tell('a file', reports, began);
-  const entries = await entriesOf(scene);
+  const entries = await entriesOf(machine);
   expectEach(entries, reports);
   expect(sum(reports.map(({ done }) => done.length))).toBe(processes * rounds * (perRound - 2));
-  expect(refusedIn(entries)).toBe(processes * rounds * 2);
+  expect(countedIn(refusalsAmong(entries))).toBe(processes * rounds * 2);
   expect(await machine.mobius(['vault', 'check'])).toMatchObject({ code: 0 });
 });
 
@@ -159,11 +136,11 @@ describe.skipIf(reason !== undefined)('over a database', () => {
       node.kill('SIGTERM');
       expect((await node.ended).code).toBe(0);
     }
-    const entries = await entriesOf(scene);
+    const entries = await entriesOf(machine);
     expectEach(entries, reports);
     // What the one that was killed had counted and not yet written is gone with it.
-    expect(refusedIn(entries)).toBeLessThanOrEqual(refusals(reports) + processes);
-    expect(refusedIn(entries)).toBeGreaterThanOrEqual(refusals(reports, other.url));
+    expect(countedIn(refusalsAmong(entries))).toBeLessThanOrEqual(refusals(reports) + processes);
+    expect(countedIn(refusalsAmong(entries))).toBeGreaterThanOrEqual(refusals(reports, other.url));
     expect(await machine.mobius(['vault', 'check'])).toMatchObject({ code: 0 });
   });
 });
