@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { openVault } from '../../src/vault/open.ts';
+import { openVault, type Place } from '../../src/vault/open.ts';
 import { type Entry, faultsOf, open, type Stored } from '../core/chain.ts';
 import { world } from '../faults/world.ts';
 import type { Machine } from '../process/machine.ts';
@@ -12,10 +12,14 @@ export const keyFileOf = ({ home }: Machine): string => {
   return join(keys, readdirSync(keys)[0] ?? '');
 };
 
+export const placeOf = (machine: Machine): Place => {
+  const keyFile = keyFileOf(machine);
+  return { path: machine.vault, keys: { keyFile, defaultKeyFile: () => keyFile } };
+};
+
 /** All rows of a machine's audit log, which must be whole. */
 export const entriesOf = async (machine: Machine): Promise<Entry[]> => {
-  const keyFile = keyFileOf(machine);
-  const vault = await openVault(world, { path: machine.vault, keys: { keyFile, defaultKeyFile: () => keyFile } });
+  const vault = await openVault(world, placeOf(machine));
   try {
     const rows = (await vault.db.all('select * from audit_log order by seq, id')) as unknown as Stored[];
     expect(faultsOf(vault, rows)).toEqual([]);

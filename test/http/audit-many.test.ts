@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openLocal } from '../../src/calls/local.ts';
 import type { Entry } from '../core/chain.ts';
+import { world } from '../faults/world.ts';
 import type { Machine } from '../process/machine.ts';
 import { freePort } from '../store/postgres.ts';
 import { newDatabase, noPostgres, rowsOf } from '../store/postgres-shared.ts';
 import { children, type Start } from '../store/processes.ts';
-import { countedIn, entriesOf, keyFileOf, refusalsAmong, sum } from './audit-log.ts';
+import { countedIn, entriesOf, keyFileOf, placeOf, refusalsAmong, sum } from './audit-log.ts';
 import type { Report, Task, Told } from './audit-worker.ts';
 import { machineWithVault, serve } from './served.ts';
 
@@ -30,6 +32,11 @@ const perRound = 20;
 /** Ten thousand of them in both places together; where everything must hold, in each. */
 const rounds = Number(process.env.MOBIUS_TEST_ROUNDS ?? (process.env.CI ? 50 : 25));
 
+/** Few: each of them is a password that is hashed, twice. */
+const persons = 3;
+const password = 'plainly a fake password';
+const emailOf = (number: number): string => `person-${number}@example.test`;
+
 interface Scene {
   machine: Machine;
   owner: string;
@@ -40,16 +47,18 @@ const sceneAt = async (address?: string): Promise<Scene> => {
   const machine = await machineWithVault(address);
   const made = async (name: string, role: string): Promise<string> =>
     (await machine.json<{ key: string }>('principals', 'create', name, '--role', role, '--with-key')).key;
-  await machine.json('principals', 'create', 'worker', '--role', 'Worker');
-  return {
-    machine,
-    owner: await made('ci', 'Owner'),
-    viewer: await made('onlooker', 'Viewer'),
-  };
+  const { call, close } = await openLocal(world, placeOf(machine), { kind: 'owner' });
+  await call('principals.create', { name: 'worker', role_ids: ['Worker'] });
+  for (let n = 0; n < persons; n++) await call('users.create', { email: emailOf(n), password });
+  await close();
+  return { machine, owner: await made('ci', 'Owner'), viewer: await made('onlooker', 'Viewer') };
 };
 
-const work = async (task: Omit<Task, 'number' | 'rounds'>): Promise<Report[]> => {
-  const tasks = Array.from({ length: processes }, (_, number): Task => ({ ...task, number, rounds }));
+const work = async (task: Pick<Task, 'viewer' | 'file' | 'servers'>): Promise<Report[]> => {
+  const tasks = Array.from({ length: processes }, (_, number): Task => {
+    const person = { email: emailOf(number), password };
+    return { ...task, number, rounds, ...(number < persons ? { person } : {}) };
+  });
   const ended = await Promise.all(tasks.map((one) => start([JSON.stringify(one)]).ended));
   for (const { code, stderr } of ended) expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return ended.map(({ stdout }) => JSON.parse(stdout) as Report);
@@ -101,7 +110,7 @@ test('ten processes over one file', { timeout: 600_000 }, async () => {
   tell('a file', reports, began);
   const entries = await entriesOf(machine);
   expectEach(entries, reports);
-  expect(sum(reports.map(({ done }) => done.length))).toBe(processes * rounds * (perRound - 2));
+  expect(sum(reports.map(({ done }) => done.length))).toBe(processes * rounds * (perRound - 2) + 2 * persons);
   expect(countedIn(refusalsAmong(entries))).toBe(processes * rounds * 2);
   expect(await machine.mobius(['vault', 'check'])).toMatchObject({ code: 0 });
 });
@@ -128,6 +137,7 @@ describe.skipIf(reason !== undefined)('over a database', () => {
     await Promise.race([reached(all / 3), working]);
     first.kill('SIGKILL');
     await first.ended;
+    const whenKilled = await written();
     await Promise.race([reached(all / 2), working]);
     const again = await serveAt(0);
     const reports = await working;
@@ -138,6 +148,8 @@ describe.skipIf(reason !== undefined)('over a database', () => {
     }
     const entries = await entriesOf(machine);
     expectEach(entries, reports);
+    // It was in the middle.
+    expect(entries.length - whenKilled).toBeGreaterThan(all / 4);
     // What the one that was killed had counted and not yet written is gone with it.
     expect(countedIn(refusalsAmong(entries))).toBeLessThanOrEqual(refusals(reports) + processes);
     expect(countedIn(refusalsAmong(entries))).toBeGreaterThanOrEqual(refusals(reports, other.url));

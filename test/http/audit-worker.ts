@@ -17,6 +17,8 @@ export interface Task {
   rounds: number;
   /** Of somebody who may only look; their changes are refused. */
   viewer: string;
+  /** A person who signs in once. */
+  person?: { email: string; password: string };
   file?: { path: string; keyFile: string };
   servers?: { urls: readonly string[]; key: string };
 }
@@ -123,13 +125,15 @@ const { ask, beRefused, close } = await (task.file === undefined
   ? throughServers(task.servers ?? { urls: [], key: '' })
   : inFile(task.file));
 
+/** A server does these again each time that it is asked, whatever their Idempotency-Key. */
+const doneAnew: ReadonlySet<Name> = new Set(['secrets.use', 'auth.login', 'auth.refresh']);
+
 const idOf = (output: unknown, input: object): string | undefined =>
   (output as { id?: string } | undefined)?.id ?? (input as { id?: string }).id;
 
 const make = async <K extends Name>(action: K, about: string, input: Input<K>): Promise<Output<K>> => {
   try {
-    // What is used is not changed: a server does that again each time that it is asked.
-    const output = await ask(action, input, action !== 'secrets.use');
+    const output = await ask(action, input, !doneAnew.has(action));
     const id = idOf(output, input);
     report.done.push({ action, about, ...(id === undefined ? {} : { id }) });
     return output;
@@ -169,6 +173,15 @@ const round = async (name: string): Promise<void> => {
   await make('principals.delete', name, { id: principal.id });
 };
 
+const signIn = async (label: string): Promise<void> => {
+  if (task.person === undefined) return;
+  const { refresh_token } = await make('auth.login', label, { ...task.person, label });
+  await make('auth.refresh', label, { refresh_token });
+};
+
+await signIn(`process-${task.number}`).catch((error: unknown) => {
+  if (!(error instanceof Lost)) throw error;
+});
 for (let done = 0, tried = 0; done < task.rounds; tried++) {
   try {
     await round(`process-${task.number}-${tried}`);
