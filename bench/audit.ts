@@ -16,7 +16,8 @@ import { unaudited } from './unaudited.ts';
  * and on a database server that syncs, which one process uses and several at once. Behind the ratio of the times stands that
  * of the processor's work for it, which says more on a busy machine: `tsx bench/audit.ts [seconds of each]`.
  */
-const slices = 8;
+/** Each of them is measured with the log and without it, one after the other. */
+const pairs = 8;
 
 const world: World = {
   now: () => Date.now(),
@@ -152,20 +153,30 @@ const startGroup = async (count: number, given: Omit<Given, 'number'>): Promise<
   };
 };
 
-/** With and without in turn, so that what else the machine does slows both alike. */
-const ratiosOf = async ({ measure }: Group, step: number, ms: number): Promise<string> => {
-  const parts: { audited: boolean; times: Times }[] = [];
+interface Pair {
+  audited: Times;
+  bare: Times;
+}
+
+/** First the one and first the other in turn, so that what else the machine does slows both alike. */
+const measurePairs = async ({ measure }: Group, step: number, ms: number): Promise<Pair[]> => {
   await measure({ step, audited: true, ms });
-  for (let i = 0; i < slices; i++) {
-    const audited = (i + Math.floor(i / 2)) % 2 === 0;
-    parts.push({ audited, times: await measure({ step, audited, ms }) });
+  const found: Pair[] = [];
+  for (let i = 0; i < pairs; i++) {
+    const isFirst = i % 2 === 0;
+    const first = await measure({ step, audited: isFirst, ms });
+    const second = await measure({ step, audited: !isFirst, ms });
+    found.push(isFirst ? { audited: first, bare: second } : { audited: second, bare: first });
   }
-  const [found, bare] = [true, false].map((audited) => {
-    const { calls, worked } = joined(parts.filter((part) => part.audited === audited).map(({ times }) => times));
-    return { took: median(calls), worked: worked / calls.length };
-  }) as [{ took: number; worked: number }, { took: number; worked: number }];
-  const ratio = (found.took / bare.took).toFixed(2);
-  return `${found.took.toFixed(1)} / ${bare.took.toFixed(1)} ms: ${ratio} (${(found.worked / bare.worked).toFixed(2)})`;
+  return found;
+};
+
+const cellOf = (found: readonly Pair[]): string => {
+  const [audited, bare] = [joined(found.map((pair) => pair.audited)), joined(found.map((pair) => pair.bare))];
+  const [took, tookBare] = [median(audited.calls).toFixed(1), median(bare.calls).toFixed(1)];
+  const ratio = median(found.map((pair) => median(pair.audited.calls) / median(pair.bare.calls)));
+  const worked = audited.worked / audited.calls.length / (bare.worked / bare.calls.length);
+  return `${took} / ${tookBare} ms: ${ratio.toFixed(2)} (${worked.toFixed(2)})`;
 };
 
 const makeVault = async (folder: string, address?: string): Promise<Pick<Given, 'path' | 'keyFile' | 'key'>> => {
@@ -187,7 +198,7 @@ const main = async (seconds: number): Promise<void> => {
   const programs = postgresPrograms();
   if (programs === undefined) process.stderr.write('left out: PostgreSQL, which this machine has not\n');
   const server = programs === undefined ? undefined : await startPostgres(programs, ['max_connections=100']);
-  const ms = (seconds * 1000) / (slices + 1);
+  const ms = (seconds * 1000) / (2 * pairs + 1);
   try {
     const file = await makeVault(folder);
     const database = server && (await makeVault(folder, await server.newDatabase()));
@@ -207,7 +218,7 @@ const main = async (seconds: number): Promise<void> => {
     line(['-', ...places.map(() => '-:')]);
     for (const [at, [name]] of steps.entries()) {
       const cells: string[] = [];
-      for (const group of groups) cells.push(await ratiosOf(group, at, ms));
+      for (const group of groups) cells.push(cellOf(await measurePairs(group, at, ms)));
       line([name, ...cells]);
     }
     for (const { end } of groups) await end();
