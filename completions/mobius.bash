@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets rotations run env import inject scan trust vault serve server doctor automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets rotations audit-logs run env import inject scan trust vault serve server doctor automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -14,6 +14,7 @@ _mobius_words() {
     tokens) echo 'create get inspect list revoke rotate-signing-key verify' ;;
     secrets) echo 'create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback rotate update' ;;
     rotations) echo 'abort due list resume run schedule set unset' ;;
+    audit-logs) echo 'anchor export list list-all prune verify' ;;
     vault) echo 'backup check init keyslots lock move passwd rekey restore status unlock' ;;
     server) echo 'migrate' ;;
     automations) echo 'list' ;;
@@ -40,6 +41,7 @@ _mobius_alias() {
     token) echo 'tokens' ;;
     secret) echo 'secrets' ;;
     rotation) echo 'rotations' ;;
+    audit-log) echo 'audit-logs' ;;
     automation) echo 'automations' ;;
     whoami) echo 'auth whoami' ;;
     can) echo 'permissions check' ;;
@@ -105,6 +107,12 @@ _mobius_flags() {
     'rotations schedule') echo '--cron --systemd --every=' ;;
     'rotations set') echo '--every= --grace= --deliver= --verify= --wait-for-use= --generate= --exec= --file= -f= --dry-run' ;;
     'rotations unset') echo '--dry-run' ;;
+    'audit-logs anchor') echo '--append=' ;;
+    'audit-logs export') echo '--all --after-seq= --created-after= --created-before= --out=' ;;
+    'audit-logs list') echo '--resource-type= --resource-id= --principal-id= --principal= --action= --created-after= --created-before= --after-seq= --limit= --cursor= --follow -f' ;;
+    'audit-logs list-all') echo '--project-id= --resource-type= --resource-id= --principal-id= --principal= --action= --created-after= --created-before= --after-seq= --limit= --cursor= --follow -f' ;;
+    'audit-logs prune') echo '--before= --file= -f= --yes -y --dry-run' ;;
+    'audit-logs verify') echo '--anchor=' ;;
     'run') echo '--env= --secret= --env-file= --refs= --config= --pristine --no-mask' ;;
     'env') echo '--shell= --env= --secret= --env-file= --refs= --config= --reveal' ;;
     'import') echo '--name= --prefix= --update --dry-run' ;;
@@ -118,7 +126,7 @@ _mobius_flags() {
     'vault rekey') echo '--out= --yes -y' ;;
     'vault restore') echo '--replace' ;;
     'vault unlock') echo '--idle= --max=' ;;
-    'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --dialects= --open-registration --bootstrap-admin-file= --stop-timeout= --log=' ;;
+    'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --dialects= --open-registration --bootstrap-admin-file= --audit-anchor= --audit-anchor-every= --audit-anchor-policy= --stop-timeout= --log=' ;;
     'server migrate') echo '--database= --check' ;;
   esac
 }
@@ -137,6 +145,8 @@ _mobius_values() {
     *' --kind') echo 'service user agent system' ;;
     *' --log-format') echo 'text json' ;;
     *' --dotenv') echo '/' ;;
+    *' --append') echo '/' ;;
+    *' --anchor') echo '/' ;;
     *' --env-file') echo '/' ;;
     *' --refs') echo '/' ;;
     *' --config') echo '/' ;;
@@ -149,6 +159,8 @@ _mobius_values() {
     *' --tls-cert') echo '/' ;;
     *' --tls-key') echo '/' ;;
     *' --bootstrap-admin-file') echo '/' ;;
+    *' --audit-anchor') echo '/' ;;
+    *' --audit-anchor-policy') echo 'required best-effort' ;;
     *' --log') echo 'error warn info debug' ;;
     *' --dialect') echo 'mobius mobilenext mobula mutx' ;;
     *' --vault') echo '/' ;;

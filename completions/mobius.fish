@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'audit-logs	who did what and when, and whether that was tampered with' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -25,6 +25,8 @@ function __mobius_words
             printf '%s\n' 'create	create a secret and its first version' 'delete	delete a secret with all its versions' 'destroy-version	destroy a version\'s values for ever' 'disable-version	take a version out of use' 'edit	give a secret new values in an editor, without showing the ones it has' 'enable-version	put a version to use; the one before is disabled' 'get	show a secret\'s metadata, never a value' 'get-version	show a version\'s metadata, never a value' 'list	list secrets' 'list-versions	list a secret\'s versions, the newest first' 'rollback	write a new version with an old one\'s values' 'rotate	put a new value in the place of one, in steps: put, apply, verify, activate, retire' 'update	write a new version of a secret, or change what is known about it'
         case rotations
             printf '%s\n' 'abort	give a rotation up and take its successor back' 'due	list what is to be rotated, and when' 'list	list rotations that are under way, or all that were' 'resume	go on with a rotation that was left behind, to its end' 'run	rotate what is due' 'schedule	print a line for cron, or a timer for systemd, that rotates what is due' 'set	say how often something is to be rotated' 'unset	rotate something no more'
+        case audit-logs
+            printf '%s\n' 'anchor	sign where the audit log ends' 'export	write every entry of the audit log, one line of JSON each, the oldest first' 'list	list what was changed or refused in the project, the last first' 'list-all	list what was changed or refused in the whole vault, the last first' 'prune	remove the oldest entries of the audit log, and sign where it begins then' 'verify	look whether the audit log is as it was written, a stretch at a time'
         case vault
             printf '%s\n' 'backup	copy the vault, sealed as it is, into one file; or verify such a copy' 'check	look at everything in the local vault and say what is wrong with it' 'init	make a new sealed vault on this machine' 'keyslots	list, add and remove what opens the vault' 'lock	end the agent that holds the local vault open' 'move	move the local vault into a PostgreSQL database, or from there into a file' 'passwd	change the vault\'s passphrase, or give it one' 'rekey	renew the vault\'s root key and seal every record anew' 'restore	put a backup in the place of the local vault' 'status	show the local vault: where it is, what opens it, how much it holds' 'unlock	open the local vault for a while, so that commands need no passphrase'
         case server
@@ -56,6 +58,8 @@ function __mobius_alias
             echo 'secrets'
         case rotation
             echo 'rotations'
+        case audit-log
+            echo 'audit-logs'
         case automation
             echo 'automations'
         case whoami
@@ -432,6 +436,52 @@ function __mobius_flags
         case 'rotations unset'
             printf '%s\n' \
                 '--dry-run	print the body that would be sent, and send nothing'
+        case 'audit-logs anchor'
+            printf '%s\n' \
+                '--append=	put it behind what this file holds already, on a line'
+        case 'audit-logs export'
+            printf '%s\n' \
+                '--all	every project, and what stands above them' \
+                '--after-seq=	only entries with a greater number' \
+                '--created-after=	only what happened then or later' \
+                '--created-before=	only what happened before' \
+                '--out=	write them to this file, not to stdout'
+        case 'audit-logs list'
+            printf '%s\n' \
+                '--resource-type=	only what was done to things of this kind, such as api_key; refusal: what was refused' \
+                '--resource-id=	only what was done to this' \
+                '--principal-id=	only what was done by this one' \
+                '--principal=	only what was done by this one' \
+                '--action=	only this action, such as api-keys.revoke; or all of a noun: secrets.*' \
+                '--created-after=	only what happened then or later (RFC 3339, or a duration from now such as 90d)' \
+                '--created-before=	only what happened before (RFC 3339, or a duration from now such as 90d)' \
+                '--after-seq=	only entries with a greater number, the oldest first' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor' \
+                '--follow	go on with new entries as they come, a line each' '-f	go on with new entries as they come, a line each'
+        case 'audit-logs list-all'
+            printf '%s\n' \
+                '--project-id=	only what was done in this project: its handle or id' \
+                '--resource-type=	only what was done to things of this kind, such as api_key; refusal: what was refused' \
+                '--resource-id=	only what was done to this' \
+                '--principal-id=	only what was done by this one' \
+                '--principal=	only what was done by this one' \
+                '--action=	only this action, such as api-keys.revoke; or all of a noun: secrets.*' \
+                '--created-after=	only what happened then or later (RFC 3339, or a duration from now such as 90d)' \
+                '--created-before=	only what happened before (RFC 3339, or a duration from now such as 90d)' \
+                '--after-seq=	only entries with a greater number, the oldest first' \
+                '--limit=	how many at most' \
+                '--cursor=	where the page before ended: its next_cursor' \
+                '--follow	go on with new entries as they come, a line each' '-f	go on with new entries as they come, a line each'
+        case 'audit-logs prune'
+            printf '%s\n' \
+                '--before=	entries of before this time go, as far as none of later stands between them (RFC 3339, or a duration from now such as 90d)' \
+                '--file=	the whole input as JSON or YAML; - is stdin' '-f=	the whole input as JSON or YAML; - is stdin' \
+                '--yes	do it without asking' '-y	do it without asking' \
+                '--dry-run	print the body that would be sent, and send nothing'
+        case 'audit-logs verify'
+            printf '%s\n' \
+                '--anchor=	hold the anchors in this file against the log too, one on a line; @- reads standard input'
         case 'run'
             printf '%s\n' \
                 '--env=	set a variable; NAME alone passes on the one that is set here' \
@@ -511,6 +561,9 @@ function __mobius_flags
                 '--dialects=	other systems whose contracts it speaks too: mobilenext, mobula, mutx' \
                 '--open-registration	whoever asks may make an account, with a project of its own' \
                 '--bootstrap-admin-file=	e-mail and password, in JSON, of the first administrator; where there are users nobody is made' \
+                '--audit-anchor=	append a signed end of the audit log to this file, out of reach of the database' \
+                '--audit-anchor-every=	after so many entries; 100 when absent' \
+                '--audit-anchor-policy=	where the file takes none: refuse every change, or go on and tell; best-effort when absent' \
                 '--stop-timeout=	how long a stop waits for answers; 10 when absent' \
                 '--log=	what is logged; info when absent'
         case 'server migrate'
@@ -571,6 +624,10 @@ function __mobius_values
             printf '%s\n' text json
         case '* --dotenv'
             printf '%s\n' /
+        case '* --append'
+            printf '%s\n' /
+        case '* --anchor'
+            printf '%s\n' /
         case '* --env-file'
             printf '%s\n' /
         case '* --refs'
@@ -595,6 +652,10 @@ function __mobius_values
             printf '%s\n' /
         case '* --bootstrap-admin-file'
             printf '%s\n' /
+        case '* --audit-anchor'
+            printf '%s\n' /
+        case '* --audit-anchor-policy'
+            printf '%s\n' required best-effort
         case '* --log'
             printf '%s\n' error warn info debug
         case '* --dialect'

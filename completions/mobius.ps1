@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'rotations' = 'replacing keys and secrets on time, so that nobody is locked out'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'doctor' = 'look whether everything is as it should be'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'rotations' = 'replacing keys and secrets on time, so that nobody is locked out'; 'audit-logs' = 'who did what and when, and whether that was tampered with'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'doctor' = 'look whether everything is as it should be'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'list' = 'list the saved profiles, or the credentials that a server knows you by'; 'login' = 'sign in to a server, and save the credential'; 'logout' = 'end the saved session or CLI credential, here and on its server'; 'remove' = 'forget a profile and its credential'; 'revoke' = 'end a session or CLI credential of yours, such as that of a lost machine'; 'status' = 'show which server or vault is used, with which credential, and whether it is accepted'; 'token' = 'print the credential that is shown to the server, for other programs'; 'use' = 'work with a profile wherever none is named'; 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -16,12 +16,13 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'tokens' = [ordered]@{ 'create' = 'make short-lived tokens with limits'; 'get' = 'show one token, by its id'; 'inspect' = 'show what is known of a token, given the token itself'; 'list' = 'list tokens, those that end first before others'; 'revoke' = 'revoke a token for good, or all of them; the next use is refused'; 'rotate-signing-key' = 'sign with a new key from now on'; 'verify' = 'tell whether a token works, and count one request of it' }
     'secrets' = [ordered]@{ 'create' = 'create a secret and its first version'; 'delete' = 'delete a secret with all its versions'; 'destroy-version' = 'destroy a version''s values for ever'; 'disable-version' = 'take a version out of use'; 'edit' = 'give a secret new values in an editor, without showing the ones it has'; 'enable-version' = 'put a version to use; the one before is disabled'; 'get' = 'show a secret''s metadata, never a value'; 'get-version' = 'show a version''s metadata, never a value'; 'list' = 'list secrets'; 'list-versions' = 'list a secret''s versions, the newest first'; 'rollback' = 'write a new version with an old one''s values'; 'rotate' = 'put a new value in the place of one, in steps: put, apply, verify, activate, retire'; 'update' = 'write a new version of a secret, or change what is known about it' }
     'rotations' = [ordered]@{ 'abort' = 'give a rotation up and take its successor back'; 'due' = 'list what is to be rotated, and when'; 'list' = 'list rotations that are under way, or all that were'; 'resume' = 'go on with a rotation that was left behind, to its end'; 'run' = 'rotate what is due'; 'schedule' = 'print a line for cron, or a timer for systemd, that rotates what is due'; 'set' = 'say how often something is to be rotated'; 'unset' = 'rotate something no more' }
+    'audit-logs' = [ordered]@{ 'anchor' = 'sign where the audit log ends'; 'export' = 'write every entry of the audit log, one line of JSON each, the oldest first'; 'list' = 'list what was changed or refused in the project, the last first'; 'list-all' = 'list what was changed or refused in the whole vault, the last first'; 'prune' = 'remove the oldest entries of the audit log, and sign where it begins then'; 'verify' = 'look whether the audit log is as it was written, a stretch at a time' }
     'vault' = [ordered]@{ 'backup' = 'copy the vault, sealed as it is, into one file; or verify such a copy'; 'check' = 'look at everything in the local vault and say what is wrong with it'; 'init' = 'make a new sealed vault on this machine'; 'keyslots' = 'list, add and remove what opens the vault'; 'lock' = 'end the agent that holds the local vault open'; 'move' = 'move the local vault into a PostgreSQL database, or from there into a file'; 'passwd' = 'change the vault''s passphrase, or give it one'; 'rekey' = 'renew the vault''s root key and seal every record anew'; 'restore' = 'put a backup in the place of the local vault'; 'status' = 'show the local vault: where it is, what opens it, how much it holds'; 'unlock' = 'open the local vault for a while, so that commands need no passphrase' }
     'server' = [ordered]@{ 'migrate' = 'bring the database of a server to what this version knows' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
   }
-  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'rotation' = 'rotations'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'rotation' = 'rotations'; 'audit-log' = 'audit-logs'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
   $lines = @('run')
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
@@ -441,6 +442,56 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'rotations unset' = [ordered]@{
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
+    'audit-logs anchor' = [ordered]@{
+      '--append' = @{ Text = 'put it behind what this file holds already, on a line'; Values = '/' }
+    }
+    'audit-logs export' = [ordered]@{
+      '--all' = @{ Text = 'every project, and what stands above them'; Values = $null }
+      '--after-seq' = @{ Text = 'only entries with a greater number'; Values = @() }
+      '--created-after' = @{ Text = 'only what happened then or later'; Values = @() }
+      '--created-before' = @{ Text = 'only what happened before'; Values = @() }
+      '--out' = @{ Text = 'write them to this file, not to stdout'; Values = '/' }
+    }
+    'audit-logs list' = [ordered]@{
+      '--resource-type' = @{ Text = 'only what was done to things of this kind, such as api_key; refusal: what was refused'; Values = @() }
+      '--resource-id' = @{ Text = 'only what was done to this'; Values = @() }
+      '--principal-id' = @{ Text = 'only what was done by this one'; Values = @() }
+      '--principal' = @{ Text = 'only what was done by this one'; Values = @() }
+      '--action' = @{ Text = 'only this action, such as api-keys.revoke; or all of a noun: secrets.*'; Values = @() }
+      '--created-after' = @{ Text = 'only what happened then or later (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--created-before' = @{ Text = 'only what happened before (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--after-seq' = @{ Text = 'only entries with a greater number, the oldest first'; Values = @() }
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+      '--follow' = @{ Text = 'go on with new entries as they come, a line each'; Values = $null }
+      '-f' = @{ Text = 'go on with new entries as they come, a line each'; Values = $null }
+    }
+    'audit-logs list-all' = [ordered]@{
+      '--project-id' = @{ Text = 'only what was done in this project: its handle or id'; Values = @() }
+      '--resource-type' = @{ Text = 'only what was done to things of this kind, such as api_key; refusal: what was refused'; Values = @() }
+      '--resource-id' = @{ Text = 'only what was done to this'; Values = @() }
+      '--principal-id' = @{ Text = 'only what was done by this one'; Values = @() }
+      '--principal' = @{ Text = 'only what was done by this one'; Values = @() }
+      '--action' = @{ Text = 'only this action, such as api-keys.revoke; or all of a noun: secrets.*'; Values = @() }
+      '--created-after' = @{ Text = 'only what happened then or later (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--created-before' = @{ Text = 'only what happened before (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--after-seq' = @{ Text = 'only entries with a greater number, the oldest first'; Values = @() }
+      '--limit' = @{ Text = 'how many at most'; Values = @() }
+      '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
+      '--follow' = @{ Text = 'go on with new entries as they come, a line each'; Values = $null }
+      '-f' = @{ Text = 'go on with new entries as they come, a line each'; Values = $null }
+    }
+    'audit-logs prune' = [ordered]@{
+      '--before' = @{ Text = 'entries of before this time go, as far as none of later stands between them (RFC 3339, or a duration from now such as 90d)'; Values = @() }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
+      '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
+    }
+    'audit-logs verify' = [ordered]@{
+      '--anchor' = @{ Text = 'hold the anchors in this file against the log too, one on a line; @- reads standard input'; Values = '/' }
+    }
     'run' = [ordered]@{
       '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
       '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
@@ -524,6 +575,9 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--dialects' = @{ Text = 'other systems whose contracts it speaks too: mobilenext, mobula, mutx'; Values = @() }
       '--open-registration' = @{ Text = 'whoever asks may make an account, with a project of its own'; Values = $null }
       '--bootstrap-admin-file' = @{ Text = 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made'; Values = '/' }
+      '--audit-anchor' = @{ Text = 'append a signed end of the audit log to this file, out of reach of the database'; Values = '/' }
+      '--audit-anchor-every' = @{ Text = 'after so many entries; 100 when absent'; Values = @() }
+      '--audit-anchor-policy' = @{ Text = 'where the file takes none: refuse every change, or go on and tell; best-effort when absent'; Values = @('required', 'best-effort') }
       '--stop-timeout' = @{ Text = 'how long a stop waits for answers; 10 when absent'; Values = @() }
       '--log' = @{ Text = 'what is logged; info when absent'; Values = @('error', 'warn', 'info', 'debug') }
     }

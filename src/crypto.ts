@@ -335,12 +335,22 @@ export interface SigningKey {
   privateKey: string;
 }
 
+const exported = (publicKey: KeyObject, privateKey: KeyObject): SigningKey => ({
+  publicKey: String(publicKey.export({ format: 'jwk' }).x),
+  privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+});
+
 export const newSigningKey = (): SigningKey => {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  return {
-    publicKey: String(publicKey.export({ format: 'jwk' }).x),
-    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
-  };
+  return exported(publicKey, privateKey);
+};
+
+/** What PKCS 8 says before the 32 bytes of an Ed25519 key. */
+const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+export const signingKeyFrom = (seed: Uint8Array): SigningKey => {
+  const privateKey = createPrivateKey({ key: Buffer.concat([pkcs8Head, seed]), format: 'der', type: 'pkcs8' });
+  return exported(createPublicKey(privateKey), privateKey);
 };
 
 /** Reading a key costs more than using it, and there are few. */

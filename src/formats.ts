@@ -192,12 +192,23 @@ export const email: Format = (text) => {
 };
 
 /** By the name that a schema gives them. */
+/** One action of the audit log, or all of a noun. */
+export const auditAction: Format = (text) =>
+  /^[a-z]+(-[a-z]+)*\.([a-z]+(-[a-z]+)*|\*)$/.test(text)
+    ? undefined
+    : 'must be an action such as api-keys.revoke, or all of a noun such as secrets.*';
+
+/** 32 bytes, as hashes are written. */
+export const hash256: Format = (text) => (/^[0-9a-f]{64}$/.test(text) ? undefined : 'must be 64 hexadecimal digits');
+
 export const formats: Readonly<Record<string, Format>> = {
   line,
   prose,
   reference,
   name,
   handle,
+  'audit-action': auditAction,
+  hash256,
   'rotation-subject': rotationSubject,
   'secret-name': secretName,
   'secret-key': secretKey,

@@ -109,6 +109,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
     'api-keys create worker-prod --principal-id worker-prod --out worker.key',
     'secrets create db/prod --set password=one',
   ],
+  'audit-logs': ['audit-logs anchor --append anchors.jsonl'],
   run: ['secrets create prod-db --set password=one'],
   env: ['secrets create openai --set api_key=one'],
   inject: ['secrets create openai --set api_key=one'],

@@ -1,7 +1,7 @@
 import type { Actor } from '../core/caller.ts';
 import { type Core, makeCore, type Ports } from '../core/core.ts';
 import { systemRoles } from '../core/role-book.ts';
-import { newSigningKey, randomBytes, sha256, signEd25519, verifyEd25519 } from '../crypto.ts';
+import { newSigningKey, randomBytes, sha256, signEd25519, signingKeyFrom, verifyEd25519 } from '../crypto.ts';
 import type { Call } from '../operations.ts';
 import { makePasswords } from '../passwords.ts';
 import type { Bookkeeping } from '../vault/check.ts';
@@ -9,7 +9,7 @@ import type { Created, FirstSlot } from '../vault/create.ts';
 import { openVault, type Place, type Vault, type World } from '../vault/open.ts';
 import { finishScrub } from '../vault/scrub.ts';
 
-const signatures = { newKey: newSigningKey, sign: signEd25519, verify: verifyEd25519 };
+const signatures = { newKey: newSigningKey, keyFrom: signingKeyFrom, sign: signEd25519, verify: verifyEd25519 };
 
 /** What a server has that a command on this machine has not. */
 type Serving = Pick<Ports, 'publicUrl' | 'openRegistration'>;
@@ -29,6 +29,10 @@ export const coreOver = (
     sha256,
     signatures,
     passwords: makePasswords(world.sodium),
+    anchors: async () => {
+      const anchoring = await world.anchoring?.();
+      return anchoring && (await import('../audit/anchor-file.ts')).openAnchorFile(anchoring, id);
+    },
     now: world.now,
     newUuid: world.newUuid,
   });

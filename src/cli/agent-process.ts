@@ -23,11 +23,13 @@ const pollMs = 20;
 
 const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
+const harmless = /^MOBIUS_(SODIUM|CONFIG_DIR|AUDIT_ANCHOR(_EVERY|_POLICY)?)$/;
+
 /** An agent lives long, and its variables can be read as long as it lives: it gets no secret of ours in them. */
 const environmentOf = ({ env }: Io): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
-      value === undefined || (/^MOBIUS_/.test(name) && name !== 'MOBIUS_SODIUM') ? [] : [[name, value]],
+      value === undefined || (/^MOBIUS_/.test(name) && !harmless.test(name)) ? [] : [[name, value]],
     ),
   );
 

@@ -152,8 +152,10 @@ export interface Performing {
 
 /** In place of the one call, where the target keeps our contract. */
 export interface InSteps<K extends Name> {
-  /** The first call, which a dry run shows. */
-  first(input: Input<K>, context: Context): { operation: Name; input: Record<string, unknown> };
+  /** Whether it is; always, where absent. */
+  when?(context: Context): boolean;
+  /** The first call, which a dry run shows; the operation itself, where absent. */
+  first?(input: Input<K>, context: Context): { operation: Name; input: Record<string, unknown> };
   run(input: Input<K>, context: Context, performing: Performing): Promise<number>;
 }
 

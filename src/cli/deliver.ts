@@ -24,6 +24,8 @@ export interface Delivery {
   readonly path: string;
   /** Puts the text in the place of whatever the file held. When it returns, the text survives a power cut. */
   write(text: string): void;
+  /** Takes a part of a long text; `write` puts the last part behind it, and all of it in its place. */
+  add(part: string): void;
   /** Removes what was opened, where it wasn't written. */
   discard(): void;
 }
@@ -68,9 +70,9 @@ const syncFolder = (io: Io, folder: string): void => {
   }
 };
 
-const writeAll = (handle: number, bytes: Uint8Array): void => {
+const writeAll = (handle: number, bytes: Uint8Array, at = 0): void => {
   let written = 0;
-  while (written < bytes.length) written += writeSync(handle, bytes, written, bytes.length - written, written);
+  while (written < bytes.length) written += writeSync(handle, bytes, written, bytes.length - written, at + written);
 };
 
 /** Opens a file that nobody else has and takes its room on the disk. */
@@ -130,13 +132,20 @@ export const openDelivery = (io: Io, path: string, { mode = 0o600, temporaryName
     discard();
     throw error;
   }
+  let length = 0;
+  const add = (part: string): number => {
+    if (handle === undefined) throw new Error('this was written or discarded before');
+    const bytes = Buffer.from(part);
+    writeAll(handle, bytes, length);
+    length += bytes.length;
+    return handle;
+  };
   return {
     path,
+    add,
     write: (text) => {
-      if (handle === undefined) throw new Error('this was written or discarded before');
-      const bytes = Buffer.from(text);
-      writeAll(handle, bytes);
-      ftruncateSync(handle, bytes.length);
+      handle = add(text);
+      ftruncateSync(handle, length);
       if (mode !== 0o600) fchmodSync(handle, mode);
       fsyncSync(handle);
       close();

@@ -59,7 +59,7 @@ const wordingOf = async (running: Running, input: Values): Promise<Wording> => {
   if (speech !== undefined) {
     return speech.wording(spec.operation, { ...input, ...withoutSecrets(input, known.fields.input) });
   }
-  const first = spec.inSteps?.first(input as never, context) ?? { operation: spec.operation, input };
+  const first = spec.inSteps?.first?.(input as never, context) ?? { operation: spec.operation, input };
   const { product } = invocation;
   const { input: fields } = await product.fields(first.operation);
   const { method, path } = product.operations[first.operation];
@@ -190,7 +190,7 @@ const goInSteps = async (running: Running, input: Values, file: string | undefin
     const show = (value: unknown, oneTime?: string): void => {
       const answer = {
         value,
-        shape: known.fields.output,
+        shape: spec.show === undefined ? known.fields.output : undefined,
         id: idOf(value),
         ...(oneTime === undefined ? {} : { oneTime }),
       };
@@ -217,7 +217,9 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
     return 1;
   }
   const file = sharedValue(invocation.given, 'out');
-  if (spec.inSteps !== undefined && running.speech === undefined) return goInSteps(running, input, file);
+  const { inSteps } = spec;
+  const isInSteps = inSteps !== undefined && running.speech === undefined && inSteps.when?.(context) !== false;
+  if (isInSteps) return goInSteps(running, input, file);
   const delivery = file === undefined ? undefined : openDelivery(invocation.io, file);
   try {
     return await callAndPresent(running, input, delivery);

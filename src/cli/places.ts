@@ -85,6 +85,10 @@ export const vaultPath = (io: Io, named: string | undefined): string => {
 /** Each vault's key file carries the vault's id, so that two vaults never share or overwrite one. */
 export const defaultKeyFile = (io: Io, vaultId: string): string => join(configFolder(io), 'keys', `${vaultId}.key`);
 
+/** What holds for every vault on this machine; absent where there is no folder for it. */
+export const configPath = (io: Io): string | undefined =>
+  io.env.MOBIUS_CONFIG_DIR || homeOf(io) !== undefined ? join(configFolder(io), 'config.toml') : undefined;
+
 /** Which servers there are, and what is shown to them. */
 export const credentialsPath = (io: Io): string =>
   io.env.MOBIUS_CREDENTIALS_FILE

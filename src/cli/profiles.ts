@@ -30,6 +30,7 @@ export const worldOf = (io: Io): World => ({
   now: io.now,
   newUuid: io.newUuid,
   ...(io.env.MOBIUS_SODIUM ? { sodium: io.env.MOBIUS_SODIUM } : {}),
+  anchoring: async () => (await import('../audit/settings.ts')).anchoringOf(io),
 });
 
 /** Where the local vault is and what it opens with. */

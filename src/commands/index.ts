@@ -22,6 +22,11 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
     alias: 'rotation',
     group: 'access',
   },
+  'audit-logs': {
+    summary: 'who did what and when, and whether that was tampered with',
+    alias: 'audit-log',
+    group: 'access',
+  },
   run: { summary: 'run a program that gets secrets as its variables', group: 'vault' },
   env: { summary: 'write variables with their values in the words of a shell', group: 'vault' },
   import: { summary: 'make secrets of what another tool exported', group: 'vault' },

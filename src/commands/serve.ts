@@ -113,8 +113,17 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
     stopTimeoutSeconds: secondsOf(flags),
     dialects: dialectsOf(flags),
     openRegistration: flags['open-registration'] === true,
+    ...(await anchoringFrom(context)),
     ...(log === undefined ? {} : { log }),
   };
+};
+
+/** Said when it starts, not when the first entry is written. */
+const anchoringFrom = async ({ io, flags }: LocalContext): Promise<Pick<ServeOptions, 'anchoring'>> => {
+  const { anchoringOf } = await import('../audit/settings.ts');
+  const [file, every, policy] = ['', '-every', '-policy'].map((part) => textOf(flags, `audit-anchor${part}`));
+  const anchoring = await anchoringOf(io, { file, every, policy });
+  return anchoring === undefined ? {} : { anchoring };
 };
 
 export default localCommand({
@@ -146,6 +155,18 @@ export default localCommand({
       name: 'bootstrap-admin-file',
       value: 'FILE',
       description: 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made',
+    },
+    {
+      name: 'audit-anchor',
+      value: 'FILE',
+      description: 'append a signed end of the audit log to this file, out of reach of the database',
+    },
+    { name: 'audit-anchor-every', value: 'N', description: 'after so many entries; 100 when absent' },
+    {
+      name: 'audit-anchor-policy',
+      value: 'POLICY',
+      choices: ['required', 'best-effort'],
+      description: 'where the file takes none: refuse every change, or go on and tell; best-effort when absent',
     },
     { name: 'stop-timeout', value: 'SECONDS', description: 'how long a stop waits for answers; 10 when absent' },
     { name: 'log', value: 'LEVEL', choices: levels, description: 'what is logged; info when absent' },

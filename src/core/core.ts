@@ -3,7 +3,6 @@ import { operations } from '../generated/operations.ts';
 import type { Call, CallOptions, Input, Name, Operation, Output } from '../operations.ts';
 import type { Passwords } from '../passwords.ts';
 import type { KeyRow } from '../store/api-keys.ts';
-import * as audit from '../store/audit.ts';
 import type { Db, Mode, Query } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
@@ -14,6 +13,7 @@ import { entryOf } from './entry.ts';
 import { makeGate } from './gate.ts';
 import { handlerOf } from './handlers.ts';
 import { hexOf, idPrefixes, typeId } from './ids.ts';
+import { type AnchorKeep, makeJournal } from './journal.ts';
 import { publicKeys, type Signatures } from './jwt.ts';
 import type { Manner } from './manner.ts';
 import { type Meters, makeMetering, meterOf } from './metering.ts';
@@ -40,6 +40,8 @@ export interface Ports {
   sha256(bytes: Uint8Array): Uint8Array;
   signatures: Signatures;
   passwords: Passwords;
+  /** Absent where the end of the audit log is kept nowhere else. */
+  anchors?(): Promise<AnchorKeep | undefined>;
 }
 
 export interface Core {
@@ -96,6 +98,7 @@ export const makeCore = ({
   sha256,
   signatures,
   passwords,
+  anchors,
 }: Ports): Core => {
   const newId = (prefix: string): string => typeId(prefix, newUuid());
   const uses = makeUses();
@@ -104,9 +107,10 @@ export const makeCore = ({
 
   const storeOf = (tx: Query): Store => ({ db: tx, sealer });
   const newAuditId = (): string => newId(idPrefixes.audit);
+  const journal = makeJournal({ db, sealer, signatures, issuer, now, newAuditId, anchors });
   const gate = makeGate({ signatures, issuer, uses, refusals });
   const metering = makeMetering(db, sealer, now);
-  const settleNow = makeSettling({ db, sealer, now, newAuditId, node: hexOf(randomBytes(16)), uses, refusals });
+  const settleNow = makeSettling({ db, sealer, now, journal, node: hexOf(randomBytes(16)), uses, refusals });
 
   const perform = async <K extends Name>(
     tx: Query,
@@ -139,7 +143,7 @@ export const makeCore = ({
       newUuid,
       randomBytes,
       sha256: (bytes: Uint8Array) => hexOf(sha256(bytes)),
-      changed: (change: Change) => audit.append(store, newAuditId(), ...entryOf(name, change, at, caller, project?.id)),
+      changed: (change: Change) => journal.append(store, entryOf(name, change, at, caller, project?.id)),
       used: (id: string) => uses.note(id, at),
       meter: (key: KeyRow) => meterOf(key, metered),
     };
@@ -210,7 +214,7 @@ export const makeCore = ({
         passwords,
         openRegistration,
         tx: (mode, body) => db.tx(mode, (query) => body(storeOf(query))),
-        changed: (store, change) => audit.append(store, newAuditId(), ...entryOf(name, change, at, caller, undefined)),
+        changed: (store, change) => journal.append(store, entryOf(name, change, at, caller, undefined)),
       };
       handler = await parts.before(outside, running.input);
     }
@@ -233,8 +237,7 @@ export const makeCore = ({
     screen: (actor, name, manner = {}) => screen(name, actor, manner),
 
     async record(tx, action, change) {
-      const entry = entryOf(action, change, now(), owner, undefined);
-      await audit.append(storeOf(tx), newAuditId(), ...entry);
+      await journal.append(storeOf(tx), entryOf(action, change, now(), owner, undefined));
     },
 
     publicKeys: () => db.tx('read', (tx) => publicKeys(storeOf(tx))),
@@ -243,6 +246,7 @@ export const makeCore = ({
       const touched = secretsTouched;
       secretsTouched = false;
       await settleNow(which, touched);
+      await journal.anchor();
     },
 
     async soon(withinMs) {

@@ -3,6 +3,7 @@ import type { Handler, Handlers, TwoPart } from './context.ts';
 
 /** Every noun's handlers, loaded when the noun is first called. */
 const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N>> }> } = {
+  'audit-logs': () => import('./audit-logs.ts'),
   auth: () => import('./auth.ts'),
   projects: () => import('./projects.ts'),
   principals: () => import('./principals.ts'),

@@ -7,6 +7,8 @@ import { type Claims, decode, encode, longestJwt, readPart, signedBytes, writePa
 /** Ed25519, as the core is given it. */
 export interface Signatures {
   newKey(): { publicKey: string; privateKey: string };
+  /** The one that follows from 32 bytes. */
+  keyFrom(seed: Uint8Array): { publicKey: string; privateKey: string };
   sign(privateKey: string, message: Uint8Array): Uint8Array;
   verify(publicKey: string, message: Uint8Array, signature: Uint8Array): boolean;
 }

@@ -1,20 +1,8 @@
 import { MobiusError } from '../errors.ts';
 import * as audit from '../store/audit.ts';
 import type { ProjectContext } from './context.ts';
-import { idPrefixes, typeId } from './ids.ts';
 
 const windowMs = 60_000;
-/** An entry's id is made a moment after its time was taken. */
-const slackMs = 5_000;
-
-/** Sorts before the ids of all entries that were made from then on. */
-const firstIdAt = (time: number): string => {
-  const uuid = new Uint8Array(16);
-  const view = new DataView(uuid.buffer);
-  view.setUint16(0, Math.floor(time / 2 ** 32));
-  view.setUint32(2, time % 2 ** 32);
-  return typeId(idPrefixes.audit, uuid);
-};
 
 /**
  * Where a contract says how many requests for tokens a key may make in a minute: those of the last minute stand in the
@@ -25,7 +13,6 @@ export const requireMintsLeft = async (context: ProjectContext): Promise<void> =
   if (manner.mintsPerMinute === undefined || caller.key === undefined) return;
   const times = await audit.timesOf(context, {
     projectId: project.id,
-    afterId: firstIdAt(now - windowMs - slackMs),
     action: 'tokens.create',
     resourceType: 'token',
     credentialId: caller.key.id,

@@ -4,6 +4,12 @@ import { parseTypeId } from './ids.ts';
 /** A cursor is opaque to its reader: today where a page ended, in base64url. */
 const spell = (place: string): string => btoa(place).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 
+/** Where what comes next begins, for an answer that is no page of rows. */
+export const furtherFrom = (place: string): { has_more: true; next_cursor: string } => ({
+  has_more: true,
+  next_cursor: spell(place),
+});
+
 /** Where a page ended; undefined where there is no cursor. */
 export const readCursor = <T>(cursor: string | undefined, parse: (place: string) => T | undefined): T | undefined => {
   if (cursor === undefined) return undefined;
@@ -28,5 +34,5 @@ export const cursorAt = <R extends { id: string }>(
   placeOf: (row: R) => string = ({ id }) => id,
 ): { has_more: boolean; next_cursor?: string } => {
   const last = rows.length > limit ? rows[limit - 1] : undefined;
-  return last === undefined ? { has_more: false } : { has_more: true, next_cursor: spell(placeOf(last)) };
+  return last === undefined ? { has_more: false } : furtherFrom(placeOf(last));
 };

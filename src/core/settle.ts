@@ -1,9 +1,9 @@
-import * as audit from '../store/audit.ts';
 import type { Db } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
 import { iso } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
+import type { Journal } from './journal.ts';
 import type { makeRefusals, Refusal } from './refusals.ts';
 import type { makeUses } from './uses.ts';
 
@@ -12,8 +12,8 @@ const pruneEveryMs = 60_000;
 const gapOfCommandsMs = 60_000;
 
 const appendRefusal = (
+  journal: Journal,
   store: Store,
-  id: string,
   { operation, reason, source, count, minute }: Refusal,
   at: number,
 ): Promise<void> => {
@@ -27,17 +27,16 @@ const appendRefusal = (
     created_at: at,
   };
   const changes = { reason, count, minute: iso(minute) };
-  return audit.append(store, id, columns, {
-    ...(source.address === undefined ? {} : { ip_address: source.address }),
-    changes,
-  });
+  const plain = { ...(source.address === undefined ? {} : { ip_address: source.address }), changes };
+  // What was refused is noted whatever else can't be done.
+  return journal.append(store, [columns, plain], { mayRefuse: false });
 };
 
 interface Unsettled {
   db: Db;
   sealer: Sealer;
   now(): number;
-  newAuditId(): string;
+  journal: Journal;
   /** One of any number of processes over the same database. */
   node: string;
   uses: ReturnType<typeof makeUses>;
@@ -54,7 +53,7 @@ const touchAll = async (store: Store, used: readonly [id: string, at: number][],
 };
 
 /** Does what could wait until answers were out; `secretsTouched` where a version may have come to its end. */
-export const makeSettling = ({ db, sealer, now, newAuditId, node, uses, refusals }: Unsettled) => {
+export const makeSettling = ({ db, sealer, now, journal, node, uses, refusals }: Unsettled) => {
   let pruneAt = now() + pruneEveryMs;
   return async (which: 'all' | 'due' | 'rest', secretsTouched: boolean): Promise<void> => {
     const at = now();
@@ -68,9 +67,9 @@ export const makeSettling = ({ db, sealer, now, newAuditId, node, uses, refusals
     // When something was last used is one statement each, and the greater time stands.
     const written = db.tx(isDue || noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
       const store = { db: tx, sealer };
-      if (isDue) await versions?.destroyDue(store, at, newAuditId);
+      if (isDue) await versions?.destroyDue(store, at, journal);
       await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
-      for (const refusal of noted) await appendRefusal(store, newAuditId(), refusal, at);
+      for (const refusal of noted) await appendRefusal(journal, store, refusal, at);
       // What is left is for the next second, not for the next minute.
       if (pruning !== undefined && (await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
     });

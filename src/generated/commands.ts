@@ -226,6 +226,29 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     set: { summary: 'say how often something is to be rotated', load: () => import('../commands/rotations/set.ts') },
     unset: { summary: 'rotate something no more', load: () => import('../commands/rotations/unset.ts') },
   },
+  'audit-logs': {
+    anchor: { summary: 'sign where the audit log ends', load: () => import('../commands/audit-logs/anchor.ts') },
+    export: {
+      summary: 'write every entry of the audit log, one line of JSON each, the oldest first',
+      load: () => import('../commands/audit-logs/export.ts'),
+    },
+    list: {
+      summary: 'list what was changed or refused in the project, the last first',
+      load: () => import('../commands/audit-logs/list.ts'),
+    },
+    'list-all': {
+      summary: 'list what was changed or refused in the whole vault, the last first',
+      load: () => import('../commands/audit-logs/list-all.ts'),
+    },
+    prune: {
+      summary: 'remove the oldest entries of the audit log, and sign where it begins then',
+      load: () => import('../commands/audit-logs/prune.ts'),
+    },
+    verify: {
+      summary: 'look whether the audit log is as it was written, a stretch at a time',
+      load: () => import('../commands/audit-logs/verify.ts'),
+    },
+  },
   run: {
     '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
   },

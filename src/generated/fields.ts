@@ -4,6 +4,7 @@ import type { Noun } from '../operations.ts';
 
 export const fieldsOf: Readonly<Record<Noun, () => Promise<{ fields: Readonly<Record<string, Fields>> }>>> = {
   'api-keys': () => import('./fields/api-keys.ts'),
+  'audit-logs': () => import('./fields/audit-logs.ts'),
   auth: () => import('./fields/auth.ts'),
   permissions: () => import('./fields/permissions.ts'),
   principals: () => import('./fields/principals.ts'),

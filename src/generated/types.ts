@@ -54,6 +54,73 @@ export type ApiKeyCreated = ApiKey & {
   key: string;
 };
 
+export interface AuditAnchor {
+  /** the vault whose log it is */
+  vault_id: string;
+  /** the number of the last entry at that moment */
+  seq: number;
+  /** the hash of that entry, in hex */
+  hash: string;
+  /** when it was signed */
+  made_at: string;
+  /** the Ed25519 key that checks it, in base64url; of one vault always the same */
+  public_key: string;
+  /** over all the rest, in base64url */
+  signature: string;
+}
+
+export interface AuditEntry {
+  /** its number; none is left out, over all projects */
+  seq: number;
+  /** when it happened */
+  created_at: string;
+  /** what was done: the operation, or what happened to the vault itself */
+  action: string;
+  /** who did it, as they were called then */
+  actor_name?: string;
+  /** the kind of what it was done to; refusal where it was refused */
+  resource_type: string;
+  /** what it was done to, as it was called then */
+  resource_name?: string;
+  /** what it was done to; of a refusal the credential, if it is known */
+  resource_id: string;
+  /** what became different; never a value of anybody's */
+  changes?: {
+    [k: string]: unknown;
+  };
+  /** who did it; absent for the owner of the vault */
+  principal_id?: string;
+  /** the key, session or token that it was done with */
+  credential_id?: string;
+  /** how that was called */
+  credential_name?: string;
+  /** the project that it was in; absent for what stands above the projects */
+  project_id?: string;
+  /** where the request came from */
+  ip_address?: string;
+  /** the program that asked, as it says itself */
+  user_agent?: string;
+  /** the entry's id */
+  id: string;
+  /** what links it to the entry before, in hex */
+  hash: string;
+  /** what binds its contents, in hex; only where the whole log is read */
+  mac?: string;
+}
+
+export interface AuditFinding {
+  /** what was done to the log */
+  kind: 'changed' | 'inserted' | 'removed' | 'moved' | 'cut_off';
+  /** the number of the first entry that it is about */
+  seq?: number;
+  /** the number of the last, where it is about several */
+  through_seq?: number;
+  /** the entry, where it is one */
+  id?: string;
+  /** what is wrong there */
+  problem: string;
+}
+
 export interface CliCredential {
   /** cred_… */
   id: string;
@@ -732,6 +799,133 @@ export interface ApiKeysVerifyInput {
   permission?: string;
   /** the address it is used from */
   ip?: string;
+}
+
+export interface AuditLogsAnchorInput {
+  /** the project it is about */
+  project?: string;
+}
+
+export interface AuditLogsCompareInput {
+  /** as they were given */
+  anchors: AuditAnchor[];
+}
+
+export interface AuditLogsCompareOutput {
+  /** how many entries stand where an anchor says */
+  compared: number;
+  /** how many are of entries that were pruned */
+  not_comparable: number;
+  /** what is wrong, in the order of the anchors */
+  findings: AuditFinding[];
+}
+
+export interface AuditLogsListInput {
+  /** the project it is about */
+  project?: string;
+  /** only what was done to things of this kind, such as api_key; refusal: what was refused */
+  resource_type?: string;
+  /** only what was done to this */
+  resource_id?: string;
+  /** only what was done by this one */
+  principal_id?: string;
+  /** only this action, such as api-keys.revoke; or all of a noun: secrets.* */
+  action?: string;
+  /** only what happened then or later */
+  created_after?: string;
+  /** only what happened before */
+  created_before?: string;
+  /** only entries with a greater number, the oldest first */
+  after_seq?: number;
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface AuditLogsListOutput {
+  /** what was found */
+  items: AuditEntry[];
+  /** the number of the last entry of the log at that moment */
+  last_seq: number;
+  /** whether there is a further page */
+  has_more: boolean;
+  /** give it as cursor to get that page */
+  next_cursor?: string;
+}
+
+export interface AuditLogsListAllInput {
+  /** only what was done in this project: its handle or id */
+  project_id?: string;
+  /** only what was done to things of this kind, such as api_key; refusal: what was refused */
+  resource_type?: string;
+  /** only what was done to this */
+  resource_id?: string;
+  /** only what was done by this one */
+  principal_id?: string;
+  /** only this action, such as api-keys.revoke; or all of a noun: secrets.* */
+  action?: string;
+  /** only what happened then or later */
+  created_after?: string;
+  /** only what happened before */
+  created_before?: string;
+  /** only entries with a greater number, the oldest first */
+  after_seq?: number;
+  /** how many at most */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface AuditLogsListAllOutput {
+  /** what was found */
+  items: AuditEntry[];
+  /** the number of the last entry of the log at that moment */
+  last_seq: number;
+  /** whether there is a further page */
+  has_more: boolean;
+  /** give it as cursor to get that page */
+  next_cursor?: string;
+}
+
+export interface AuditLogsPruneInput {
+  /** entries of before this time go, as far as none of later stands between them */
+  before: string;
+  /** how many at most */
+  limit?: number;
+}
+
+export interface AuditLogsPruneOutput {
+  /** how many entries were removed */
+  removed: number;
+  /** whether there are more of before that time */
+  has_more: boolean;
+  /** the last entry that was ever removed, signed; absent where none was */
+  checkpoint?: AuditAnchor;
+}
+
+export interface AuditLogsVerifyInput {
+  /** about how many entries are looked at */
+  limit?: number;
+  /** where the page before ended: its next_cursor */
+  cursor?: string;
+}
+
+export interface AuditLogsVerifyOutput {
+  /** how many entries were looked at */
+  checked: number;
+  /** the number of the last of them */
+  through_seq: number;
+  /** the number of the last entry that the vault wrote */
+  last_seq: number;
+  /** the number of the last entry that was pruned */
+  begins_after?: number;
+  /** what is wrong, in the order of the log */
+  findings: AuditFinding[];
+  /** whether there are more entries to look at */
+  has_more: boolean;
+  /** give it as cursor to look at those */
+  next_cursor?: string;
 }
 
 export interface AuthDecideDeviceInput {
@@ -1534,6 +1728,12 @@ export interface Operations {
   'api-keys.rotate': { input: ApiKeysRotateInput; output: ApiKeyCreated };
   'api-keys.update': { input: ApiKeysUpdateInput; output: ApiKey };
   'api-keys.verify': { input: ApiKeysVerifyInput; output: Verification };
+  'audit-logs.anchor': { input: AuditLogsAnchorInput; output: AuditAnchor };
+  'audit-logs.compare': { input: AuditLogsCompareInput; output: AuditLogsCompareOutput };
+  'audit-logs.list': { input: AuditLogsListInput; output: AuditLogsListOutput };
+  'audit-logs.list-all': { input: AuditLogsListAllInput; output: AuditLogsListAllOutput };
+  'audit-logs.prune': { input: AuditLogsPruneInput; output: AuditLogsPruneOutput };
+  'audit-logs.verify': { input: AuditLogsVerifyInput; output: AuditLogsVerifyOutput };
   'auth.decide-device': { input: AuthDecideDeviceInput; output: DeviceRequest };
   'auth.device-code': { input: AuthDeviceCodeInput; output: DeviceCode };
   'auth.device-token': { input: AuthDeviceTokenInput; output: DeviceToken };

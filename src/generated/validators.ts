@@ -22,6 +22,7 @@ export interface Validator {
 
 export const validatorsOf: Readonly<Record<Noun, () => Promise<{ validators: Readonly<Record<string, Validator>> }>>> = {
   'api-keys': () => import('./validators/api-keys.js'),
+  'audit-logs': () => import('./validators/audit-logs.js'),
   auth: () => import('./validators/auth.js'),
   permissions: () => import('./validators/permissions.js'),
   principals: () => import('./validators/principals.js'),

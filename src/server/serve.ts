@@ -5,7 +5,7 @@ import { idPrefixes, typeId } from '../core/ids.ts';
 import type { DialectName } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import type { Place, World } from '../vault/open.ts';
+import type { Anchoring, Place, World } from '../vault/open.ts';
 import { type Address, isLoopback, spelled } from './address.ts';
 import { openAhead } from './ahead.ts';
 import { type App, makeApp } from './app.ts';
@@ -27,6 +27,8 @@ export interface ServeOptions {
   dialects?: readonly DialectName[];
   /** Whoever asks may make themselves an account. */
   openRegistration?: boolean;
+  /** Where the end of the audit log is kept besides. */
+  anchoring?: Anchoring;
   /** Made where there is no user yet. */
   firstAdministrator?: FirstAdministrator;
   /** How long a stop waits for what is being answered. */
@@ -114,7 +116,10 @@ export const startServer = async (
   refuseInTheClear(options);
   const log = openLog(io, options.log ?? 'info');
   let urls: string[] = [];
-  const { vault, core, settle, close } = await openServed(world, place, {
+  const anchoring = options.anchoring ?? (await world.anchoring?.());
+  const failed = (message: string): void => log.error(message);
+  const anchored: World = { ...world, anchoring: async () => anchoring && { ...anchoring, failed } };
+  const { vault, core, settle, close } = await openServed(anchored, place, {
     publicUrl: () => options.publicUrl ?? urls[0] ?? '',
     openRegistration: options.openRegistration === true,
   });

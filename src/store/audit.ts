@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import { canonical, canonicalColumns, concat } from './canonical.ts';
-import type { Query } from './db.ts';
-import { isBytes, isWhole, type Store, type Stored, table } from './table.ts';
+import type { Row, Value } from './db.ts';
+import { isBytes, isTime, isWhole, type Sealing, type Store, type Stored, table } from './table.ts';
 
 export type AuditColumns = {
   project_id: string | null;
@@ -33,27 +33,65 @@ export const auditLog = table<AuditColumns, AuditPlain, Chained>(
 );
 
 const text = new TextEncoder();
-const noHash = new Uint8Array(32);
+/** What the first row follows. */
+export const noHash = new Uint8Array(32);
+
+export const isSame = (one: unknown, other: Uint8Array): boolean =>
+  one instanceof Uint8Array && one.length === other.length && one.every((byte, at) => byte === other[at]);
 
 /** Over the plain text, so that sealing a row anew under a later key leaves its MAC and the chain as they are. */
-export const macOf = (store: Store, id: string, columns: AuditColumns, plain: AuditPlain): Uint8Array =>
+export const macOf = (store: Sealing, id: string, columns: AuditColumns, plain: AuditPlain): Uint8Array =>
   store.sealer.auditMac(
     concat(canonical('mobius/audit/1', id, text.encode(JSON.stringify(plain))), canonicalColumns(columns)),
   );
 
-/** The link of a row to the one before it; the first has none before it. */
-export const linkOf = (store: Store, before: Uint8Array | undefined, seq: number, id: string, mac: Uint8Array) =>
-  store.sealer.hash(canonical('mobius/audit-chain/1', before ?? noHash, seq, id, mac));
+/** The link of a row to the one before it. */
+export const linkOf = (store: Sealing, before: Uint8Array, seq: number, id: string, mac: Uint8Array) =>
+  store.sealer.hash(canonical('mobius/audit-chain/1', before, seq, id, mac));
 
-export type ChainHead = { seq: number; hash: Uint8Array };
+/** A place in the chain that the vault answers for: its end, or where it begins since what was before is gone. */
+export type Mark = { seq: number; hash: Uint8Array; made_at: number };
+type MarkName = 'head' | 'checkpoint';
 
-export const headOf = (db: Query): Promise<ChainHead | undefined> =>
-  db.get<ChainHead>('select seq, hash from audit_log where seq is not null order by seq desc limit 1');
+const isPlace = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const macOfMark = (store: Sealing, name: MarkName, { seq, hash, made_at }: Mark): Uint8Array =>
+  store.sealer.auditMac(canonical('mobius/audit-mark/1', name, seq, hash, made_at));
+
+const damaged = (what: string): MobiusError =>
+  new MobiusError('damaged', `the audit log ${what}`, { table: 'audit_log' });
+
+/** `damaged` where the vault did not write it so. */
+const readMark = (store: Sealing, name: MarkName, { seq, hash, made_at, mac }: Row): Mark => {
+  if (isPlace(seq) && hash instanceof Uint8Array && isTime(made_at)) {
+    const mark = { seq, hash, made_at: Number(made_at) };
+    if (isSame(mac, macOfMark(store, name, mark))) return mark;
+  }
+  throw damaged(name === 'head' ? 'has no sound end' : 'has no sound beginning');
+};
+
+/** Undefined where there is none. */
+export const markOf = async (store: Store, name: MarkName): Promise<Mark | undefined> => {
+  const row = await store.db.get('select seq, hash, made_at, mac from audit_marks where id = $1', [name]);
+  return row === undefined ? undefined : readMark(store, name, row);
+};
+
+export const setMark = async (store: Store, name: MarkName, mark: Mark): Promise<void> => {
+  const mac = macOfMark(store, name, mark);
+  const written = await store.db.run(
+    `insert into audit_marks (id, seq, hash, made_at, mac) values ($1, $2, $3, $4, $5)
+     on conflict (id) do update set seq = $2, hash = $3, made_at = $4, mac = $5`,
+    [name, mark.seq, mark.hash, mark.made_at, mac],
+  );
+  if (written !== 1) throw damaged(`takes no ${name}`);
+};
+
+/** Before the first entry of a new vault: where there is no end, nothing is ever appended. */
+export const begin = (store: Store, at: number): Promise<void> =>
+  setMark(store, 'head', { seq: 0, hash: noHash, made_at: at });
 
 export interface Recent {
   projectId: string;
-  /** Sorts before the id of each that is sought. */
-  afterId: string;
   action: string;
   /** What it was done to: an action that was refused has its entries too, about the refusals. */
   resourceType: string;
@@ -66,37 +104,127 @@ export interface Recent {
 export const timesOf = async ({ db }: Store, recent: Recent): Promise<number[]> => {
   const rows = await db.all<{ created_at: number }>(
     `select created_at from audit_log
-     where project_id = $1 and id > $2 and action = $3 and credential_id = $4 and created_at > $5
-     and resource_type = $6
-     order by id desc limit $7`,
-    [
-      recent.projectId,
-      recent.afterId,
-      recent.action,
-      recent.credentialId,
-      recent.since,
-      recent.resourceType,
-      recent.limit,
-    ],
+     where project_id = $1 and action = $2 and created_at > $3 and credential_id = $4 and resource_type = $5
+     order by created_at desc, seq desc limit $6`,
+    [recent.projectId, recent.action, recent.since, recent.credentialId, recent.resourceType, recent.limit],
   );
   return rows.map(({ created_at }) => created_at);
 };
 
-const damaged = (what: string): MobiusError =>
-  new MobiusError('damaged', `the audit log ${what}`, { table: 'audit_log' });
+/** The end as the vault wrote it, where the row there is the one that it wrote. */
+export const headOf = async (store: Store): Promise<Mark> => {
+  const row = await store.db.get(
+    `select m.seq, m.hash, m.made_at, m.mac, (select a.hash from audit_log a where a.seq = m.seq) as last
+     from audit_marks m where m.id = 'head'`,
+  );
+  if (row === undefined) throw damaged('has no sound end');
+  const head = readMark(store, 'head', row);
+  if (head.seq === 0 || isSame(row.last, head.hash)) return head;
+  throw damaged(row.last === null ? `was cut off: its last entry, number ${head.seq}, is gone` : 'has no sound end');
+};
 
 /**
- * Appends a row and links it to the one before, in the caller's transaction: on SQLite, whose writers queue, so `seq`
- * has no gap and the chain no fork.
+ * Appends a row and links it to the one before, in the caller's transaction: all that write have their turn, so `seq`
+ * has no gap and the chain no fork. What was cut off shows at once, for the end is written down apart from the rows.
  */
-export const append = async (store: Store, id: string, columns: AuditColumns, plain: AuditPlain): Promise<void> => {
-  const head = await headOf(store.db);
-  if (head !== undefined && !(Number.isSafeInteger(head.seq + 1) && head.hash instanceof Uint8Array)) {
-    throw damaged('has no sound end');
-  }
-  const seq = (head?.seq ?? 0) + 1;
+export const append = async (
+  store: Store,
+  id: string,
+  columns: AuditColumns,
+  plain: AuditPlain,
+  head: Mark,
+): Promise<Mark> => {
+  const seq = head.seq + 1;
   const mac = macOf(store, id, columns, plain);
-  const chained = { seq, mac, hash: linkOf(store, head?.hash, seq, id, mac) };
+  const hash = linkOf(store, head.hash, seq, id, mac);
   // A constraint planted in the file can make the engine pass over a row without a word.
-  if ((await auditLog.insert(store, id, columns, plain, chained)) === undefined) throw damaged('takes no rows');
+  if ((await auditLog.insert(store, id, columns, plain, { seq, mac, hash })) === undefined) {
+    throw damaged('takes no rows');
+  }
+  const end = { seq, hash, made_at: columns.created_at };
+  await setMark(store, 'head', end);
+  return end;
 };
+
+export interface EntryFilter {
+  projectId?: string;
+  resourceType?: string;
+  resourceId?: string;
+  principalId?: string;
+  /** One, or all of a noun: `secrets.*`. */
+  action?: string;
+  createdAfter?: number;
+  createdBefore?: number;
+}
+
+/** The conditions in words of the engine, with their values behind those that are there. */
+const conditions = (filter: EntryFilter, params: Value[]): string[] => {
+  const where: string[] = [];
+  const add = (value: Value | undefined, condition: (place: string) => string): void => {
+    if (value !== undefined) where.push(condition(`$${params.push(value)}`));
+  };
+  const { action } = filter;
+  const isGroup = action?.endsWith('.*') === true;
+  add(filter.projectId, (at) => `t.project_id = ${at}`);
+  add(filter.resourceType, (at) => `t.resource_type = ${at}`);
+  add(filter.resourceId, (at) => `t.resource_id = ${at}`);
+  add(filter.principalId, (at) => `t.principal_id = ${at}`);
+  add(isGroup ? undefined : action, (at) => `t.action = ${at}`);
+  // The names of a noun lie between its full stop and the character after that.
+  add(isGroup ? action?.slice(0, -1) : undefined, (at) => `t.action >= ${at}`);
+  add(isGroup ? `${action?.slice(0, -2)}/` : undefined, (at) => `t.action < ${at}`);
+  add(filter.createdAfter, (at) => `t.created_at >= ${at}`);
+  add(filter.createdBefore, (at) => `t.created_at < ${at}`);
+  return where;
+};
+
+/** The last first, behind where a page ended. */
+export const newest = (
+  store: Store,
+  filter: EntryFilter,
+  after: { at: number; seq: number } | undefined,
+  limit: number,
+): Promise<AuditRow[]> => {
+  const params: Value[] = [];
+  const where = ['t.seq is not null', ...conditions(filter, params)];
+  if (after !== undefined) {
+    where.push(`(t.created_at, t.seq) < ($${params.push(after.at)}, $${params.push(after.seq)})`);
+  }
+  const tail = `where ${where.join(' and ')} order by t.created_at desc, t.seq desc limit $${params.push(limit)}`;
+  return auditLog.select(store, tail, params);
+};
+
+/** In the order in which they were written, from a number on. */
+export const following = (store: Store, filter: EntryFilter, afterSeq: number, limit: number): Promise<AuditRow[]> => {
+  const params: Value[] = [afterSeq];
+  const where = ['t.seq > $1', ...conditions(filter, params)].join(' and ');
+  return auditLog.select(store, `where ${where} order by t.seq limit $${params.push(limit)}`, params);
+};
+
+/** As they are stored, whatever was done to them. */
+export const rowsAfter = ({ db }: Pick<Store, 'db'>, afterSeq: number, limit: number): Promise<Row[]> =>
+  db.all('select t.* from audit_log t where t.seq > $1 order by t.seq limit $2', [afterSeq, limit]);
+
+/** Entries that no number puts into the chain. */
+export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, limit: number): Promise<Value[]> => {
+  const rows = await db.all<{ id: Value }>(
+    `select id from audit_log where seq is null or not (seq >= 1 and seq <= ${Number.MAX_SAFE_INTEGER})
+     order by id limit $1`,
+    [limit],
+  );
+  return rows.map(({ id }) => id);
+};
+
+export const hashAt = async ({ db }: Store, seq: number): Promise<Value | undefined> =>
+  (await db.get<{ hash: Value }>('select hash from audit_log where seq = $1', [seq]))?.hash;
+
+/** The number of the first entry from then on; undefined where there is none. */
+export const firstSince = async ({ db }: Store, time: number): Promise<number | undefined> => {
+  const row = await db.get<{ seq: number | null }>('select min(seq) as seq from audit_log where created_at >= $1', [
+    time,
+  ]);
+  return row?.seq ?? undefined;
+};
+
+export const removeThrough = ({ db }: Store, seq: number): Promise<number> =>
+  db.run('delete from audit_log where seq <= $1', [seq]);

@@ -37,4 +37,5 @@ export const everyTable: readonly Copied[] = [
   { name: 'leases', key: ['name'] },
   { name: 'tags', key: ['resource_id', 'tag_index', 'key_index'] },
   { name: 'audit_log', key: ['id'] },
+  { name: 'audit_marks', key: ['id'] },
 ];

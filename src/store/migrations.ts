@@ -323,4 +323,24 @@ export const migrations: readonly Migration[] = [
       'create index secrets_expiring on secrets (project_id, expires_at, id) where expires_at is not null',
     ],
   },
+  {
+    id: 7,
+    sql: [
+      // Where the audit log ends, and where it begins if its first entries were removed.
+      `create table audit_marks (
+        id text primary key,
+        seq bigint not null,
+        hash bytea not null,
+        made_at bigint not null,
+        mac bytea not null
+      )`,
+      'drop index audit_log_by_project',
+      // The type stands in it too, so that a rare one is found without reading the rows of all others.
+      'create index audit_log_by_time on audit_log (project_id, created_at, seq, resource_type)',
+      'create index audit_log_by_action on audit_log (project_id, action, created_at, seq)',
+      'create index audit_log_by_resource on audit_log (project_id, resource_id, created_at, seq)',
+      'create index audit_log_by_principal on audit_log (project_id, principal_id, created_at, seq)',
+      'create index audit_log_all_by_time on audit_log (created_at, seq)',
+    ],
+  },
 ];

@@ -8,6 +8,9 @@ export interface Store {
   sealer: Sealer;
 }
 
+/** What opens and seals rows that were read already. */
+export type Sealing = Pick<Store, 'sealer'>;
+
 /** One stored thing: its clear columns, what was sealed, and the columns that the seal doesn't answer for. */
 export interface Stored<C extends Row, P extends object, F extends Row = Record<never, never>> {
   id: string;
@@ -68,7 +71,7 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
   const pick = <R extends Row>(row: Row, names: readonly string[]): R =>
     Object.fromEntries(names.map((column) => [column, row[column] ?? null])) as R;
 
-  const open = (store: Store, row: Row): Stored<C, P, F> => {
+  const open = (store: Sealing, row: Row): Stored<C, P, F> => {
     const { id, sealed } = row;
     if (typeof id !== 'string' || !(sealed instanceof Uint8Array)) {
       throw new MobiusError('damaged', `a row of "${name}" has no id or nothing sealed`, { table: name });

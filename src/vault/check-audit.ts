@@ -1,89 +1,82 @@
-import { auditLog, linkOf, macOf } from '../store/audit.ts';
-import type { Row } from '../store/db.ts';
+import { idsWithoutPlace, type Mark, markOf, noHash, rowsAfter } from '../store/audit.ts';
+import { endFindings, type Finding, type Walk, walkFrom } from '../store/audit-walk.ts';
+import type { Query } from '../store/db.ts';
 import type { Store } from '../store/table.ts';
 import { nameOf, restoreIt, type View, whyDamaged } from './check-records.ts';
-import type { Vault } from './open.ts';
+import { headEpoch } from './keyring.ts';
 import { pages } from './pages.ts';
 import { wordsOf } from './report.ts';
 
 const table = 'audit_log';
 const mend = `${restoreIt}; the records themselves are not touched by it`;
 
-const same = (one: unknown, other: Uint8Array): boolean =>
-  one instanceof Uint8Array && Buffer.compare(one, other) === 0;
+const isPlace = (seq: unknown): seq is number => Number.isSafeInteger(seq) && (seq as number) >= 1;
 
-/** The row that stands at the end of what was looked at. */
-interface Last {
-  seq: number;
-  hash: unknown;
-}
-
-/** Its seal and its MAC: together they tell that the row is what was written. */
-const checkRow = ({ findings }: View, vault: Vault, store: Store, row: Row): void => {
-  const id = nameOf(row.id ?? null);
+/** What the vault wrote of the log's end or beginning; told where that is not what it wrote. */
+const markIn = async (view: View, store: Store, name: 'head' | 'checkpoint'): Promise<Mark | undefined> => {
   try {
-    const { clear, plain, free } = auditLog.open(store, row);
-    if (same(free.mac, macOf(store, id, clear, plain))) return;
-    findings.problem({ table, id, problem: 'its MAC is not the one of what stands in it', mend });
+    return await markOf(store, name);
   } catch (error) {
-    findings.problem({ table, id, problem: whyDamaged(vault, row, wordsOf(error)), mend });
+    view.findings.problem({ table: 'audit_marks', id: name, problem: wordsOf(error), mend });
+    return undefined;
   }
 };
 
-const checkPlace = ({ findings }: View, store: Store | undefined, row: Row, last: Last): void => {
-  const id = nameOf(row.id ?? null);
-  const seq = row.seq as number;
-  if (seq > last.seq + 1) {
-    const gap = seq === last.seq + 2 ? `row ${seq - 1} is missing` : `rows ${last.seq + 1} to ${seq - 1} are missing`;
-    findings.problem({ table, id, problem: `${gap} before it`, mend });
-    return;
-  }
-  const before = last.seq === 0 ? undefined : last.hash;
-  // The row before has no hash to go on from, and was named for it.
-  if (store === undefined || (last.seq > 0 && !(before instanceof Uint8Array))) return;
-  const mac = row.mac instanceof Uint8Array ? row.mac : new Uint8Array();
-  if (same(row.hash, linkOf(store, before as Uint8Array | undefined, seq, id, mac))) return;
-  findings.problem({ table, id, problem: `it is not linked to the row before it (its number is ${seq})`, mend });
-};
-
-/** Rows that count for nothing, because no number puts them into the chain. */
-const checkUnchained = async ({ db, findings }: View): Promise<void> => {
-  const most = Number.MAX_SAFE_INTEGER;
-  const rows = await db.all(
-    `select id from ${table} where seq is null or not (seq >= 1 and seq <= ${most}) order by id limit 100`,
-  );
-  for (const { id } of rows) {
-    findings.problem({ table, id: nameOf(id ?? null), problem: 'it has no place in the chain', mend });
+const takeRest = async (db: Query, follow: Walk): Promise<void> => {
+  for (;;) {
+    const rows = (await rowsAfter({ db }, follow.place.seq, 200)).filter(({ seq }) => isPlace(seq));
+    for (const row of rows) follow.take(row);
+    if (rows.length === 0) return;
   }
 };
 
-/** Every row, from the first to the last: numbers without a gap, seals, MACs, and the link of each to the one before. */
+/** Every row, from the first to the last: numbers without a gap, seals, MACs, the link of each to the one before, the end. */
 export const checkAudit = async (view: View): Promise<void> => {
   const { db, findings, vault, tick } = view;
   const store = vault && { db, sealer: vault.sealer };
-  let last: Last = { seq: 0, hash: undefined };
+  const tell = ({ id, seq, problem }: Finding): void => {
+    const place = id ?? (seq === undefined ? undefined : `entry ${seq}`);
+    findings.problem({ table, ...(place === undefined ? {} : { id: place }), problem, mend });
+  };
+  const checkpoint = store && (await markIn(view, store, 'checkpoint'));
+  const begins = { seq: checkpoint?.seq ?? 0, hash: checkpoint?.hash ?? noHash, pushed: 0 };
+  const follow = walkFrom(store, begins, vault && ((row, words) => whyDamaged(vault, row, words)));
   const read = pages(
     db,
     { table, key: 'seq' },
     (tx, first, end) =>
       tx.all(`select t.* from ${table} t where t.seq >= $1 and t.seq <= $2 order by t.seq`, [first, end]),
     (seq, words) => {
-      findings.problem({ table, problem: `row ${nameOf(seq)} can't be read: ${words}`, mend });
-      if (typeof seq === 'number') last = { seq, hash: undefined };
+      if (isPlace(seq)) follow.skip(seq, `entry ${seq} can't be read: ${words}`);
+      else findings.problem({ table, problem: `row ${nameOf(seq)} can't be read: ${words}`, mend });
     },
   );
   for await (const rows of read) {
-    for (const row of rows) {
-      if (vault !== undefined && store !== undefined) checkRow(view, vault, store, row);
-      // Another type sorts behind all numbers, and what is no whole number between them.
-      if (typeof row.seq !== 'number' || !Number.isSafeInteger(row.seq) || row.seq < 1) continue;
-      checkPlace(view, store, row, last);
-      last = { seq: row.seq, hash: row.hash };
-    }
+    for (const row of rows) if (isPlace(row.seq)) follow.take(row);
+    for (const finding of follow.taken()) tell(finding);
     findings.count(table, rows.length);
     tick(rows.length);
   }
-  await checkUnchained(view);
-  if (last.seq === 0)
+  const marks = (await db.get<{ count: number }>('select count(*) as count from audit_marks'))?.count ?? 0;
+  findings.count('audit_marks', marks);
+  // What was written meanwhile is behind the end of a moment ago, and before the one of now.
+  const [head, faultless] = await db.tx('read', async (tx) => {
+    await takeRest(tx, follow);
+    const before = findings.report().problems.length;
+    const mark = store && (await markIn(view, { ...store, db: tx }, 'head'));
+    return [mark, findings.report().problems.length === before];
+  });
+  follow.settle();
+  for (const finding of follow.taken()) tell(finding);
+  for (const id of await idsWithoutPlace({ db }, 100)) {
+    findings.problem({ table, id: nameOf(id), problem: 'it has no place in the chain', mend });
+  }
+  if (follow.place.seq === 0) {
     findings.problem({ table, problem: 'it is empty, and no vault is made without its first row', mend });
+    return;
+  }
+  if (head !== undefined) for (const finding of endFindings(head, follow.place)) tell(finding);
+  else if (faultless && (vault?.ring.keys().auditEpoch ?? 0) >= headEpoch) {
+    findings.problem({ table: 'audit_marks', id: 'head', problem: 'what says where the log ends is gone', mend });
+  }
 };

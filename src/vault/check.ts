@@ -174,7 +174,14 @@ const checkScrub = async (db: Query, findings: Findings): Promise<void> => {
   findings.remark('what was removed still lies in the log; the next command empties it, when nobody else is reading');
 };
 
-const walked = [...sealedTables.map(({ name }) => name), 'tags', 'secret_values', ...passingTables, movesTable];
+const walked = [
+  ...sealedTables.map(({ name }) => name),
+  'tags',
+  'secret_values',
+  'audit_marks',
+  ...passingTables,
+  movesTable,
+];
 
 /** Whether it is all here and is used here. */
 const checkMove = async (db: Query, findings: Findings): Promise<boolean> => {

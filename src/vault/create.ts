@@ -4,6 +4,7 @@ import { idPrefixes, typeId } from '../core/ids.ts';
 import { loadSodium, randomBytes, type Sodium } from '../crypto.ts';
 import { shownPlace } from '../database-url.ts';
 import { MobiusError } from '../errors.ts';
+import { begin as beginLog } from '../store/audit.ts';
 import type { Db, Query } from '../store/db.ts';
 import { syncFolder } from '../store/files.ts';
 import { migrate } from '../store/migrate.ts';
@@ -73,7 +74,9 @@ const fill = async (db: Db, sodium: Sodium, { id, now, slot, secret, populate }:
       await makeKeyring(tx, sodium, id, rootKey);
     });
     const ring = await holdRing(db, sodium, id, rootKey);
-    await populate(followingDb(db, ring), makeSealer(sodium, id, ring.keys), id);
+    const [following, sealer] = [followingDb(db, ring), makeSealer(sodium, id, ring.keys)];
+    await following.tx('write', (tx) => beginLog({ db: tx, sealer }, now));
+    await populate(following, sealer, id);
     ring.wipe();
   } finally {
     sodium.wipe(key);

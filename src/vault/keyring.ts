@@ -10,6 +10,8 @@ const purposes = ['record', 'index', 'key-hash', 'audit'] as const;
 type Purpose = (typeof purposes)[number];
 
 export const firstEpoch = 1;
+/** The audit key is of this one where the end of the log is written down apart from its rows. */
+export const headEpoch = 2;
 
 type KeyringRow = { purpose: string; epoch: number; sealed: Uint8Array };
 
@@ -35,7 +37,9 @@ export const addKey = async (
 };
 
 export const makeKeyring = async (db: Query, sodium: Sodium, vaultId: string, rootKey: Uint8Array): Promise<void> => {
-  for (const purpose of purposes) await addKey(db, sodium, vaultId, rootKey, purpose, firstEpoch);
+  for (const purpose of purposes) {
+    await addKey(db, sodium, vaultId, rootKey, purpose, purpose === 'audit' ? headEpoch : firstEpoch);
+  }
 };
 
 const rowsOf = (db: Query): Promise<KeyringRow[]> =>
@@ -74,6 +78,7 @@ export const openKeyring = async (
     index: only('index'),
     keyHash: only('key-hash'),
     audit: only('audit'),
+    auditEpoch: Math.max(...all('audit').keys()),
   };
 };
 
@@ -96,6 +101,23 @@ export const keyringFaults = async (
     ...damagedKeys.map(({ purpose, epoch }) => ({ id: `${purpose} ${epoch}`, problem: 'the key is damaged' })),
     ...missing.map((purpose) => ({ id: purpose, problem: 'the key is missing' })),
   ];
+};
+
+/** Seals the audit key as one of `headEpoch`: who has the file alone can't make it one of the first again. */
+export const raiseAuditKey = async (
+  db: Query,
+  sodium: Sodium,
+  vaultId: string,
+  rootKey: Uint8Array,
+): Promise<boolean> => {
+  const row = (await rowsOf(db)).find(({ purpose, epoch }) => purpose === 'audit' && epoch === firstEpoch);
+  if (row === undefined) return false;
+  const key = openBlob(sodium, rootKey, associated(vaultId, row.purpose, row.epoch), row.sealed);
+  if (key === undefined) throw damaged(row.purpose, 'damaged');
+  const sealed = sealBlob(sodium, rootKey, headEpoch, associated(vaultId, row.purpose, headEpoch), key);
+  sodium.wipe(key);
+  const sql = 'update keyring set epoch = $3, sealed = $4 where purpose = $1 and epoch = $2';
+  return (await db.run(sql, [row.purpose, row.epoch, headEpoch, sealed])) === 1;
 };
 
 /** Seals the ring under another root key, and forgets the record keys before `epoch`. */

@@ -1,5 +1,4 @@
 import { MobiusError } from '../errors.ts';
-import { headOf } from '../store/audit.ts';
 import { canonical, canonicalColumns, concat } from '../store/canonical.ts';
 import type { Query, Row, Value } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
@@ -116,7 +115,9 @@ export const describe = async (
 ): Promise<Manifest> => {
   const tables = await countsOf(db);
   const epoch = (await db.get<{ epoch: number }>('select epoch from vault'))?.epoch ?? 0;
-  const head = await headOf(db);
+  const head = await db.get<{ seq: number; hash: Uint8Array }>(
+    'select seq, hash from audit_log where seq is not null order by seq desc limit 1',
+  );
   return {
     format: manifestFormat,
     vault_id: vaultId,

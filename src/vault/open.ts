@@ -9,6 +9,7 @@ import { isTime } from '../store/table.ts';
 import { isAddress } from '../vault-place.ts';
 import { type Database, openDatabase } from './database.ts';
 import { followingDb, holdRing, type Ring } from './following.ts';
+import { headEpoch } from './keyring.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
 import { readMove, whyNotHere } from './moving.ts';
 import { makeSealer } from './sealer.ts';
@@ -54,6 +55,16 @@ export interface World {
   sodium?: string;
   /** Runs `clean` if the process is interrupted before the returned function is called. */
   onInterrupt?(clean: () => void): () => void;
+  /** Where the end of the audit log is kept besides; asked when the first entry is written. */
+  anchoring?(): Promise<Anchoring | undefined>;
+}
+
+export interface Anchoring {
+  /** A file that is only ever appended to. */
+  path: string;
+  every: number;
+  required: boolean;
+  failed(message: string): void;
 }
 
 export interface Place {
@@ -176,7 +187,11 @@ const open = async (
     const head = await readHead(db);
     await mayOpen(db);
     const sodium = await loadSodium(world.sodium);
-    return { vault: await unlockVault(opened, sodium, head, place.keys), base: db };
+    const vault = await unlockVault(opened, sodium, head, place.keys);
+    if (vault.ring.keys().auditEpoch < headEpoch && (await readMove(db)) === undefined) {
+      await (await import('./audit-head.ts')).adoptLog(vault);
+    }
+    return { vault, base: db };
   } catch (error) {
     await db.close();
     throw error;

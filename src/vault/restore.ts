@@ -15,6 +15,7 @@ import { MobiusError } from '../errors.ts';
 import { syncFile, syncFolder } from '../store/files.ts';
 import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
 import { codeOf, translate } from '../store/sqlite-faults.ts';
+import { adoptLog } from './audit-head.ts';
 import { copyPrivately, examine, type Steps, sameFile } from './backup.ts';
 import type { Bookkeeping } from './check.ts';
 import { besides, type Draft, openDraft, realPlace } from './draft.ts';
@@ -95,6 +96,7 @@ const makeReady = async (
         `see all that is wrong: mobius vault backup verify "${shown}"`,
       );
     }
+    await adoptLog(vault);
     await vault.db.tx('write', async (tx) => {
       await dropManifest(tx);
       await bookkeeping.record(vault, tx, 'vault.restore', { file: shown, made_at: manifest.made_at });

@@ -78,6 +78,8 @@ export interface Keys {
   index: Uint8Array;
   keyHash: Uint8Array;
   audit: Uint8Array;
+  /** From 2 on the end of the audit log is written down apart from its rows. */
+  auditEpoch: number;
 }
 
 /** `keysNow` gives the keys as they are at the moment of use: a re-key changes them under a running process. */

@@ -64,6 +64,12 @@ const scheduled = async (owner: Call): Promise<string> => {
 const rich = { description: 'what it is for\nin two lines', tags: { env: 'production', 'a:b': '', 'team x': 'c:d' } };
 
 export const examples = {
+  'audit-logs.list': async (owner) => ({ resource_type: 'secret', resource_id: await secret(owner), limit: 3 }),
+  'audit-logs.list-all': async () => ({ action: 'vault.*', created_after: '2026-01-01T00:00:00Z' }),
+  'audit-logs.anchor': async () => ({}),
+  'audit-logs.verify': async () => ({ limit: 5 }),
+  'audit-logs.compare': async (owner) => ({ anchors: [await owner('audit-logs.anchor', {})] }),
+
   'auth.whoami': async () => ({}),
   'auth.login': async (owner) => ({ email: await user(owner), password: fakePassword, label: 'a test' }),
   'auth.list-credentials': async () => ({ include_ended: true }),

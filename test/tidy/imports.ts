@@ -41,7 +41,7 @@ const layers: readonly Layer[] = [
   {
     files: ['cli/profiles'],
     may: ['cli/'],
-    lazily: ['calls/', 'dialects/names', 'vault/keychain'],
+    lazily: ['audit/settings', 'calls/', 'dialects/names', 'vault/keychain'],
     types: ['calls/', 'vault/open'],
   },
   { files: ['cli/agent'], may: ['cli/'], lazily: ['calls/', 'crypto'] },
@@ -64,6 +64,7 @@ const layers: readonly Layer[] = [
   {
     files: ['commands/'],
     may: [
+      'audit/follow',
       'cli/agent',
       'cli/agent-process',
       'cli/command',
@@ -91,10 +92,14 @@ const layers: readonly Layer[] = [
       'dialects/names',
       'rotation/flags',
     ],
-    lazily: ['cli/suggest', 'calls/local', 'crypto', 'rotation/', 'server/', 'use/', 'vault/'],
+    lazily: ['audit/', 'cli/suggest', 'calls/local', 'crypto', 'rotation/', 'server/', 'use/', 'vault/'],
     types: ['rotation/', 'server/', 'use/', 'vault/'],
   },
-  { files: ['calls/local'], may: ['calls/', 'core/', 'vault/', 'store/', 'crypto', 'passwords'] },
+  {
+    files: ['calls/local'],
+    may: ['calls/', 'core/', 'vault/', 'store/', 'crypto', 'passwords'],
+    lazily: ['audit/anchor-file'],
+  },
   { files: ['calls/'], may: ['dialects/', 'core/ids', 'crypto', 'version'] },
   { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids', 'dialects/'], types: ['vault/open'] },
   { files: ['server/beside', 'server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
@@ -102,6 +107,8 @@ const layers: readonly Layer[] = [
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
   { files: ['dialects/'], may: ['core/carries', 'core/ids', 'core/manner'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },
+  // What this machine does with a log: reads on, keeps its ends, holds them against it.
+  { files: ['audit/'], may: ['cli/'], types: ['core/journal', 'vault/open'] },
   // How this machine brings a new key or version to whoever uses it.
   { files: ['rotation/'], may: ['cli/', 'crypto', 'formats', 'use/'] },
   { files: ['core/'], may: ['store/', 'validate', 'formats'], types: ['passwords'], never: engines },

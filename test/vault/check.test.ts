@@ -72,6 +72,7 @@ test('whoever adds a table or a foreign key also says what must be true of it', 
     'tags',
     'secret_values',
     'migrations',
+    'audit_marks',
     'moves',
     ...passingTables,
   ];
@@ -338,16 +339,14 @@ const faults: Record<string, Fault> = {
   'an audit row that is gone': {
     plant: ({ path }) => {
       run(path, 'delete from audit_log where seq = 7');
-      return auditId(path, 8);
     },
-    tells: ['audit_log #: row 7 is missing before it'],
+    tells: ['audit_log entry 7: entry 7 is missing'],
   },
   'the first audit rows gone': {
     plant: ({ path }) => {
       run(path, 'delete from audit_log where seq <= 3');
-      return auditId(path, 4);
     },
-    tells: ['audit_log #: rows 1 to 3 are missing before it'],
+    tells: ['audit_log entry 1: entries 1 to 3 are missing'],
   },
   'no audit row left': {
     plant: ({ path }) => run(path, 'delete from audit_log'),
@@ -373,36 +372,27 @@ const faults: Record<string, Fault> = {
   },
   'two audit rows that changed places': {
     plant: ({ path }) => {
-      const id = auditId(path, 5);
       edit(path, (file) => {
         file.exec('update audit_log set seq = 1000 where seq = 5; update audit_log set seq = 5 where seq = 6');
         file.exec('update audit_log set seq = 6 where seq = 1000');
       });
-      return id;
     },
-    tells: [
-      /^audit_log aud_\w+: .*\(its number is 5\)$/,
-      /^audit_log #: .*\(its number is 6\)$/,
-      /\(its number is 7\)$/,
-    ],
+    tells: ['audit_log entry 5: entries 5 to 7 do not follow from what stands before'],
   },
   'another MAC': {
     plant: ({ path }) => flipBlob(path, 'audit_log', 'mac', auditId(path, 4)),
-    tells: [
-      'audit_log #: its MAC is not the one of what stands in it',
-      'audit_log #: it is not linked to the row before it (its number is 4)',
-    ],
+    tells: ['audit_log #: its MAC is not the one of what stands in it'],
   },
   'another hash': {
     plant: ({ path }) => flipBlob(path, 'audit_log', 'hash', auditId(path, 4)),
-    tells: ['audit_log #: it is not linked to the row before it (its number is 4)', /\(its number is 5\)$/],
+    tells: ['audit_log #: its link to the one before was changed'],
   },
   'no hash': {
     plant: ({ path }) => {
       run(path, 'update audit_log set hash = null where seq = 4');
       return auditId(path, 4);
     },
-    tells: ['audit_log #: it is not linked to the row before it (its number is 4)'],
+    tells: ['audit_log #: its link to the one before was changed'],
   },
   'an audit row without a number': {
     plant: ({ path }) => {
@@ -410,7 +400,7 @@ const faults: Record<string, Fault> = {
       run(path, 'update audit_log set seq = null where seq = 6');
       return id;
     },
-    tells: [/^audit_log aud_\w+: row 6 is missing before it$/, 'audit_log #: it has no place in the chain'],
+    tells: ['audit_log entry 6: entry 6 is missing', 'audit_log #: it has no place in the chain'],
   },
   'an audit row with a text for a number': {
     plant: ({ path }) => {
@@ -418,7 +408,10 @@ const faults: Record<string, Fault> = {
       run(path, "update audit_log set seq = 'last' where id = ?", id);
       return id;
     },
-    tells: [/^audit_log #: .* in "seq" than belongs there$/, 'audit_log #: it has no place in the chain'],
+    tells: [
+      'audit_log #: it has no place in the chain',
+      /^audit_log entry \d+: the log was cut off: entry \d+ is missing at its end$/,
+    ],
   },
   'a key whose principal is gone': {
     plant: ({ path }) => {

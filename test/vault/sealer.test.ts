@@ -26,6 +26,7 @@ beforeAll(async () => {
     index: randomBytes(32),
     keyHash: randomBytes(32),
     audit: randomBytes(32),
+    auditEpoch: 2,
   };
   sealer = makeSealer(sodium, 'vlt_one', keys);
 });

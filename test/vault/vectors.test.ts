@@ -152,6 +152,7 @@ describe.each(['native', 'wasm'] as const)('with the %s libsodium', (binding) =>
     index: ringKey('index'),
     keyHash: ringKey('key-hash'),
     audit: ringKey('audit'),
+    auditEpoch: 1,
   });
   const sealer = () => makeSealer(sodium, files.vault.vault_id, () => keys(2));
 

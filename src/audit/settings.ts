@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { reasonOf } from '../cli/files.ts';
+import { configPath } from '../cli/places.ts';
+import { MobiusError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { Anchoring } from '../vault/open.ts';
+
+/** As it was written, wherever that was. */
+export interface AnchorWords {
+  file?: string | undefined;
+  every?: string | undefined;
+  policy?: string | undefined;
+}
+
+const defaultEvery = 100;
+
+const usage = (message: string): MobiusError => new MobiusError('usage', message);
+
+const everyFrom = (text: string, said: string): number => {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw usage(`${said} must be a number of entries, not "${text}"`);
+};
+
+const isRequired = (text: string, said: string): boolean => {
+  if (text === 'required' || text === 'best-effort') return text === 'required';
+  throw usage(`${said} must be required or best-effort, not "${text}"`);
+};
+
+/** What is said of one vault's anchors, with the words in which each part was said. */
+const checked = (
+  io: Io,
+  words: AnchorWords,
+  base: string,
+  said: Record<keyof AnchorWords, string>,
+): Anchoring | undefined => {
+  if (words.file === undefined) {
+    const alone = (['every', 'policy'] as const).find((part) => words[part] !== undefined);
+    if (alone !== undefined) throw usage(`${said[alone]} says nothing without ${said.file}`);
+    return undefined;
+  }
+  return {
+    path: resolve(base, words.file),
+    every: words.every === undefined ? defaultEvery : everyFrom(words.every, said.every),
+    required: words.policy === undefined ? false : isRequired(words.policy, said.policy),
+    failed: (message) => io.stderr.write(`mobius: warning: ${message}\n`),
+  };
+};
+
+const known = { anchor: 'file', anchor_every: 'every', anchor_policy: 'policy' } as const;
+
+/** The table `audit` of config.toml. */
+const wordsIn = async (path: string): Promise<AnchorWords> => {
+  const { parse } = await import('smol-toml');
+  let tables: Record<string, unknown>;
+  try {
+    tables = parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw usage(`"${path}" can't be read: ${reasonOf(error)}`);
+  }
+  const { audit = {}, ...others } = tables;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw usage(`"${path}" holds "${other}", which means nothing there`);
+  const words: AnchorWords = {};
+  for (const [name, value] of Object.entries(audit as object)) {
+    if (!Object.hasOwn(known, name)) throw usage(`"${path}" holds "audit.${name}", which means nothing there`);
+    if (typeof value !== 'string' && typeof value !== 'number') throw usage(`"audit.${name}" of "${path}" is no text`);
+    words[known[name as keyof typeof known]] = String(value);
+  }
+  return words;
+};
+
+/** Where this machine keeps the ends of its vaults' audit logs: as flags say it, else variables, else config.toml. */
+export const anchoringOf = async (io: Io, flags: AnchorWords = {}): Promise<Anchoring | undefined> => {
+  const byFlags = checked(io, flags, io.cwd, {
+    file: '--audit-anchor',
+    every: '--audit-anchor-every',
+    policy: '--audit-anchor-policy',
+  });
+  if (byFlags !== undefined) return byFlags;
+  const { MOBIUS_AUDIT_ANCHOR: file, MOBIUS_AUDIT_ANCHOR_EVERY: every, MOBIUS_AUDIT_ANCHOR_POLICY: policy } = io.env;
+  const byVariables = checked(
+    io,
+    { file: file || undefined, every: every || undefined, policy: policy || undefined },
+    io.cwd,
+    { file: 'MOBIUS_AUDIT_ANCHOR', every: 'MOBIUS_AUDIT_ANCHOR_EVERY', policy: 'MOBIUS_AUDIT_ANCHOR_POLICY' },
+  );
+  if (byVariables !== undefined) return byVariables;
+  const path = configPath(io);
+  if (path === undefined || !existsSync(path)) return undefined;
+  return checked(io, await wordsIn(path), dirname(path), {
+    file: `"audit.anchor" of "${path}"`,
+    every: `"audit.anchor_every" of "${path}"`,
+    policy: `"audit.anchor_policy" of "${path}"`,
+  });
+};

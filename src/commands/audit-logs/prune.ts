@@ -1,0 +1,39 @@
+import { operationCommand } from '../../cli/command.ts';
+import { progressOn } from '../../cli/progress.ts';
+import type { Output } from '../../operations.ts';
+
+export default operationCommand({
+  operation: 'audit-logs.prune',
+  about:
+    'Export them first (mobius audit-logs export): what is removed is gone. Before that it is looked at, and where it is ' +
+    'not as it was written nothing is removed. The vault signs where its log begins from then on, so that what is left ' +
+    'can still be verified from its first entry to the last, and nobody else can shorten it in the same way.',
+  flags: { limit: { hidden: true } },
+  examples: [
+    'mobius audit-logs prune --before -365d --yes',
+    'mobius audit-logs prune --before 2025-01-01T00:00:00Z --yes',
+  ],
+  confirm: ({ before }) => `remove the entries of before ${before} from the audit log?`,
+  inSteps: {
+    async run(input, { io, globals, say }, { call, show }) {
+      const progress = progressOn(io, globals);
+      const step = progress.step('pruning');
+      let removed = 0;
+      let last: Output<'audit-logs.prune'>;
+      do {
+        last = await call('audit-logs.prune', input);
+        removed += last.removed;
+        step(removed, last.has_more ? removed + 1 : removed);
+      } while (last.has_more);
+      progress.end();
+      const { checkpoint } = last;
+      show({ removed, ...(checkpoint === undefined ? {} : { checkpoint }) });
+      say(
+        removed === 0
+          ? 'nothing is that old'
+          : `removed ${removed} entries; the log begins behind entry ${checkpoint?.seq}`,
+      );
+      return 0;
+    },
+  },
+});
