@@ -241,7 +241,7 @@ function __mobius_flags
                 '--name=	another name; the same when absent' \
                 '--expires-at=	when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)' \
                 '--expires-in=	when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)' \
-                '--grace=	how long the old one goes on beside it; not at all when absent (such as 90d, 12h, or seconds)' \
+                '--grace=	how long the old one goes on beside it; as its schedule says when absent, or not at all (such as 90d, 12h, or seconds)' \
                 '--self	rotate the key that acts' \
                 '--exec=	a line for the shell that gets the new key on stdin, and ends with 0 when it is in its place' \
                 '--variable=	give it to --exec in this variable, not on stdin' \

@@ -229,7 +229,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--name' = @{ Text = 'another name; the same when absent'; Values = @() }
       '--expires-at' = @{ Text = 'when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--expires-in' = @{ Text = 'when the new one stops by itself; after as long a life as the one before when absent (RFC 3339, or a duration from now such as 90d)'; Values = @() }
-      '--grace' = @{ Text = 'how long the old one goes on beside it; not at all when absent (such as 90d, 12h, or seconds)'; Values = @() }
+      '--grace' = @{ Text = 'how long the old one goes on beside it; as its schedule says when absent, or not at all (such as 90d, 12h, or seconds)'; Values = @() }
       '--self' = @{ Text = 'rotate the key that acts'; Values = $null }
       '--exec' = @{ Text = 'a line for the shell that gets the new key on stdin, and ends with 0 when it is in its place'; Values = @() }
       '--variable' = @{ Text = 'give it to --exec in this variable, not on stdin'; Values = @() }

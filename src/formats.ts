@@ -14,7 +14,7 @@ export const codePoints = (text: string): number => {
 const controls = /\p{Cc}/u;
 const separators = /[\u2028\u2029]/;
 const loneSurrogates = /\p{Cs}/u;
-const idShape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/;
+export const idShape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/;
 
 const atMost = (text: string, limit: number): string | undefined =>
   text.length > limit && codePoints(text) > limit ? `must be at most ${limit} characters` : undefined;

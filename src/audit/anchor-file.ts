@@ -63,11 +63,11 @@ export const appendAnchor = (path: string, anchor: AuditAnchor): void => {
 };
 
 /** Where the anchors of one vault are kept. */
-export const openAnchorFile = ({ path, every, required, failed }: Anchoring, vaultId: string): AnchorKeep => ({
+export const openAnchorFile = ({ path, every, required, tell }: Anchoring, vaultId: string): AnchorKeep => ({
   place: path,
   every,
   required,
-  failed,
+  tell,
   *kept() {
     for (const line of tailOf(path).split('\n').reverse()) {
       const anchor = anchorIn(line);

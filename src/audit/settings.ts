@@ -43,7 +43,9 @@ const checked = (
     path: resolve(base, words.file),
     every: words.every === undefined ? defaultEvery : everyFrom(words.every, said.every),
     required: words.policy === undefined ? false : isRequired(words.policy, said.policy),
-    failed: (message) => io.stderr.write(`mobius: warning: ${message}\n`),
+    tell: (problem) => {
+      if (problem !== undefined) io.stderr.write(`mobius: warning: ${problem}\n`);
+    },
   };
 };
 

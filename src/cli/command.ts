@@ -154,6 +154,8 @@ export interface Performing {
 export interface InSteps<K extends Name> {
   /** Whether it is; always, where absent. */
   when?(context: Context): boolean;
+  /** Refuses what only several calls can do, where the target's contract takes one. */
+  refuseAtOnce?(context: Context): void;
   /** The first call, which a dry run shows; the operation itself, where absent. */
   first?(input: Input<K>, context: Context): { operation: Name; input: Record<string, unknown> };
   run(input: Input<K>, context: Context, performing: Performing): Promise<number>;
@@ -184,8 +186,6 @@ export interface OperationCommand<K extends Name = Name> {
   confirm?(input: Input<K>): string | undefined;
   oneTime?: OneTime<K>;
   inSteps?: InSteps<K>;
-  /** Refuses what only several calls can do, where the target's contract takes one. */
-  atOnce?(context: Context): void;
   /** The shape that is shown, where it differs from what the operation answers. */
   show?(output: Output<K>, input: Input<K>): unknown;
   /** The columns of a list on a terminal, where they are not those that say most of anything. */

@@ -22,6 +22,8 @@ import { reasonOf } from './files.ts';
  */
 export interface Delivery {
   readonly path: string;
+  /** What is replaced, from the root: of a link what it leads to. */
+  readonly target: string;
   /** Puts the text in the place of whatever the file held. When it returns, the text survives a power cut. */
   write(text: string): void;
   /** Takes a part of a long text; `write` puts the last part behind it, and all of it in its place. */
@@ -38,25 +40,30 @@ const isStream = (path: string): boolean => /^\/(dev\/(fd\/|std(in|out|err)$)|pr
 
 const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
-const refusal = (path: string, why: string): MobiusError =>
-  new MobiusError('usage', `--out can't write "${path}": ${why}`, {}, 'nothing was done; name another file');
+const refusal = (path: string, said: string, why: string): MobiusError =>
+  new MobiusError('usage', `${said} can't write "${path}": ${why}`, {}, 'nothing was done; name another file');
 
 /** Where the file really is: a link stays a link, and what it points at is replaced. */
-const targetOf = (io: Io, path: string): string => {
-  if (path === '') throw new MobiusError('usage', '--out needs the name of a file');
+const targetOf = (io: Io, path: string, said: string): string => {
+  if (path === '') throw new MobiusError('usage', `${said} needs the name of a file`);
   const asked = resolve(io.cwd, path);
-  if (isStream(asked)) throw refusal(path, 'it is no ordinary file');
+  if (isStream(asked)) throw refusal(path, said, 'it is no ordinary file');
   const found = statOf(asked);
   if (found === undefined) {
     const folder = statOf(dirname(asked)) === undefined ? undefined : realpathSync(dirname(asked));
-    if (folder === undefined) throw refusal(path, 'no such folder');
+    if (folder === undefined) throw refusal(path, said, 'no such folder');
     return join(folder, basename(asked));
   }
+  const isTrusted = io.uid === undefined || found.uid === io.uid || found.uid === 0;
   const target = realpathSync(asked);
   const real = statOf(target);
-  if (real?.isDirectory() === true) throw refusal(path, 'it is a folder');
+  // Otherwise whoever may write to the folder chooses which of our files is replaced.
+  if (found.isSymbolicLink() && !isTrusted && real?.uid !== found.uid) {
+    throw refusal(path, said, 'it is a link that another user made');
+  }
+  if (real?.isDirectory() === true) throw refusal(path, said, 'it is a folder');
   // A rename over /dev/stdout or a named pipe would put a file in its place.
-  if (real?.isFile() !== true) throw refusal(path, 'it is no ordinary file');
+  if (real?.isFile() !== true) throw refusal(path, said, 'it is no ordinary file');
   return target;
 };
 
@@ -89,11 +96,11 @@ const reserve = (io: Io, temporary: string): number => {
   }
 };
 
-const orRefuse = <T>(path: string, work: () => T): T => {
+const orRefuse = <T>(path: string, said: string, work: () => T): T => {
   try {
     return work();
   } catch (error) {
-    throw error instanceof MobiusError ? error : refusal(path, reasonOf(error));
+    throw error instanceof MobiusError ? error : refusal(path, said, reasonOf(error));
   }
 };
 
@@ -102,10 +109,16 @@ interface Ways {
   mode?: number;
   /** What a run before that was killed may have left under this name is of no use any more. */
   temporaryName?(target: string): string;
+  /** What named the file: the flag, where it is not another thing. */
+  said?: string;
 }
 
-export const openDelivery = (io: Io, path: string, { mode = 0o600, temporaryName }: Ways = {}): Delivery => {
-  const target = orRefuse(path, () => targetOf(io, path));
+export const openDelivery = (
+  io: Io,
+  path: string,
+  { mode = 0o600, temporaryName, said = '--out' }: Ways = {},
+): Delivery => {
+  const target = orRefuse(path, said, () => targetOf(io, path, said));
   const name = temporaryName?.(target) ?? `.mobius-${Buffer.from(io.newUuid()).toString('hex')}`;
   const temporary = join(dirname(target), name);
   let handle: number | undefined;
@@ -124,7 +137,7 @@ export const openDelivery = (io: Io, path: string, { mode = 0o600, temporaryName
     remove();
   };
   try {
-    handle = orRefuse(path, () => {
+    handle = orRefuse(path, said, () => {
       if (temporaryName !== undefined) rmSync(temporary, { force: true });
       return reserve(io, temporary);
     });
@@ -142,6 +155,7 @@ export const openDelivery = (io: Io, path: string, { mode = 0o600, temporaryName
   };
   return {
     path,
+    target,
     add,
     write: (text) => {
       handle = add(text);

@@ -207,7 +207,7 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
   refuseNoChange(invocation, known, input);
   await invocation.product.validate(spec.operation, input);
   running.speech?.check(spec.operation, input);
-  if (running.speech !== undefined) spec.atOnce?.(running.context);
+  if (running.speech !== undefined) spec.inSteps?.refuseAtOnce?.(running.context);
   await checkShown(invocation, spec, known, input);
   const answer = await spec.offline?.(input as never, context);
   if (answer !== undefined) return present(running, { input, output: answer });

@@ -3,6 +3,13 @@ import type { Context, ExtraFlag } from './command.ts';
 
 export type SecretValues = Record<string, string>;
 
+export const generateFlag: ExtraFlag = {
+  name: 'generate',
+  value: 'KEY[:LENGTH[:ALPHABET]]',
+  repeatable: true,
+  description: 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters',
+};
+
 /** The ways in for a secret's values, one key at a time, and from a file of variables. */
 export const valueFlags: readonly ExtraFlag[] = [
   { name: 'value', value: 'KEY', repeatable: true, description: 'ask for the value of this key, without showing it' },
@@ -18,12 +25,7 @@ export const valueFlags: readonly ExtraFlag[] = [
     repeatable: true,
     description: 'take the value of this variable, as the key of the same name, or of another: KEY=NAME',
   },
-  {
-    name: 'generate',
-    value: 'KEY[:LENGTH[:ALPHABET]]',
-    repeatable: true,
-    description: 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters',
-  },
+  generateFlag,
   { name: 'dotenv', value: 'FILE', description: 'take every variable of this .env file; - is stdin' },
   { name: 'exact', modifies: true, description: 'keep the line end of a single line from stdin' },
 ];
@@ -70,7 +72,7 @@ const asked = async ({ prompt }: Context, key: string): Promise<[string, string]
 };
 
 /** A random value, as `KEY[:LENGTH[:ALPHABET]]` says. */
-export const generated = async (text: string): Promise<[string, string]> => {
+const generated = async (text: string): Promise<[string, string]> => {
   const [, key, length, alphabet] = /^([^:]+)(?::(\d+)(?::(.+))?)?$/s.exec(text) ?? [];
   if (key === undefined) {
     throw usage('--generate must be KEY, KEY:LENGTH or KEY:LENGTH:ALPHABET', 'such as: --generate password:40:ascii');
@@ -92,13 +94,28 @@ const variablesOf = async (context: Context): Promise<SecretValues> => {
   return Object.fromEntries(values);
 };
 
-/** The values that flags give one key at a time. The values themselves are never said, not even in an error. */
-const keyed = async (context: Context): Promise<SecretValues> => {
+/** Values that come one by one. They themselves are never said, not even in an error. */
+const oneByOne = (): { values: Map<string, string>; take(entry: [string, string]): void } => {
   const values = new Map<string, string>();
-  const take = ([key, value]: [string, string]): void => {
-    if (values.has(key)) throw usage(`the value of "${key}" is given twice`);
-    values.set(key, value);
+  return {
+    values,
+    take([key, value]) {
+      if (values.has(key)) throw usage(`the value of "${key}" is given twice`);
+      values.set(key, value);
+    },
   };
+};
+
+/** Random values, each as `KEY[:LENGTH[:ALPHABET]]` says. */
+export const generatedAll = async (texts: readonly string[]): Promise<SecretValues> => {
+  const { values, take } = oneByOne();
+  for (const text of texts) take(await generated(text));
+  return Object.fromEntries(values);
+};
+
+/** The values that flags give one key at a time. */
+const keyed = async (context: Context): Promise<SecretValues> => {
+  const { values, take } = oneByOne();
   for (const text of given(context, 'set')) take(await fromFileOrStdin(context, text));
   for (const text of given(context, 'from-env')) take(fromEnvironment(context, text));
   for (const text of given(context, 'generate')) take(await generated(text));

@@ -16,8 +16,8 @@ export interface AnchorKeep {
   /** What is kept, the newest first. */
   kept(): Iterable<AuditAnchor>;
   keep(anchor: AuditAnchor): void;
-  /** Tells whoever looks after the vault. */
-  failed(message: string): void;
+  /** Tells whoever looks after the vault what is wrong, and then that nothing is any more. */
+  tell(problem: string | undefined): void;
 }
 
 interface Journaling extends Signing {
@@ -35,24 +35,36 @@ const wordsOf = (error: unknown): string => (error instanceof Error ? error.mess
 export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journaling) => {
   /** The number of the last entry that an anchor stands for; unknown until the keep was looked at. */
   let anchored: number | undefined;
-  /** What is wrong with the keep since it was last told. */
+  /** What is wrong with the keep, as it was last told. */
   let told: string | undefined;
-  let appended = false;
+  /** The last entry that was appended here since the keep was last in order. */
+  let last: audit.Mark | undefined;
+  let opening: Promise<AnchorKeep | undefined> | undefined;
+
+  const opened = (): Promise<AnchorKeep | undefined> => {
+    opening ??= anchors?.() ?? Promise.resolve(undefined);
+    return opening;
+  };
 
   const look = ({ kept }: AnchorKeep, signer: Signer): number => {
     for (const anchor of kept()) if (signer.whyNotOurs(anchor) === undefined) return anchor.seq;
     return 0;
   };
 
-  const isLate = ({ every }: AnchorKeep, head: audit.Mark): boolean =>
-    anchored === undefined || anchored === 0 || anchored > head.seq || head.seq - anchored >= every;
+  const isLate = ({ every }: AnchorKeep, seq: number): boolean =>
+    anchored === undefined || anchored === 0 || anchored > seq || seq - anchored >= every;
+
+  const tell = ({ tell: say }: AnchorKeep, problem: string | undefined): void => {
+    if (problem !== told) say(problem);
+    told = problem;
+  };
 
   /** Idempotent: a transaction that is run again keeps the same end a second time at most. */
-  const keepEnd = async (keep: AnchorKeep, head: audit.Mark): Promise<void> => {
-    if (head.seq === 0 || !isLate(keep, head)) return;
+  const keepEnd = async (keep: AnchorKeep, headNow: () => Promise<audit.Mark>): Promise<void> => {
     const signer = (await import('./anchors.ts')).makeSigner(signing);
-    // Another process may have kept one meanwhile.
+    // Before the end is read: of what another process keeps meanwhile nothing follows.
     anchored = look(keep, signer);
+    const head = await headNow();
     if (anchored > head.seq) {
       throw new MobiusError(
         'damaged',
@@ -61,37 +73,30 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
         'its end was cut off, or an older copy of the vault stands in its place: mobius audit-logs verify --anchor FILE',
       );
     }
-    if (!isLate(keep, head)) return;
-    keep.keep(signer.anchorOf(head, now()));
-    anchored = head.seq;
-    told = undefined;
+    if (head.seq > 0 && isLate(keep, head.seq)) {
+      keep.keep(signer.anchorOf(head, now()));
+      anchored = head.seq;
+    }
+    tell(keep, undefined);
+    last = undefined;
   };
 
-  const tell = ({ failed }: AnchorKeep, error: unknown): void => {
-    const message = `the end of the audit log is not kept elsewhere: ${wordsOf(error)}`;
-    if (message !== told) failed(message);
-    told = message;
-  };
+  const refused = (error: unknown): MobiusError =>
+    error instanceof MobiusError && error.code === 'damaged'
+      ? error
+      : new MobiusError(
+          'service_unavailable',
+          `nothing is changed while the end of the audit log can't be kept elsewhere: ${wordsOf(error)}`,
+          { reason: 'anchor' },
+          'let it be written again; or name another place, or the policy best-effort',
+        );
 
-  let opening: Promise<AnchorKeep | undefined> | undefined;
-  const keepOr = async (head: audit.Mark, mayRefuse: boolean): Promise<void> => {
-    opening ??= anchors?.();
-    const keep = await opening;
-    if (keep === undefined) return;
+  const keepOr = async (keep: AnchorKeep, headNow: () => Promise<audit.Mark>, mayRefuse: boolean): Promise<void> => {
     try {
-      await keepEnd(keep, head);
+      await keepEnd(keep, headNow);
     } catch (error) {
-      if (!keep.required || !mayRefuse) {
-        tell(keep, error);
-        return;
-      }
-      if (error instanceof MobiusError && error.code === 'damaged') throw error;
-      throw new MobiusError(
-        'service_unavailable',
-        `nothing is changed while the end of the audit log can't be kept elsewhere: ${wordsOf(error)}`,
-        { reason: 'anchor' },
-        'let it be written again; or name another place, or the policy best-effort',
-      );
+      tell(keep, `the end of the audit log is not kept elsewhere: ${wordsOf(error)}`);
+      if (keep.required && mayRefuse) throw refused(error);
     }
   };
 
@@ -103,17 +108,24 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
       { mayRefuse = true }: { mayRefuse?: boolean } = {},
     ): Promise<void> {
       const head = await audit.headOf(store);
-      await keepOr(head, mayRefuse);
-      await audit.append(store, newAuditId(), columns, plain, head);
-      appended = true;
+      const keep = await opened();
+      if (keep !== undefined && isLate(keep, head.seq)) await keepOr(keep, async () => head, mayRefuse);
+      const id = newAuditId();
+      last = await audit.append(store, id, columns, plain, head);
+      if (last !== undefined) return;
+      const { endBehind } = await import('../store/audit-walk.ts');
+      const end = await endBehind(store, head);
+      last = end && (await audit.append(store, id, columns, plain, end));
+      // A constraint planted in the file, too, can make the engine pass over a row without a word.
+      if (last === undefined) throw audit.damaged('takes no rows');
     },
 
     /** Once what was appended stands. */
     async anchor(): Promise<void> {
-      if (anchors === undefined || !appended) return;
-      appended = false;
+      const keep = last === undefined ? undefined : await opened();
+      if (keep === undefined || last === undefined || !isLate(keep, last.seq)) return;
       const { sealer } = signing;
-      await keepOr(await db.tx('read', (tx) => audit.headOf({ db: tx, sealer })), false);
+      await keepOr(keep, () => db.tx('read', (tx) => audit.headOf({ db: tx, sealer })), false);
     },
   };
 };

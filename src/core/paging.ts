@@ -36,3 +36,18 @@ export const cursorAt = <R extends { id: string }>(
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return last === undefined ? { has_more: false } : furtherFrom(placeOf(last));
 };
+
+/** Where a page ended that begins with what comes first in time. */
+export interface PlaceInTime {
+  at: number;
+  id: string;
+}
+
+export const readTimeCursor = (cursor: string | undefined, isOne: (id: string) => boolean): PlaceInTime | undefined =>
+  readCursor(cursor, (place) => {
+    const [, at = '', id = ''] = /^(\d{1,15})\.(.+)$/.exec(place) ?? [];
+    return isOne(id) ? { at: Number(at), id } : undefined;
+  });
+
+export const timeCursorAt = <R extends { id: string }>(rows: readonly R[], limit: number, timeOf: (row: R) => number) =>
+  cursorAt(rows, limit, (row) => `${timeOf(row)}.${row.id}`);

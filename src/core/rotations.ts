@@ -5,7 +5,7 @@ import * as rotations from '../store/rotations.ts';
 import { type Handlers, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
 import { endFrom } from './key-issue.ts';
-import { afterCursor, cursorAt, readCursor } from './paging.ts';
+import { afterCursor, cursorAt, readTimeCursor, timeCursorAt } from './paging.ts';
 import { ageOf, nameOf, type Subject, subjectText } from './rotation-age.ts';
 import {
   answerOf,
@@ -55,12 +55,6 @@ const refuseOwnWish = (input: Input<'rotations.start'>, scheduled: rotations.Pol
 
 /** So many successors that somebody may have live at once: more would come of nothing but a run that always fails. */
 const mostSuperseded = 25;
-
-const dueAfter = (cursor: string | undefined): rotations.PolicyFilter['after'] =>
-  readCursor(cursor, (place) => {
-    const [, due = '', id = ''] = /^(\d{1,16})\.(.+)$/.exec(place) ?? [];
-    return isId(id, idPrefixes.rotationPolicy) ? { dueAt: Number(due), id } : undefined;
-  }) ?? { dueAt: 0, id: '' };
 
 const tooMany = (subject: Subject, { id }: rotations.RotationRow): MobiusError =>
   new MobiusError(
@@ -264,7 +258,7 @@ export const handlers: Handlers<NameOf<'rotations'>> = {
 
   'rotations.due': async (context, { within_seconds = 0, include_later, limit = 50, cursor }) => {
     const rows = await rotations.policies(context, context.project.id, {
-      after: dueAfter(cursor),
+      after: readTimeCursor(cursor, (id) => isId(id, idPrefixes.rotationPolicy)) ?? { at: 0, id: '' },
       limit: limit + 1,
       ...(include_later === true ? {} : { until: context.now + within_seconds * 1000 }),
     });
@@ -272,6 +266,6 @@ export const handlers: Handlers<NameOf<'rotations'>> = {
     for (const row of rows.slice(0, limit)) {
       items.push(await policyAnswer(context, row, await needSubject(context, row.clear.subject_id)));
     }
-    return { items, ...cursorAt(rows, limit, ({ id, clear }) => `${clear.due_at}.${id}`) };
+    return { items, ...timeCursorAt(rows, limit, ({ clear }) => clear.due_at) };
   },
 };

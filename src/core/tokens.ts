@@ -14,7 +14,7 @@ import { parseUuidText, uuidText } from './ids.ts';
 import { newSigningKey, openSigner } from './jwt.ts';
 import { longestJwt } from './jwt-text.ts';
 import { requireMintsLeft } from './mint-rate.ts';
-import { cursorAt, readCursor } from './paging.ts';
+import { readTimeCursor, timeCursorAt } from './paging.ts';
 import { requireKnown } from './permissions.ts';
 import { findPrincipal, ownPrincipal } from './principals.ts';
 import { examineToken, findToken, generationOf, type Standings, tokenJwt } from './token-identity.ts';
@@ -76,12 +76,8 @@ const findSigned = (context: ProjectContext, text: string) => {
 
 /** As long as pages are read, time goes on: what is over by now is not begun with. */
 const pageStart = (cursor: string | undefined, from: number): tokens.Filter['after'] => {
-  const first = { expiresAt: from, id: '' };
-  const after = readCursor(cursor, (place) => {
-    const [, expiresAt = '', id = ''] = /^(\d{1,15})\.(.+)$/.exec(place) ?? [];
-    return parseUuidText(id) === undefined ? undefined : { expiresAt: Number(expiresAt), id };
-  });
-  return after === undefined || after.expiresAt < from ? first : after;
+  const after = readTimeCursor(cursor, (id) => parseUuidText(id) !== undefined);
+  return after === undefined || after.at < from ? { at: from, id: '' } : after;
 };
 
 const prunedAtOnce = 100;
@@ -171,7 +167,7 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     const items: Token[] = [];
     const known: Standings = new Map();
     for (const row of rows.slice(0, limit)) items.push(await answer(context, row, known));
-    return { items, ...cursorAt(rows, limit, ({ id, clear }) => `${clear.expires_at}.${id}`) };
+    return { items, ...timeCursorAt(rows, limit, ({ clear }) => clear.expires_at) };
   },
 
   'tokens.get': async (context, { id }) => answer(context, await findById(context, id)),

@@ -771,7 +771,7 @@ export interface ApiKeysRotateInput {
   name?: string;
   /** when the new one stops by itself; after as long a life as the one before when absent */
   expires_at?: string;
-  /** how long the old one goes on beside it; not at all when absent */
+  /** how long the old one goes on beside it; as its schedule says when absent, or not at all */
   grace_seconds?: number;
 }
 

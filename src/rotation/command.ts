@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reasonOf } from '../cli/files.ts';
 import type { Io } from '../io.ts';
+import { refuseUnfit } from '../use/environment.ts';
 import { makeMask } from '../use/mask.ts';
 import { type Delivery, type Handed, type Log, Undelivered } from './plan.ts';
 
@@ -23,12 +25,22 @@ const killAfterMs = 5_000;
 /** The last of what a command wrote may come after the news of its end. */
 const lateMs = 500;
 
-const spawn = (io: Io, line: string, env: Readonly<Record<string, string>>): ChildProcess => {
+const started = (io: Io, line: string, env: Readonly<Record<string, string>>): ChildProcess => {
   const stdio = ['pipe', 'pipe', 'pipe'] as const;
   return io.platform === 'win32'
     ? io.spawn(line, [], { shell: true, env, stdio: [...stdio] })
     : // A group of its own, so that what a shell has started ends with it.
       io.spawn('/bin/sh', ['-c', line], { env, stdio: [...stdio], detached: true });
+};
+
+const spawn = (io: Io, { line, env }: Told, variables: Handed['variables']): ChildProcess => {
+  try {
+    // What the system says of one that it doesn't take holds the value.
+    refuseUnfit(new Map(Object.entries(variables)), io.platform);
+    return started(io, line, { ...env, ...variables });
+  } catch (error) {
+    throw new Undelivered(reasonOf(error));
+  }
 };
 
 const stop = ({ platform, signals }: Io, child: ChildProcess, name: NodeJS.Signals): void => {
@@ -39,34 +51,57 @@ const stop = ({ platform, signals }: Io, child: ChildProcess, name: NodeJS.Signa
   } catch {}
 };
 
-/** Line by line, without what may be seen in no output. */
-const tellLines = (reader: Readable, hidden: readonly string[], log: Log): void => {
-  const mask = makeMask(hidden);
+/** Of a line that is longer nobody reads the rest. */
+const longestLine = 4096;
+
+/** What may be seen in no output, also as it stands inside JSON. */
+const masked = (hidden: readonly string[]): readonly string[] =>
+  hidden.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
+
+/** Takes what a command writes, piece by piece, and tells it line by line, without what may be seen in no output. */
+const lineTeller = (hidden: readonly string[], log: Log): { take(chunk: Uint8Array): void; end(): void } => {
+  const mask = makeMask(masked(hidden));
   const decoder = new StringDecoder('utf8');
-  let rest = '';
-  const take = (text: string): void => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) log('output', { line });
+  let line = '';
+  const tell = (): void => {
+    log('output', { line: line.length > longestLine ? `${line.slice(0, longestLine)}…` : line });
+    line = '';
   };
-  reader.on('data', (chunk: Buffer) => take(decoder.write(Buffer.from(mask.push(chunk)))));
-  reader.on('end', () => {
-    take(decoder.write(Buffer.from(mask.end())) + decoder.end());
-    if (rest !== '') log('output', { line: rest });
-  });
-  reader.on('error', () => undefined);
+  const add = (text: string): void => {
+    for (const [at, part] of text.split('\n').entries()) {
+      if (at > 0) tell();
+      if (line.length <= longestLine) line += part;
+    }
+  };
+  return {
+    take: (chunk) => add(decoder.write(Buffer.from(mask.push(chunk)))),
+    end() {
+      add(decoder.write(Buffer.from(mask.end())) + decoder.end());
+      if (line !== '') tell();
+    },
+  };
 };
 
-/** Runs a line of the shell with what is handed over: in variables where it says so, else on its stdin. */
+const tellLines = (reader: Readable, hidden: readonly string[], log: Log): void => {
+  const { take, end } = lineTeller(hidden, log);
+  reader.on('data', take);
+  reader.on('end', end);
+};
+
+/**
+ * Runs a line of the shell with what is handed over: in variables where it says so, else on its stdin. What it writes is
+ * told, or given to whoever listens.
+ */
 const run = (
   io: Io,
-  { line, env, timeoutMs }: Told,
+  told: Told,
   { text, variables, hidden }: Handed,
   log: Log,
-  take?: (chunk: Buffer) => void,
+  listen = (reader: Readable, _: 'stdout' | 'stderr') => tellLines(reader, hidden, log),
 ): Promise<End> =>
   new Promise((done, failed) => {
-    const child = spawn(io, line, { ...env, ...variables });
+    const { timeoutMs } = told;
+    const child = spawn(io, told, variables);
     let why: string | undefined;
     const timer = setTimeout(() => {
       why = `it took longer than ${Math.round(timeoutMs / 1000)} s`;
@@ -82,9 +117,11 @@ const run = (
       over();
       failed(new Undelivered(error.message));
     });
-    for (const reader of [child.stdout, child.stderr]) {
-      if (reader === child.stdout && take !== undefined) reader?.on('data', take);
-      else if (reader !== null) tellLines(reader, hidden, log);
+    for (const name of ['stdout', 'stderr'] as const) {
+      const reader = child[name];
+      if (reader === null) continue;
+      listen(reader, name);
+      reader.on('error', () => undefined);
     }
     // It need not read what it is given.
     child.stdin?.on('error', () => undefined);
@@ -119,17 +156,36 @@ export const checkBy = async (io: Io, told: Told, handed: Handed, log: Log): Pro
 
 const mostBytes = 1 << 20;
 
-/** What a command that makes a new value writes to its stdout. Nothing of it is told. */
-export const outputOf = async (io: Io, told: Told, log: Log): Promise<string> => {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const take = (chunk: Buffer): void => {
-    bytes += chunk.length;
-    if (bytes <= mostBytes) chunks.push(chunk);
-  };
-  const end = await run(io, told, { text: '', variables: {}, hidden: [] }, log, take);
-  const why = 'why' in end ? end.why : end.code === 0 ? undefined : `it ended with ${end.code}`;
-  if (why !== undefined) throw new Error(why);
-  if (bytes > mostBytes) throw new Error('it wrote more than 1 MiB');
-  return Buffer.concat(chunks).toString('utf8');
+/**
+ * What a command that makes new values writes to its stdout, read by `valuesIn`. What it writes beside that is told when
+ * it has ended, for only then it is known what must not be seen in it.
+ */
+export const valuesOf = async (
+  io: Io,
+  told: Told,
+  log: Log,
+  valuesIn: (text: string) => Record<string, string>,
+): Promise<Record<string, string>> => {
+  const written = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const bytes = { stdout: 0, stderr: 0 };
+  const end = await run(io, told, { text: '', variables: {}, hidden: [] }, log, (reader, name) => {
+    reader.on('data', (chunk: Buffer) => {
+      bytes[name] += chunk.length;
+      if (bytes[name] <= mostBytes) written[name].push(chunk);
+    });
+  });
+  const text = Buffer.concat(written.stdout).toString('utf8');
+  const hidden = [text];
+  try {
+    if ('why' in end) throw new Error(end.why);
+    if (end.code !== 0) throw new Error(`it ended with ${end.code}`);
+    if (bytes.stdout > mostBytes) throw new Error('it wrote more than 1 MiB');
+    const values = valuesIn(text);
+    hidden.push(...Object.values(values));
+    return values;
+  } finally {
+    const { take, end: tellRest } = lineTeller(hidden, log);
+    for (const chunk of written.stderr) take(chunk);
+    tellRest();
+  }
 };

@@ -17,29 +17,34 @@ const same = (one: readonly Entry[], other: readonly Entry[]): boolean =>
   JSON.stringify(one.map((entry) => Object.entries(entry).sort())) ===
   JSON.stringify(other.map((entry) => Object.entries(entry).sort()));
 
-/** Without the table that stands at this place; what a person wrote above it and in the others stays. */
-const cut = (text: string, at: number): string => {
+/** With another table, or none, in the place of this one; what a person wrote above it and in the others stays. */
+const exchanged = (text: string, at: number, table: string): string => {
   const lines = text.split('\n');
   const heads = lines.flatMap((line, number) => (isHead(line) ? [number] : []));
   const [from = lines.length, end = lines.length] = [heads[at], heads[at + 1]];
   let to = end;
   // The comment right above the next table is about that one.
   while (to > from + 1 && end < lines.length && /^\s*(#.*)?$/.test(lines[to - 1] ?? '')) to--;
-  return [...lines.slice(0, from), ...lines.slice(to)].join('\n');
+  const [above, below] = [lines.slice(0, from), lines.slice(to)].map((part) => part.join('\n').trim());
+  return `${[above, table].filter(Boolean).join('\n')}\n${below}`;
 };
 
 /** The file with an entry in the place of what stood under its name, or with none there. */
 export const changedText = (text: string, path: string, about: About, entry: Entry | undefined): string => {
   const before = entriesIn(text, path);
-  const at = before.findIndex((one) => isAbout(one, about));
-  const wanted = [...before.filter((_, place) => place !== at), ...(entry === undefined ? [] : [entry])];
-  const rest = (at === -1 ? text : cut(text, at)).trim();
-  const next = [...(rest === '' ? [] : [`${rest}\n`]), ...(entry === undefined ? [] : [tableOf(entry)])].join('\n');
+  const found = before.findIndex((one) => isAbout(one, about));
+  const at = found === -1 ? before.length : found;
+  const wanted = [...before.slice(0, at), ...(entry === undefined ? [] : [entry]), ...before.slice(at + 1)];
+  const table = entry === undefined ? '' : tableOf(entry);
+  const next = `${(found === -1 ? `${text.trim()}\n\n${table}` : exchanged(text, at, table)).trim()}\n`;
   try {
     if (same(entriesIn(next, path), wanted)) return next;
   } catch {}
   // Written in a way that can't be cut: what it says is kept, how it was said is not.
-  return wanted.map(tableOf).join('\n');
+  const plain = wanted.map(tableOf).join('\n');
+  // What a server calls it may be no name: the file must be one that can be read again.
+  entriesIn(plain, path);
+  return plain;
 };
 
 /** Changes the file while nobody else does. True where there was something to change. */

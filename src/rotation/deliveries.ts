@@ -1,12 +1,12 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { reasonOf } from '../cli/files.ts';
 import { configFolder } from '../cli/places.ts';
-import { secondsFrom } from '../cli/times.ts';
 import { MobiusError } from '../errors.ts';
 import { formats } from '../formats.ts';
 import type { Io } from '../io.ts';
+import { waitOf } from './flags.ts';
 import { isSameTarget } from './target.ts';
 
 /**
@@ -48,13 +48,6 @@ export const wayOf = (text: string, said: string): Way => {
   return { kind: 'file', path: rest };
 };
 
-/** How long to wait for the new key to be used, in seconds. */
-export const waitOf = (text: string, said: string): number => {
-  const seconds = secondsFrom(text);
-  if (seconds !== undefined && seconds > 0 && seconds <= 86_400) return seconds;
-  throw usage(`${said} must be a duration up to 24h such as 10m, not "${text}"`);
-};
-
 /** Whoever else could change it could run commands as its owner. */
 const refuseUnsafe = (io: Io, path: string, of: { uid: number; mode: number }, what: 'file' | 'folder'): void => {
   if (io.platform === 'win32') return;
@@ -81,9 +74,12 @@ const broken = (path: string, why: string): MobiusError => usage(`"${path}" ${wh
 const textIn = (io: Io, path: string): string => {
   const target = realpathSync(path);
   for (const folder of new Set([dirname(path), dirname(target)])) refuseUnsafe(io, folder, statSync(folder), 'folder');
-  const handle = openSync(target, 'r');
+  // A named pipe would be waited for without an end.
+  const handle = openSync(target, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
-    refuseUnsafe(io, path, fstatSync(handle), 'file');
+    const found = fstatSync(handle);
+    if (!found.isFile()) throw usage(`"${path}" is no ordinary file`);
+    refuseUnsafe(io, path, found, 'file');
     return readFileSync(handle, 'utf8');
   } finally {
     closeSync(handle);
@@ -95,6 +91,7 @@ const lists = ['deliver', 'generate'] as const;
 
 /** Why the parts of an entry don't go together; undefined where they do. */
 export const whyUnfit = ({ subject, deliver, generate, exec, wait_for_use: wait }: Entry): string | undefined => {
+  if (new Set(deliver).size < deliver.length) return 'it is delivered to one place twice';
   if (!subject.startsWith('secrets/')) {
     if (generate !== undefined || exec !== undefined) return 'generate and exec make the values of secrets, not keys';
     return deliver.length === 0 ? 'nothing says where the new key is delivered to' : undefined;
@@ -176,6 +173,15 @@ export const readDeliveriesText = (io: Io): string => {
 };
 
 export const readDeliveries = (io: Io): readonly Entry[] => entriesIn(readDeliveriesText(io), deliveriesPath(io));
+
+/** Whether anything is said of it; what can't be read may say it. */
+export const isDelivered = (io: Io, about: About): boolean => {
+  try {
+    return readDeliveries(io).some((entry) => isAbout(entry, about));
+  } catch {
+    return true;
+  }
+};
 
 export const isAbout = (entry: About, { subject, project, target }: About): boolean =>
   entry.subject === subject && entry.project === project && isSameTarget(entry.target, target);

@@ -1,4 +1,6 @@
+import { reasonOf } from '../cli/files.ts';
 import { MobiusError } from '../errors.ts';
+import { idShape } from '../formats.ts';
 import type { Rotation } from '../generated/types.ts';
 import type { Output } from '../operations.ts';
 import { holderOf, isGone } from './holder.ts';
@@ -8,7 +10,8 @@ export type Outcome = { rotated: false; reason: string } | { rotated: true; rota
 
 type Started = Output<'rotations.start'>;
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const wrong = (what: string): MobiusError =>
+  new MobiusError('service_unavailable', `the server answered with ${what}`, {}, 'is it a server of mobius?');
 
 /** Takes the lock of the subject, also from a process of this machine that was ended. */
 const begin = async ({ io, call, project }: Going, plan: Plan): Promise<Started> => {
@@ -22,6 +25,16 @@ const begin = async ({ io, call, project }: Going, plan: Plan): Promise<Started>
   }
 };
 
+/** Files are named for it: one of another shape could lead anywhere. */
+const requireId = ({ id }: Rotation): void => {
+  if (typeof id !== 'string' || !idShape.test(id)) throw wrong('a rotation whose id is none');
+};
+
+/** It stands in one line of a file, and in a variable. */
+const requireKey = (key: string | undefined): void => {
+  if (key !== undefined && !/^[\x21-\x7e]{1,512}$/.test(key)) throw wrong('a new key that is none');
+};
+
 /** Well below the time after which others think that nobody is at it. */
 const saysSoEveryMs = 20_000;
 
@@ -32,6 +45,11 @@ interface Held {
   /** It was left to whoever comes next, or ended. */
   isLeft?: true;
 }
+
+const follow = (held: Held, rotation: Rotation): void => {
+  if (rotation.id !== held.rotation.id) throw wrong('another rotation than the one that was asked for');
+  held.rotation = rotation;
+};
 
 /** Says every now and then that somebody is at it, until the returned function is called. */
 const stayAt = ({ call, project }: Going, { rotation, lock }: Held): (() => void) => {
@@ -48,7 +66,7 @@ const advance = async (
   held: Held,
   step: 'delivering' | 'delivered' | 'verified',
 ): Promise<void> => {
-  held.rotation = await call('rotations.advance', { project, rotation: held.rotation.id, lock: held.lock, step });
+  follow(held, await call('rotations.advance', { project, rotation: held.rotation.id, lock: held.lock, step }));
   log(step, { rotation_id: held.rotation.id });
 };
 
@@ -65,7 +83,8 @@ const issue = async (going: Going, plan: Plan, held: Held): Promise<Made> => {
     lock: held.lock,
     ...(await plan.values?.()),
   });
-  held.rotation = made.rotation;
+  follow(held, made.rotation);
+  requireKey(made.key);
   const { id: rotationId, successor_id: keyId, version } = made.rotation;
   log('issued', {
     rotation_id: rotationId,
@@ -204,7 +223,7 @@ const handOver = async (going: Going, plan: Plan, held: Held, made: Made): Promi
 
 const finish = async ({ call, project, log }: Going, plan: Plan, held: Held): Promise<void> => {
   for (const { settle } of plan.deliveries) settle?.(held.rotation.id);
-  held.rotation = await call('rotations.finish', { project, rotation: held.rotation.id, lock: held.lock });
+  follow(held, await call('rotations.finish', { project, rotation: held.rotation.id, lock: held.lock }));
   log('done', { rotation_id: held.rotation.id });
 };
 
@@ -242,6 +261,7 @@ const letGo = async ({ call, project }: Going, { rotation: { id: rotation, step 
 export const rotate = async (going: Going, plan: Plan): Promise<Outcome> => {
   const { due, reason = '', rotation, lock, resumed = false } = await begin(going, plan);
   if (!due || rotation === undefined || lock === undefined) return { rotated: false, reason };
+  requireId(rotation);
   going.log(resumed ? 'resumed' : 'begun', { rotation_id: rotation.id });
   const held: Held = { rotation, lock };
   const leave = stayAt(going, held);

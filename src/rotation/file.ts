@@ -6,21 +6,18 @@ import {
   lstatSync,
   openSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { openDelivery, type Delivery as Pending } from '../cli/deliver.ts';
+import { reasonOf } from '../cli/files.ts';
 import { sha256 } from '../crypto.ts';
+import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { type Delivery, Undelivered } from './plan.ts';
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-
-/** The file itself where it is there: a link stays a link. */
-const targetOf = (path: string): string =>
-  isThere(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
 
 /** Beside the file, so that it comes back by one rename. */
 const keptAt = (target: string, rotationId: string): string =>
@@ -68,39 +65,43 @@ const lineIn = (path: string): string | undefined => {
  * A file that always holds one whole line: what it held before or the successor, never a part of either. The one before
  * is kept beside it until the successor is verified.
  */
-export const fileDelivery = (io: Io, path: string): Delivery => {
-  const asked = resolve(io.cwd, path);
+const fileDelivery = (io: Io, path: string, said: string, targets: Set<string>): Delivery => {
   let pending: Pending | undefined;
+  /** Looked for once: where a link leads somewhere else meanwhile, nothing there is touched. */
+  let target = '';
   let wasThere = true;
   /** Named for the rotation: the run that goes on with one that was killed finds what that left. */
   const open = (rotationId: string): Pending =>
-    openDelivery(io, path, { temporaryName: (target) => `.${basename(target)}.${rotationId}.new` });
+    openDelivery(io, path, { said, temporaryName: (file) => `.${basename(file)}.${rotationId}.new` });
   return {
     about: `the file "${path}"`,
     prepare(rotationId) {
       pending = open(rotationId);
-      wasThere = isThere(targetOf(asked));
+      target = pending.target;
+      // The second one would take away what the first one prepared.
+      if (targets.has(target)) throw new MobiusError('usage', `the new key is delivered to "${target}" twice`);
+      targets.add(target);
+      wasThere = isThere(target);
     },
     found(hash) {
-      const line = lineIn(asked);
+      const line = lineIn(target);
       return line !== undefined && hexOfSha256(line) === hash ? line : undefined;
     },
     async deliver({ text }, rotationId) {
-      const target = targetOf(asked);
       if (lineIn(target) === text) return;
       try {
         keep(io, target, keptAt(target, rotationId));
         pending ??= open(rotationId);
+        if (pending.target !== target) throw new Error('it leads to another file than before');
         pending.write(`${text}\n`);
         pending = undefined;
       } catch (error) {
         // The last thing that is written to the file is its name: where it doesn't have that, it holds what it held.
         if (lineIn(target) === text) throw error;
-        throw new Undelivered(error instanceof Error ? error.message : String(error));
+        throw new Undelivered(reasonOf(error));
       }
     },
     putBack(rotationId) {
-      const target = targetOf(asked);
       const kept = keptAt(target, rotationId);
       if (isThere(kept)) renameSync(kept, target);
       else if (wasThere) throw new Error('what it held before is not there any more');
@@ -108,10 +109,15 @@ export const fileDelivery = (io: Io, path: string): Delivery => {
       syncFolder(io, target);
     },
     settle(rotationId) {
-      const target = targetOf(asked);
       rmSync(keptAt(target, rotationId), { force: true });
       syncFolder(io, target);
     },
     discard: () => pending?.discard(),
   };
+};
+
+/** `said`: what named them. */
+export const fileDeliveries = (io: Io, paths: readonly string[], said: string): Delivery[] => {
+  const targets = new Set<string>();
+  return paths.map((path) => fileDelivery(io, path, said, targets));
 };

@@ -1,17 +1,19 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Globals } from '../cli/command.ts';
 import { MobiusError } from '../errors.ts';
 import type { ApiKey } from '../generated/types.ts';
-import { type Io, SinkError } from '../io.ts';
+import { SinkError } from '../io.ts';
 import { checkBy, commandDelivery } from './command.ts';
-import { fileDelivery } from './file.ts';
+import { checkEnvironment, commandEnvironment } from './environment.ts';
+import { fileDeliveries } from './file.ts';
 import { type Delivery, type Going, type Handed, type Plan, type Successor, Undelivered } from './plan.ts';
 
 /** How a new key gets to where it is used, and how that is made sure of. */
 export interface KeyWays {
   /** Files that hold the key in one line. */
   files: readonly string[];
+  /** What named them; --out where absent. */
+  filesBy?: string;
   /** Lines for the shell that get it on stdin, or in the variable. */
   commands: readonly string[];
   variable?: string;
@@ -22,32 +24,6 @@ export interface KeyWays {
   /** Where nothing else is named: shows the key. Throws where it can't. */
   show?(successor: Successor): void;
 }
-
-const valuesOfVault: readonly string[] = ['MOBIUS_VAULT_KEY', 'MOBIUS_VAULT_PASSPHRASE', 'MOBIUS_API_KEY'];
-
-const present = (env: Io['env'], keeps: (name: string) => boolean): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && keeps(entry[0])),
-  );
-
-/** What delivers has no business with the vault: of our own variables it gets none but those that say what it is given. */
-export const commandEnvironment = ({ env }: Io, { rotationId, keyId }: Successor): Record<string, string> => ({
-  ...present(env, (name) => !name.startsWith('MOBIUS_')),
-  MOBIUS_ROTATION_ID: rotationId,
-  ...(keyId === undefined ? {} : { MOBIUS_KEY_ID: keyId }),
-});
-
-/** What checks runs as a user of the new key would: on the same target, and with nothing else to open it. */
-const checkEnvironment = ({ env, cwd }: Io, globals: Globals, project: string): Record<string, string> => {
-  const { apiUrl, vault, profile } = globals;
-  return {
-    ...present(env, (name) => !valuesOfVault.includes(name)),
-    MOBIUS_PROJECT: project,
-    ...(apiUrl === undefined ? {} : { MOBIUS_API_URL: apiUrl }),
-    ...(profile === undefined ? {} : { MOBIUS_PROFILE: profile }),
-    ...(vault === undefined ? {} : { MOBIUS_VAULT: vault.includes('://') ? vault : resolve(cwd, vault) }),
-  };
-};
 
 const pollMs = 1000;
 
@@ -77,7 +53,7 @@ const onStdout = (show: (successor: Successor) => void, last: () => Successor): 
 /** How an API key is rotated. */
 export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], ways: KeyWays): Plan => {
   const { io, log, project } = going;
-  const { files, commands, variable, verify, useWithinSeconds, timeoutSeconds, show } = ways;
+  const { files, filesBy = '--out', commands, variable, verify, useWithinSeconds, timeoutSeconds, show } = ways;
   const timeoutMs = timeoutSeconds * 1000;
   let successor: Successor | undefined;
   const last = (): Successor => {
@@ -89,7 +65,7 @@ export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], wa
     deliver: (handed, rotationId) =>
       commandDelivery(io, { line, env: commandEnvironment(io, last()), timeoutMs }, log).deliver(handed, rotationId),
   });
-  const places = [...files.map((path) => fileDelivery(io, path)), ...commands.map(toCommand)];
+  const places = [...fileDeliveries(io, files, filesBy), ...commands.map(toCommand)];
   return {
     start,
     deliveries: places.length === 0 && show !== undefined ? [onStdout(show, last)] : places,
@@ -110,13 +86,16 @@ export const keyPlan = (going: Going, globals: Globals, start: Plan['start'], wa
 };
 
 /** What is known of the new key, without the key. */
-export const successorRecord = async ({ call, project }: Going, { apiKey, keyId = '' }: Successor): Promise<ApiKey> => {
+export const successorRecord = async (
+  { call, project }: Going,
+  { apiKey, keyId = '' }: Successor,
+): Promise<Pick<ApiKey, 'id'> & Partial<ApiKey>> => {
   if (apiKey !== undefined) return apiKey;
   try {
     return await call('api-keys.get', { project, id: keyId });
   } catch (error) {
     // The key that asked may have stopped by now, for it was the one that was replaced.
-    if (error instanceof MobiusError && error.code === 'unauthorized') return { id: keyId } as ApiKey;
+    if (error instanceof MobiusError && error.code === 'unauthorized') return { id: keyId };
     throw error;
   }
 };

@@ -19,7 +19,7 @@ const sentences: Readonly<Record<string, (fields: Fields) => string>> = {
   resumed: () => 'goes on with a rotation that was left',
   output: ({ line }) => `| ${line}`,
   not_put_back: ({ delivery, reason }) => `could not put back ${delivery}: ${reason}`,
-  held: ({ holder }) => `${holder} is rotating it`,
+  held: ({ holder, since }) => `${holder} is rotating it since ${since}`,
   not_due: ({ reason }) => `not due: ${reason}`,
   skipped: ({ reason }) => `skipped: ${reason}`,
   would_rotate: () => 'would be rotated',

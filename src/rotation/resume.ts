@@ -26,6 +26,13 @@ const nothingStaged = ({ id, subject }: Rotation): MobiusError =>
     `begin again: mobius secrets rotate ${subject.slice('secrets/'.length)} --generate KEY`,
   );
 
+/** How a secret can't be handed over is not left out silently. */
+const refuseForSecrets = ({ files, commands, useWithinSeconds }: KeyWays): void => {
+  const said = files.length > 0 ? '--out' : useWithinSeconds === undefined ? undefined : '--wait-for-use';
+  if (said !== undefined) throw new MobiusError('usage', `${said} is for API keys`, {}, 'leave it out');
+  if (commands.length > 1) throw new MobiusError('usage', 'a secret is put into force by one --exec');
+};
+
 const planFor = async (going: Going, globals: Globals, rotation: Rotation, resuming: Resuming): Promise<Plan> => {
   const { target, ways, show } = resuming;
   const about = { subject: rotation.subject, project: going.project, target };
@@ -39,6 +46,7 @@ const planFor = async (going: Going, globals: Globals, rotation: Rotation, resum
       show: ({ apiKey, key = '' }) => show({ ...apiKey, key }, key),
     });
   }
+  refuseForSecrets(how);
   if (rotation.version === undefined) throw nothingStaged(rotation);
   const [apply] = how.commands;
   return secretPlan(going, rotation.subject_id, start, {

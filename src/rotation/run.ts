@@ -1,12 +1,13 @@
 import type { Globals } from '../cli/command.ts';
-import { generated } from '../cli/secret-values.ts';
+import { generatedAll } from '../cli/secret-values.ts';
 import { MobiusError } from '../errors.ts';
 import { formats } from '../formats.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
-import { deliveriesPath, type Entry, isAbout, readDeliveries, waitOf, wayOf } from './deliveries.ts';
+import { deliveriesPath, type Entry, isAbout, readDeliveries, wayOf } from './deliveries.ts';
 import { rotate } from './drive.ts';
 import { conditionsOf, projectsOf, type Task, tasksIn } from './due.ts';
+import { waitOf } from './flags.ts';
 import { keyPlan } from './keys.ts';
 import { failureFields } from './log.ts';
 import type { Going, Log, Plan } from './plan.ts';
@@ -76,7 +77,7 @@ export const planOf = async (going: Going, globals: Globals, task: Task, entry: 
   const checked = { timeoutSeconds, ...(verify === undefined ? {} : { verify }) };
   if (subject.startsWith('secrets/')) {
     const [apply] = commands;
-    const makeAll = async () => Object.fromEntries(await Promise.all(generate.map(generated)));
+    const makeAll = () => generatedAll(generate);
     // What it can't make is told before anything is begun.
     await makeAll();
     return secretPlan(going, subject.slice('secrets/'.length), start, {
@@ -90,13 +91,17 @@ export const planOf = async (going: Going, globals: Globals, task: Task, entry: 
   return keyPlan(going, globals, start, {
     ...checked,
     files: ways.flatMap((way) => (way.kind === 'file' ? [way.path] : [])),
+    filesBy: '"deliver"',
     commands,
     ...(wait === undefined ? {} : { useWithinSeconds: waitOf(wait, '"wait_for_use"') }),
   });
 };
 
-const holderIn = (error: unknown): string | undefined =>
-  error instanceof MobiusError && error.details.reason === 'rotation_held' ? String(error.details.holder) : undefined;
+const heldBy = (error: unknown): { holder: string; since: string } | undefined => {
+  if (!(error instanceof MobiusError) || error.details.reason !== 'rotation_held') return undefined;
+  const { holder, since } = error.details;
+  return { holder: String(holder), since: String(since) };
+};
 
 const perform = async (running: Running, task: Task, entry: Entry | undefined): Promise<Result> => {
   const { io, globals, call, dryRun } = running;
@@ -129,10 +134,10 @@ const perform = async (running: Running, task: Task, entry: Entry | undefined): 
     log('not_due', { reason: outcome.reason });
     return result('not_due', { reason: outcome.reason });
   } catch (error) {
-    const holder = holderIn(error);
-    if (holder !== undefined) {
-      log('held', { holder });
-      return result('held', { reason: `${holder} is at it` });
+    const held = heldBy(error);
+    if (held !== undefined) {
+      log('held', held);
+      return result('held', { reason: `${held.holder} is at it since ${held.since}` });
     }
     const fields = failureFields(error);
     log('failed', fields);

@@ -122,10 +122,14 @@ export type Rhythm = keyof typeof rhythms;
 
 const comments = (lines: readonly string[]): string[] => lines.map((line) => `# ${line}`);
 
+const mails = 'cron mails what it tells: with --log-level error at its end, failures alone';
+
 export const cronText = (job: Job, rhythm: Rhythm): string =>
-  [...comments(['add this line by: crontab -e', ...job.missing]), `${rhythms[rhythm].cron} ${lineOf(job)}`, ''].join(
-    '\n',
-  );
+  [
+    ...comments(['add this line by: crontab -e', mails, ...job.missing]),
+    `${rhythms[rhythm].cron} ${lineOf(job)}`,
+    '',
+  ].join('\n');
 
 /** In the words of systemd, to which a per cent sign and a dollar mean something even inside quotes. */
 const unitWord = (text: string, isCommand: boolean): string => {

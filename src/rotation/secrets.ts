@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
-import type { Io } from '../io.ts';
 import { useSecrets } from '../use/resolve.ts';
-import { checkBy, commandDelivery, outputOf, type Told } from './command.ts';
+import { checkBy, commandDelivery, type Told, valuesOf } from './command.ts';
+import { commandEnvironment } from './environment.ts';
 import { type Delivery, type Going, type Handed, type Plan, Undelivered } from './plan.ts';
 
 /** How a secret gets its next values, and how they get to where they are used. */
@@ -17,15 +17,6 @@ export interface SecretWays {
   variables: Readonly<Record<string, string>>;
   timeoutSeconds: number;
 }
-
-const environment = ({ env }: Io, rotationId: string): Record<string, string> => ({
-  ...Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('MOBIUS_'),
-    ),
-  ),
-  MOBIUS_ROTATION_ID: rotationId,
-});
 
 const isTexts = (value: unknown): value is Record<string, string> =>
   typeof value === 'object' &&
@@ -53,7 +44,7 @@ const valuesIn = (text: string, keys: readonly string[]): Record<string, string>
 const made = async ({ io, log, call, project }: Going, secret: string, told: Told): Promise<Record<string, string>> => {
   const { key_names: keys } = await call('secrets.get', { project, secret });
   try {
-    return valuesIn(await outputOf(io, told, log), keys);
+    return await valuesOf(io, told, log, (text) => valuesIn(text, keys));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `no new values came from the command "${told.line}": ${why}`;
@@ -67,7 +58,7 @@ export const secretPlan = (going: Going, secret: string, start: Plan['start'], w
   const { generate, exec, apply, verify, variables, timeoutSeconds } = ways;
   const told = (line: string, rotationId: string): Told => ({
     line,
-    env: environment(io, rotationId),
+    env: commandEnvironment(io, { rotationId }),
     timeoutMs: timeoutSeconds * 1000,
   });
   const applied: Delivery = {

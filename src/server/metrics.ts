@@ -5,6 +5,8 @@ export interface Metrics {
   began(): void;
   /** No label may hold what a caller chose: neither an id nor a path, nor a method that nobody knows. */
   ended(request: { operation: string; method: string; status: number; seconds: number }): void;
+  /** Whether the end of the audit log could be kept elsewhere when it was last tried. */
+  anchoring(isKept: boolean): void;
   readonly contentType: string;
   text(): Promise<string>;
 }
@@ -30,7 +32,13 @@ export const openMetrics = (ahead: Ahead): Metrics => {
     registers,
   });
   const inFlight = new Gauge({ name: 'mobius_http_in_flight', help: 'requests that are being answered', registers });
+  let kept: Gauge | undefined;
   return {
+    anchoring(isKept) {
+      const help = '1 where the end of the audit log could be kept elsewhere when it was last tried';
+      kept ??= new Gauge({ name: 'mobius_audit_anchored', help, registers });
+      kept.set(isKept ? 1 : 0);
+    },
     began: () => inFlight.inc(),
     ended({ operation, method, status, seconds }) {
       inFlight.dec();

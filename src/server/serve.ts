@@ -117,8 +117,14 @@ export const startServer = async (
   const log = openLog(io, options.log ?? 'info');
   let urls: string[] = [];
   const anchoring = options.anchoring ?? (await world.anchoring?.());
-  const failed = (message: string): void => log.error(message);
-  const anchored: World = { ...world, anchoring: async () => anchoring && { ...anchoring, failed } };
+  const metrics = openMetrics(openAhead({ soon: (withinMs) => core.soon(withinMs), now: io.now }));
+  if (anchoring !== undefined) metrics.anchoring(true);
+  const tell = (problem: string | undefined): void => {
+    metrics.anchoring(problem === undefined);
+    if (problem === undefined) log.info('the end of the audit log is kept elsewhere again');
+    else log.error(problem);
+  };
+  const anchored: World = { ...world, anchoring: async () => anchoring && { ...anchoring, tell } };
   const { vault, core, settle, close } = await openServed(anchored, place, {
     publicUrl: () => options.publicUrl ?? urls[0] ?? '',
     openRegistration: options.openRegistration === true,
@@ -132,7 +138,7 @@ export const startServer = async (
         core,
         io,
         log,
-        metrics: openMetrics(openAhead({ soon: core.soon, now: io.now })),
+        metrics,
         openapi: openapi(),
         health: options.health ?? (() => ({})),
         publicKeys: core.publicKeys,

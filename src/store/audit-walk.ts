@@ -1,6 +1,6 @@
-import { auditLog, isSame, linkOf, macOf } from './audit.ts';
+import { auditLog, isSame, linkOf, type Mark, macOf, rowsAfter } from './audit.ts';
 import type { Row } from './db.ts';
-import type { Sealing } from './table.ts';
+import type { Sealing, Store } from './table.ts';
 
 /** One thing that is wrong with the log, and where. */
 export interface Finding {
@@ -210,6 +210,22 @@ export const walkFrom = (sealing: Sealing | undefined, start: WalkPlace, explain
 };
 
 export type Walk = ReturnType<typeof walkFrom>;
+
+/**
+ * The end of what stands behind the one that was written down, where the vault wrote all of it: a node of a version
+ * before does not write the end down. Undefined where there is nothing, or anything else.
+ */
+export const endBehind = async (store: Store, head: Mark): Promise<Mark | undefined> => {
+  const follow = walkFrom(store, { ...head, pushed: 0 });
+  for (let rows = await rowsAfter(store, head.seq, 200); ; rows = await rowsAfter(store, follow.place.seq, 200)) {
+    if (rows.some(({ seq }) => !Number.isSafeInteger(seq))) return undefined;
+    for (const row of rows) follow.take(row);
+    if (!follow.isSettled || follow.taken().length > 0) return undefined;
+    if (rows.length === 0) break;
+  }
+  const { seq, hash } = follow.place;
+  return seq === head.seq || hash === undefined ? undefined : { ...head, seq, hash };
+};
 
 /** What the log says of its end, against the end that was come to. */
 export const endFindings = (head: { seq: number; hash: Uint8Array }, { seq, hash, pushed }: WalkPlace): Finding[] => {

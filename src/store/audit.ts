@@ -58,7 +58,7 @@ const isPlace = (value: unknown): value is number => Number.isSafeInteger(value)
 const macOfMark = (store: Sealing, name: MarkName, { seq, hash, made_at }: Mark): Uint8Array =>
   store.sealer.auditMac(canonical('mobius/audit-mark/1', name, seq, hash, made_at));
 
-const damaged = (what: string): MobiusError =>
+export const damaged = (what: string): MobiusError =>
   new MobiusError('damaged', `the audit log ${what}`, { table: 'audit_log' });
 
 /** `damaged` where the vault did not write it so. */
@@ -126,6 +126,7 @@ export const headOf = async (store: Store): Promise<Mark> => {
 /**
  * Appends a row and links it to the one before, in the caller's transaction: all that write have their turn, so `seq`
  * has no gap and the chain no fork. What was cut off shows at once, for the end is written down apart from the rows.
+ * Undefined where something stands in that place already.
  */
 export const append = async (
   store: Store,
@@ -133,14 +134,11 @@ export const append = async (
   columns: AuditColumns,
   plain: AuditPlain,
   head: Mark,
-): Promise<Mark> => {
+): Promise<Mark | undefined> => {
   const seq = head.seq + 1;
   const mac = macOf(store, id, columns, plain);
   const hash = linkOf(store, head.hash, seq, id, mac);
-  // A constraint planted in the file can make the engine pass over a row without a word.
-  if ((await auditLog.insert(store, id, columns, plain, { seq, mac, hash })) === undefined) {
-    throw damaged('takes no rows');
-  }
+  if ((await auditLog.insert(store, id, columns, plain, { seq, mac, hash })) === undefined) return undefined;
   const end = { seq, hash, made_at: columns.created_at };
   await setMark(store, 'head', end);
   return end;

@@ -100,13 +100,13 @@ export const policyOf = (store: Store, subjectId: string): Promise<PolicyRow | u
 export interface PolicyFilter {
   /** Only what is due by then. */
   until?: number;
-  after: { dueAt: number; id: string };
+  after: { at: number; id: string };
   limit: number;
 }
 
 /** What is due first comes first. */
 export const policies = (store: Store, projectId: string, filter: PolicyFilter): Promise<PolicyRow[]> => {
-  const params: Value[] = [projectId, filter.after.dueAt, filter.after.id];
+  const params: Value[] = [projectId, filter.after.at, filter.after.id];
   let where = 'where t.project_id = $1 and (t.due_at, t.id) > ($2, $3)';
   if (filter.until !== undefined) where += ` and t.due_at <= $${params.push(filter.until)}`;
   return policyTable.select(store, `${where} order by t.due_at, t.id limit $${params.push(filter.limit)}`, params);

@@ -79,7 +79,7 @@ export interface Filter {
   expiresBefore?: number;
   /** Those too that are over, or whose maker is. */
   withEnded: boolean;
-  after: { expiresAt: number; id: string };
+  after: { at: number; id: string };
   limit: number;
 }
 
@@ -102,7 +102,7 @@ const isLive = `t.expires_at > $2 and t.revoked_at is null
 
 /** Those that end first come first. */
 export const list = (store: Store, projectId: string, now: number, filter: Filter): Promise<TokenRow[]> => {
-  const params: (string | number)[] = [projectId, now, filter.after.expiresAt, filter.after.id, filter.limit];
+  const params: (string | number)[] = [projectId, now, filter.after.at, filter.after.id, filter.limit];
   let where = 'where t.project_id = $1 and $2 >= 0 and (t.expires_at, t.id) > ($3, $4)';
   if (!filter.withEnded) where += ` and ${isLive}`;
   if (filter.principalId !== undefined) where += ` and t.principal_id = $${params.push(filter.principalId)}`;

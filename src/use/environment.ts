@@ -170,7 +170,8 @@ const ofSecrets = (all: readonly Taken[], used: Used, platform: NodeJS.Platform)
 const longest = 131_072;
 const viaFile = 'put it into a file instead: mobius inject';
 
-const refuseUnfit = (variables: Variables, platform: NodeJS.Platform): void => {
+/** No error holds a value. */
+export const refuseUnfit = (variables: Variables, platform: NodeJS.Platform): void => {
   for (const [name, value] of variables) {
     // The system would take what stands before it for the whole value.
     if (value.includes('\0')) throw wrong(`the value of "${name}" holds a NUL, which ends a variable`, viaFile);

@@ -64,7 +64,8 @@ export interface Anchoring {
   path: string;
   every: number;
   required: boolean;
-  failed(message: string): void;
+  /** What is wrong with it, or that nothing is any more. */
+  tell(problem: string | undefined): void;
 }
 
 export interface Place {

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -121,6 +122,19 @@ describe('refused before anything is issued', () => {
     );
     expect(readdirSync(cwd).sort()).toEqual(['dangling', 'file', 'folder']);
     expect(readdirSync(join(cwd, 'folder'))).toEqual([]);
+  });
+
+  test('a link of another user to a file that is not theirs', () => {
+    const { cwd, io } = setUp();
+    const isRoot = process.getuid?.() === 0;
+    const target = isRoot ? join(cwd, 'file') : '/etc/hosts';
+    if (isRoot) writeFileSync(target, 'old');
+    const link = join(cwd, 'link');
+    symlinkSync(target, link);
+    if (isRoot) lchownSync(link, 12_345, 12_345);
+    const uid = isRoot ? 0 : 12_345;
+    expect(() => openDelivery({ ...io, uid }, 'link')).toThrow('it is a link that another user made');
+    openDelivery({ ...io, uid: lstatSync(link).uid }, isRoot ? 'link' : 'own').discard();
   });
 
   test('an empty name', () => {

@@ -290,6 +290,36 @@ describe('refusals', () => {
   });
 });
 
+describe('behind the end that was written down', () => {
+  const mark = () =>
+    vault.rows<{ seq: number; hash: Buffer; made_at: number; mac: Buffer }>('select * from audit_marks')[0];
+  const putBack = (old: ReturnType<typeof mark>) =>
+    vault.edit((file) =>
+      file
+        .prepare('update audit_marks set seq = ?, hash = ?, made_at = ?, mac = ?')
+        .run(old?.seq, old?.hash, old?.made_at, old?.mac),
+    );
+
+  test('entries of the vault, as an older version leaves them, are taken for what they are', async () => {
+    const old = mark();
+    for (const name of ['a', 'b']) await vault.client(name, ['Viewer']);
+    putBack(old);
+    await vault.client('c', ['Viewer']);
+    whole();
+    expect(mark()?.seq).toBe(storedEntries(vault).at(-1)?.seq);
+    expect((await vault.owner('audit-logs.verify', {})).findings).toEqual([]);
+  });
+
+  test('entries of anybody else let nothing be written', async () => {
+    const old = mark();
+    for (const name of ['a', 'b']) await vault.client(name, ['Viewer']);
+    putBack(old);
+    vault.edit((file) => file.exec("update audit_log set action = 'roles.get' where seq = 5"));
+    const error = await refusal(vault.client('c', ['Viewer']));
+    expect([error.code, error.message]).toEqual(['damaged', 'the audit log takes no rows']);
+  });
+});
+
 describe('a log that was edited', () => {
   const edited = (change: (rows: Stored[]) => Stored[]): string[] =>
     faultsOf(vault.vault, change(storedEntries(vault)));

@@ -269,9 +269,12 @@ describe.each(engines())('MobileNext over %s', (_, place) => {
 
     test('is named by id, by its UUID in any case, and by handle', async () => {
       const id = await idOf('default');
-      const all = await list();
+      // What this reading itself is noted for a second later.
+      const shown = async (more?: ReturnType<typeof organization>) =>
+        (await list(more)).map(({ lastUsedAt: _, ...key }) => key);
+      const all = await shown();
       for (const name of [id, uuid(id), uuid(id).toUpperCase(), 'default', ' default ', '']) {
-        expect(await list(organization(name))).toEqual(all);
+        expect(await shown(organization(name))).toEqual(all);
       }
     });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -93,8 +94,9 @@ describe('the file', () => {
     expect(changed).toContain('# a mount');
     expect(entriesIn(changed, path).map(({ subject }) => subject)).toEqual(['api-keys/ci']);
     const other = changedText(text, path, ci, ci);
-    expect(other).toContain('# the database\n[[ delivery ]]\nsubject = "secrets/db/prod"');
-    expect(entriesIn(other, path)).toEqual([expect.objectContaining({ subject: 'secrets/db/prod' }), ci]);
+    expect(other).toContain('# ci: ask Ada\n[[delivery]]\nsubject = "api-keys/ci"\nproject = "default"');
+    expect(other).toContain('\n\n# the database\n[[ delivery ]]\nsubject = "secrets/db/prod"');
+    expect(entriesIn(other, path)).toEqual([ci, expect.objectContaining({ subject: 'secrets/db/prod' })]);
   });
 
   test('says the same after a change where it can not be cut', () => {
@@ -122,6 +124,14 @@ describe('the file', () => {
   });
 });
 
+test('what a server calls something is written only where it is a name', async () => {
+  await changeDeliveries(ioAs(), ci, ci);
+  const before = readFileSync(path, 'utf8');
+  const named = { ...ci, subject: 'api-keys/\u001b[2J' };
+  await expect(changeDeliveries(ioAs(), named, named)).rejects.toThrow('"subject" must be api-keys/NAME');
+  expect(readFileSync(path, 'utf8')).toBe(before);
+});
+
 describe('whoever else could change it could run commands as its owner', () => {
   test.each([
     ['the file', 0o640, 0o700, 'can be read or changed by others'],
@@ -147,6 +157,12 @@ describe('whoever else could change it could run commands as its owner', () => {
     mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
     symlinkSync(join(open, 'file'), path);
     expect(problemOf(() => readDeliveries(ioAs()))).toContain(`into "${open}"`);
+  });
+
+  test('a named pipe is not waited for', () => {
+    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    execFileSync('mkfifo', ['-m', '600', path]);
+    expect(problemOf(() => readDeliveries(ioAs()))).toContain('is no ordinary file');
   });
 
   test('and then it is not written either', async () => {

@@ -62,11 +62,11 @@ describe('for a person', () => {
     log('begun', { subject: 'api-keys/ci' });
     log('done', { subject: 'api-keys/ci', project: 'default' });
     log('done', { rotation_id: 'rot_1' });
-    log('held', { subject: 'api-keys/ci', holder: 'process 1 on ada' });
+    log('held', { subject: 'api-keys/ci', holder: 'process 1 on ada', since: '2026-01-01T00:00:00Z' });
     log('failed', { subject: 'api-keys/ci', message: 'no', hint: 'see' });
     expect(stderr().split('\n')).toEqual([
       'mobius: api-keys/ci in project "default": rotated',
-      'mobius: api-keys/ci: process 1 on ada is rotating it',
+      'mobius: api-keys/ci: process 1 on ada is rotating it since 2026-01-01T00:00:00Z',
       'mobius: error: api-keys/ci: no; see',
       '',
     ]);

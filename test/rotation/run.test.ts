@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLocal } from '../../src/calls/local.ts';
@@ -142,4 +142,48 @@ test('more than a page of them', async () => {
   const found = await outcomes();
   expect(found).toHaveLength(121);
   expect(found.filter((one) => one.endsWith(' skipped'))).toHaveLength(120);
+});
+
+/** A server that calls the rotation otherwise from some operation on, and knows it by that. */
+const renaming = (since: string, other: string): Call => {
+  let id = '';
+  return async (asked, input, options) => {
+    const { rotation } = input as { rotation?: string };
+    const answer = await call(asked, rotation === other ? { ...input, rotation: id } : input, options);
+    if (asked !== since && id === '') return answer;
+    const { rotation: inside = answer } = answer as { rotation?: unknown };
+    id = (inside as { id: string }).id;
+    return { ...answer, ...(inside === answer ? { id: other } : { rotation: { ...(inside as object), id: other } }) };
+  };
+};
+
+test.each(['start', 'issue', 'advance'])(
+  'a server can not lead to another file by what it calls one at %s',
+  async (step) => {
+    await make('ci');
+    await world.tick(3_600_000);
+    const other = join(world.cwd, 'other');
+    for (const end of ['', '.new']) writeFileSync(`${other}${end}`, 'mine\n');
+    const files = readdirSync(world.cwd).sort();
+    expect(await outcomes(renaming(`rotations.${step}`, 'x/../other'))).toEqual(['api-keys/ci failed']);
+    expect(readdirSync(world.cwd).sort()).toEqual(files);
+    expect(readFileSync(other, 'utf8')).toBe('mine\n');
+  },
+);
+
+const withKey =
+  (key: string): Call =>
+  async (asked, input, options) => {
+    const answer = await call(asked, input, options);
+    return asked === 'rotations.issue' ? { ...answer, key } : answer;
+  };
+
+test('nor put more than a key into one', async () => {
+  await make('ci');
+  await world.tick(3_600_000);
+  for (const key of ['one\ntwo', 'esc\u001b[2J', 'nul\0', '']) {
+    expect(await outcomes(withKey(key))).toEqual(['api-keys/ci failed']);
+    expect(existsSync(join(world.cwd, 'ci.key'))).toBe(false);
+    await world.tick(61_000);
+  }
 });

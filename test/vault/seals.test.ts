@@ -16,7 +16,7 @@ const sealedTables = [
   'rotations',
 ];
 /** A schedule is found by its project or by what it is of: moved elsewhere it is as one that was taken out. */
-const tables = [...sealedTables, 'rotation_policies', 'secret_values', 'tags', 'audit_log'];
+const tables = [...sealedTables, 'rotation_policies', 'secret_values', 'tags', 'audit_log', 'audit_marks'];
 /** What the seal does not answer for: counters and last uses. */
 const free = ['last_used_at'];
 

@@ -1,7 +1,15 @@
 import { type Context, operationCommand } from '../../cli/command.ts';
 import { MobiusError } from '../../errors.ts';
 import type { Input } from '../../operations.ts';
-import { durationFlag, listFlag, rotationFlags, textFlag } from '../../rotation/flags.ts';
+import {
+  conditionsIn,
+  isVariable,
+  listFlag,
+  rotationFlags,
+  textFlag,
+  timeoutOf,
+  waitForUse,
+} from '../../rotation/flags.ts';
 
 const usage = (message: string, hint: string): MobiusError => new MobiusError('usage', message, {}, hint);
 
@@ -10,16 +18,7 @@ const ours = ['exec', 'variable', 'verify', 'wait-for-use', 'if-older-than', 'if
 
 const startOf = (input: Input<'api-keys.rotate'>, context: Context) => {
   const { project: _, id, ...wish } = input;
-  const [older, expires, unused] = ['if-older-than', 'if-expires-within', 'if-unused-for'].map((name) =>
-    durationFlag(context, name),
-  );
-  return {
-    subject: `api-keys/${id}`,
-    ...wish,
-    ...(older === undefined ? {} : { if_older_than_seconds: older }),
-    ...(expires === undefined ? {} : { if_expires_within_seconds: expires }),
-    ...(unused === undefined ? {} : { if_unused_for_seconds: unused }),
-  };
+  return { subject: `api-keys/${id}`, ...wish, ...conditionsIn(context) };
 };
 
 export default operationCommand({
@@ -28,7 +27,7 @@ export default operationCommand({
     'The new key has the same principal, name, tags and limits, and lives as long as the one before did. The old one ' +
     'stops when the new one is delivered and checked, or --grace later. Without --out and --exec the raw key is shown ' +
     'once. Where a delivery fails the new key is revoked and the old one works on; where the check fails, the file is put ' +
-    'back first. A run that was killed is finished or undone by the next one.',
+    'back first. Where a command may have it, both work on. A run that was killed is finished or undone by the next one.',
   args: [{ name: 'id', label: 'key', description: "the key's name or id; @me is the one that acts", optional: true }],
   flags: { id: { name: 'id', hidden: true, optional: true }, expires_at: { alias: 'expires-in' } },
   extra: [
@@ -54,6 +53,9 @@ export default operationCommand({
     'mobius api-keys rotate ci --if-older-than 30d --out ci.key --expires-in 90d',
   ],
   prepare(input, { flags }) {
+    if (typeof flags.variable === 'string' && !isVariable(flags.variable)) {
+      throw usage('--variable must be the name of a variable', 'such as: --variable NEW_KEY');
+    }
     if (flags.self === true) {
       if (input.id === undefined) return { ...input, id: '@me' };
       throw usage('a key and --self exclude each other', 'leave one of them out');
@@ -68,13 +70,18 @@ export default operationCommand({
     takeBack: (call, { id }, { project }) =>
       call('api-keys.revoke', { id, ...(project === undefined ? {} : { project }) }),
   },
-  atOnce({ flags }) {
-    const given = ours.find((name) => flags[name] !== undefined);
-    if (given === undefined) return;
-    const message = `--${given} needs a mobius server: this one stops the old key when it makes the new one`;
-    throw new MobiusError('unsupported', message, { field: given }, 'leave it out; --out writes the new key to a file');
-  },
   inSteps: {
+    refuseAtOnce({ flags }) {
+      const given = ours.find((name) => flags[name] !== undefined);
+      if (given === undefined) return;
+      const message = `--${given} needs a mobius server: this one stops the old key when it makes the new one`;
+      throw new MobiusError(
+        'unsupported',
+        message,
+        { field: given },
+        'leave it out; --out writes the new key to a file',
+      );
+    },
     first: (input, context) => ({ operation: 'rotations.start', input: startOf(input, context) }),
     async run(input, context, { call, project, file, show }) {
       const { io, globals, say } = context;
@@ -92,12 +99,10 @@ export default operationCommand({
       const plan = keyPlan(going, globals, start, {
         files: file === undefined ? [] : [file],
         commands,
-        timeoutSeconds: durationFlag(context, 'timeout') ?? 600,
+        timeoutSeconds: timeoutOf(context),
         ...textFlag(context, 'variable', 'variable'),
         ...textFlag(context, 'verify', 'verify'),
-        ...(context.flags['wait-for-use'] === undefined
-          ? {}
-          : { useWithinSeconds: durationFlag(context, 'wait-for-use') ?? 0 }),
+        ...waitForUse(context),
         show: ({ apiKey, key = '' }) => show({ ...apiKey, key }, key),
       });
       return logged(context, { log, format }, async () => {
@@ -111,7 +116,8 @@ export default operationCommand({
         if (!isShown) show(made);
         const { grace_seconds: grace } = outcome.rotation;
         const old = grace === 0 ? 'it stopped' : `it works until ${context.time(`${grace}s`)}`;
-        say(`rotated api key "${input.id}": ${old}, "${made.name}" (${made.id}) takes its place`);
+        const next = made.name === undefined ? made.id : `"${made.name}" (${made.id})`;
+        say(`rotated api key "${input.id}": ${old}, ${next} takes its place`);
         if (isShown) say('shown only this once: store it now');
         return 0;
       });

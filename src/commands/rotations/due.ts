@@ -4,7 +4,8 @@ import { MobiusError } from '../../errors.ts';
 export default operationCommand({
   operation: 'rotations.due',
   about:
-    'Due is what reached the age that its schedule names, and what stops by itself within a day or within its grace. ' +
+    'Due is what reached the age that its schedule names, and what stops by itself within a day or within its grace, ' +
+    'but not in the first half of its life. ' +
     'With --exit-code the exit code is 1 where anything is listed, and 0 where nothing is: for a system that watches.',
   flags: { include_later: { name: 'all' } },
   extra: [{ name: 'exit-code', description: 'end with 1 where something is due, or is within that time' }],

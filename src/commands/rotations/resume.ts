@@ -2,7 +2,7 @@ import { localCommand } from '../../cli/command.ts';
 import { projectOf } from '../../cli/destination.ts';
 import { letGo, openTarget } from '../../cli/profiles.ts';
 import { speechFor } from '../../cli/speech.ts';
-import { durationFlag, listFlag, rotationFlags, textFlag } from '../../rotation/flags.ts';
+import { listFlag, rotationFlags, textFlag, timeoutOf, waitForUse } from '../../rotation/flags.ts';
 
 /** What says how, and to whom: where none of these is given, the machine's own file does. */
 const waysFlags = ['out', 'exec', 'verify', 'wait-for-use'];
@@ -41,13 +41,12 @@ export default localCommand({
       import('../../rotation/log.ts'),
       import('../../rotation/target.ts'),
     ]);
-    const wait = durationFlag(context, 'wait-for-use');
     const ways = {
       files: typeof flags.out === 'string' ? [flags.out] : [],
       commands: listFlag(context, 'exec'),
-      timeoutSeconds: durationFlag(context, 'timeout') ?? 600,
+      timeoutSeconds: timeoutOf(context),
       ...textFlag(context, 'verify', 'verify'),
-      ...(wait === undefined ? {} : { useWithinSeconds: wait }),
+      ...waitForUse(context),
     };
     const target = await openTarget(io, globals);
     try {

@@ -60,7 +60,9 @@ export default localCommand({
         const [rotated, failed, skipped, held] = [count('rotated'), count('failed'), count('skipped'), count('held')];
         log('finished', { rotated, failed, skipped, held });
       }
-      if (format !== 'json') show({ items: results });
+      // A person was told in words already that there is nothing.
+      const isTold = results.length === 0 && globals.output === 'pretty';
+      if (format !== 'json' && !isTold) show({ items: results });
       return count('failed') > 0 || (rest.length > 0 && count('skipped') > 0) ? 1 : 0;
     });
   },

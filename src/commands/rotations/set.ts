@@ -3,7 +3,7 @@ import { type Context, operationCommand } from '../../cli/command.ts';
 import { projectOf } from '../../cli/destination.ts';
 import { MobiusError } from '../../errors.ts';
 import type { Entry } from '../../rotation/deliveries.ts';
-import { listFlag, textFlag } from '../../rotation/flags.ts';
+import { listFlag, textFlag, waitOf } from '../../rotation/flags.ts';
 
 const local = ['deliver', 'generate', 'exec', 'verify', 'wait-for-use'];
 
@@ -82,7 +82,7 @@ export default operationCommand({
   async prepare(input, context) {
     const ways = waysIn(context);
     if (ways === undefined) return input;
-    const { readDeliveries, waitOf, wayOf, whyUnfit } = await import('../../rotation/deliveries.ts');
+    const { readDeliveries, wayOf, whyUnfit } = await import('../../rotation/deliveries.ts');
     for (const way of ways.deliver) wayOf(way, '--deliver');
     if (ways.wait_for_use !== undefined) waitOf(ways.wait_for_use, '--wait-for-use');
     const unfit = whyUnfit({ subject: input.subject ?? '', project: '', target: '', ...ways });
@@ -93,15 +93,18 @@ export default operationCommand({
   },
   async afterwards({ subject }, { project }, context) {
     const ways = waysIn(context);
-    if (ways === undefined) return;
-    refuseId(subject);
+    if (ways !== undefined) refuseId(subject);
     const { io, globals, say } = context;
-    const [{ changeDeliveries }, { deliveriesPath }, { targetOf }] = await Promise.all([
+    const [{ changeDeliveries }, { deliveriesPath, isDelivered }, { targetOf }] = await Promise.all([
       import('../../rotation/deliveries-write.ts'),
       import('../../rotation/deliveries.ts'),
       import('../../rotation/target.ts'),
     ]);
     const about = { subject, project: project ?? (await projectOf(io, globals)), target: await targetOf(io, globals) };
+    if (ways === undefined) {
+      if (!isDelivered(io, about)) say('nothing on this machine says how it is delivered: --deliver does');
+      return;
+    }
     await changeDeliveries(io, about, { ...about, ...ways });
     say(`how it is delivered stands in "${deliveriesPath(io)}"`);
   },

@@ -1,22 +1,12 @@
 import { type Context, localCommand } from '../../cli/command.ts';
 import { projectOf } from '../../cli/destination.ts';
 import { letGo, openTarget } from '../../cli/profiles.ts';
-import { generated } from '../../cli/secret-values.ts';
+import { generatedAll, generateFlag } from '../../cli/secret-values.ts';
 import { speechFor } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
-import { durationFlag, listFlag, rotationFlags, textFlag } from '../../rotation/flags.ts';
+import { conditionsIn, isVariable, listFlag, rotationFlags, textFlag, timeoutOf } from '../../rotation/flags.ts';
 
 const usage = (message: string, hint: string): MobiusError => new MobiusError('usage', message, {}, hint);
-
-const generateAll = async (texts: readonly string[]): Promise<Record<string, string>> => {
-  const values = new Map<string, string>();
-  for (const text of texts) {
-    const [key, value] = await generated(text);
-    if (values.has(key)) throw usage(`the value of "${key}" is given twice`, 'name each key once');
-    values.set(key, value);
-  }
-  return Object.fromEntries(values);
-};
 
 /** `KEY=NAME`: which variable holds the value of which key. */
 const variablesOf = (context: Context): Record<string, string> =>
@@ -24,7 +14,7 @@ const variablesOf = (context: Context): Record<string, string> =>
     listFlag(context, 'variable').map((text): [string, string] => {
       const at = text.indexOf('=');
       const name = text.slice(at + 1);
-      if (at > 0 && /^[A-Za-z_]\w*$/.test(name)) return [text.slice(0, at), name];
+      if (at > 0 && isVariable(name)) return [text.slice(0, at), name];
       throw usage('--variable must be KEY=NAME', 'such as: --variable password=NEW_PASSWORD');
     }),
   );
@@ -38,13 +28,7 @@ export default localCommand({
     'fails it stays staged, and the next run goes on with it: --apply must be such that it can be repeated.',
   args: [{ name: 'secret', description: "the secret's name or id" }],
   extra: [
-    {
-      name: 'generate',
-      value: 'KEY[:LENGTH[:ALPHABET]]',
-      repeatable: true,
-      description:
-        'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters',
-    },
+    generateFlag,
     {
       name: 'exec',
       value: 'CMD',
@@ -71,20 +55,15 @@ export default localCommand({
       throw usage(which, "--generate KEY makes one at random, --exec 'CMD' takes what a command writes");
     }
     const ways = {
-      generate: () => generateAll(generate),
+      generate: () => generatedAll(generate),
       variables: variablesOf(context),
-      timeoutSeconds: durationFlag(context, 'timeout') ?? 600,
+      timeoutSeconds: timeoutOf(context),
       ...textFlag(context, 'exec', 'exec'),
       ...textFlag(context, 'apply', 'apply'),
       ...textFlag(context, 'verify', 'verify'),
     };
     const values = await ways.generate();
-    const [older, expires] = [durationFlag(context, 'if-older-than'), durationFlag(context, 'if-expires-within')];
-    const start = {
-      subject: `secrets/${secret}`,
-      ...(older === undefined ? {} : { if_older_than_seconds: older }),
-      ...(expires === undefined ? {} : { if_expires_within_seconds: expires }),
-    };
+    const start = { subject: `secrets/${secret}`, ...conditionsIn(context) };
     if (flags['dry-run'] === true) {
       show({ ...start, keys: Object.keys(values) });
       say('nothing was sent');

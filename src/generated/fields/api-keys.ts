@@ -198,7 +198,7 @@ export const fields: Readonly<Record<string, Fields>> = {
         kind: 'duration',
         in: 'body',
         required: false,
-        description: 'how long the old one goes on beside it; not at all when absent',
+        description: 'how long the old one goes on beside it; as its schedule says when absent, or not at all',
       },
     ],
     output: {
