@@ -44,10 +44,14 @@ export const newVault = (address?: string): { env: NodeJS.ProcessEnv; key: strin
   return { env, key };
 };
 
-export const startNode = async (env: NodeJS.ProcessEnv, log: 'error' | 'info' = 'error'): Promise<Node> => {
+export const startNode = async (
+  env: NodeJS.ProcessEnv,
+  log: 'error' | 'info' = 'error',
+  ...more: readonly string[]
+): Promise<Node> => {
   // Where it listens is told at this level only, and a log of a million lines is nothing to keep: so it is asked for.
   const port = await freePort();
-  const line = [program, 'serve', '--listen', `127.0.0.1:${port}`, '--log', log];
+  const line = [program, 'serve', '--listen', `127.0.0.1:${port}`, '--log', log, ...more];
   const child = spawn(process.execPath, line, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let told = '';
   child.stderr.on('data', (part) => {

@@ -58,19 +58,19 @@ export const makeSettling = ({ db, sealer, now, journal, node, uses, refusals }:
   return async (which: 'all' | 'due' | 'rest', secretsTouched: boolean): Promise<void> => {
     const at = now();
     const until = which === 'due' ? at : undefined;
-    const [noted, used] = [refusals.take(until), uses.take(until)];
     const prunes = which === 'due' && at >= pruneAt;
+    const pruning = prunes ? await import('../store/prune.ts') : undefined;
+    const [noted, used] = [refusals.take(until), uses.take(until)];
     if (used.length > 0 || noted.length > 0 || prunes) {
-      const pruning = prunes ? await import('../store/prune.ts') : undefined;
       // When something was last used is one statement each, and the greater time stands.
-      const told = db.tx(noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
+      const written = db.tx(noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {
         const store = { db: tx, sealer };
         await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
         for (const refusal of noted) await appendRefusal(journal, store, refusal, at);
         // What is left is for the next second, not for the next minute.
         if (pruning !== undefined && (await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
       });
-      await told.catch((error: unknown) => {
+      await written.catch((error: unknown) => {
         refusals.giveBack(noted);
         throw error;
       });

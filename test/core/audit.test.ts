@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Actor } from '../../src/core/caller.ts';
 import { formatKey } from '../../src/core/key-format.ts';
 import { entries, faultsOf, type Stored, storedEntries } from './chain.ts';
 import { makeVault, minute, outcome, refusal, type TestVault } from './world.ts';
@@ -242,6 +243,43 @@ describe('refusals', () => {
     for (let i = 0; i < 50; i++) await refusal(vault.as(`mbx_${i}`)('auth.whoami', {}));
     await vault.core.settle();
     expect(storedEntries(vault)).toEqual(before);
+  });
+
+  test('of many strangers are named so far, and counted all; who is known is named beside them', async () => {
+    const { call, keyId } = await vault.client('onlooker', ['Viewer']);
+    const ask = (n: number): Promise<unknown> => {
+      const actor: Actor = {
+        kind: 'bearer',
+        text: formatKey('mbx_', new Uint8Array(32)),
+        from: { ip: `2001:db8::${n.toString(16)}` },
+      };
+      return refusal(vault.core.as(actor)('auth.whoami', {}));
+    };
+    for (let n = 0; n < 500; n++) await ask(n % 250);
+    await refusal(call('principals.create', { name: 'n' }));
+    await vault.core.settle();
+    const counts = entries(vault)
+      .filter(({ resource_type: type }) => type === 'refusal')
+      .map(({ credential_id: id, plain }) => [id, plain.ip_address === undefined, plain.changes?.count]);
+    expect(counts).toEqual([
+      ...Array.from({ length: 200 }, () => [null, false, 2]),
+      [null, true, 100],
+      [keyId, true, 1],
+    ]);
+    whole();
+  });
+
+  test('that can not be written are written later', async () => {
+    await refusal(vault.as(formatKey('mbx_', new Uint8Array(32)))('auth.whoami', {}));
+    vault.edit((file) => file.exec("update audit_log set seq = 'last' where seq = 2"));
+    expect((await refusal(vault.core.settle())).code).toBe('damaged');
+    await refusal(vault.as(formatKey('mbx_', new Uint8Array(32)))('auth.whoami', {}));
+    vault.edit((file) => file.exec("update audit_log set seq = 2 where seq = 'last'"));
+    await vault.core.settle();
+    expect(refusalsIn().map(([action, reason, count]) => [action, reason, count])).toEqual([
+      ['auth.whoami', 'unknown', 2],
+    ]);
+    whole();
   });
 
   test('are written once', async () => {

@@ -18,7 +18,13 @@ export interface Stored {
 }
 
 export interface Entry extends Stored {
-  plain: { resource_name?: string; actor_name?: string; credential_name?: string; changes?: Record<string, unknown> };
+  plain: {
+    resource_name?: string;
+    actor_name?: string;
+    credential_name?: string;
+    ip_address?: string;
+    changes?: Record<string, unknown>;
+  };
 }
 
 type Part = string | number | Uint8Array;

@@ -82,9 +82,10 @@ const dump = async (path: string): Promise<Record<string, Row[]>> => {
 
 /** What it held, and the row that says that it was moved. */
 const expectMoved = (before: Record<string, Row[]>, after: Record<string, Row[]>, moves = 1): void => {
-  const { audit_log: log = [], vault: _, ...rest } = after;
-  const { audit_log: logBefore = [], vault: __, ...restBefore } = before;
+  const { audit_log: log = [], audit_marks: marks = [], vault: _, ...rest } = after;
+  const { audit_log: logBefore = [], audit_marks: _marks, vault: __, ...restBefore } = before;
   expect(rest).toEqual(restBefore);
+  expect(marks.map(({ id, seq }) => [id, Number(seq)])).toEqual([['head', log.length]]);
   const ids = new Set(logBefore.map(({ id }) => id));
   expect(log.filter(({ id }) => ids.has(id))).toEqual(logBefore);
   expect(log.filter(({ id }) => !ids.has(id)).map(({ action }) => action)).toEqual(Array(moves).fill('vault.move'));

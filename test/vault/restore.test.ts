@@ -90,11 +90,12 @@ const sound = async (at = place): Promise<void> => expect(told(await check(from.
 
 /** All that the backup held is there, and only the record of the restoring is more. */
 const isRestored = (path: string): void => {
-  const { audit_log: log = [], ...rest } = contents(path) ?? {};
-  const { audit_log: before = [], ...others } = held;
+  const { audit_log: log = [], audit_marks: marks = [], ...rest } = contents(path) ?? {};
+  const { audit_log: before = [], audit_marks: _, ...others } = held;
   expect(rest).toEqual(others);
   expect(log.slice(0, -1)).toEqual(before);
   expect(JSON.parse(log.at(-1) ?? '')).toMatchObject({ action: 'vault.restore', resource_type: 'vault' });
+  expect(marks.map((mark) => JSON.parse(mark).seq)).toEqual([log.length]);
 };
 
 describe('a backup is restored', () => {
