@@ -1,8 +1,8 @@
-import { anchoringOf } from '../audit/settings.ts';
+import { type AgentState, askAgent } from '../cli/agent.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Anchoring } from '../vault/open.ts';
-import { type AgentState, askAgent } from './agent.ts';
+import { anchoringOf } from './settings.ts';
 
 const isAsWanted = (kept: AgentState['audit_anchor'], { path, every, required }: Anchoring): boolean =>
   kept?.path === path && kept.every === every && kept.required === required;
