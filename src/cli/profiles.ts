@@ -121,7 +121,7 @@ const openAgentTarget = async (io: Io, socketPath: string, token: string | undef
   const who = token === undefined ? 'its owner' : 'the API key';
   const call: Call = async (name, input, options) => {
     if (operations[name].access === 'read') return ask(name, input, options);
-    const { tellingOfAnchors } = await import('../audit/through-agent.ts');
+    const { tellingOfAnchors } = await import('../audit/settings.ts');
     return tellingOfAnchors(io, socketPath, () => ask(name, input, options));
   };
   return { call, close: async () => close(), about: `the vault's agent at "${socketPath}", as ${who}` };
