@@ -2,7 +2,7 @@ import { MobiusError } from '../errors.ts';
 import type { AuditAnchor, AuditFinding } from '../generated/types.ts';
 import type { Input, Output } from '../operations.ts';
 import * as audit from '../store/audit.ts';
-import { endFindings, type Walk, type WalkPlace, walkFrom } from '../store/audit-walk.ts';
+import { endFindings, strayFinding, type Walk, type WalkPlace, walkFrom } from '../store/audit-walk.ts';
 import type { Store } from '../store/table.ts';
 import { makeSigner } from './anchors.ts';
 import type { Context } from './context.ts';
@@ -28,8 +28,9 @@ const pageRows = 200;
 /** Goes on until so many were seen and what was found is clear, or to the end. */
 const walk = async (store: Store, follow: Walk, limit: number): Promise<{ checked: number; isOver: boolean }> => {
   let checked = 0;
-  while (checked < limit || (!follow.isSettled && checked < 2 * limit)) {
-    const rows = await audit.rowsAfter(store, follow.place.seq, Math.min(pageRows, 2 * limit - checked));
+  const most = limit + Math.max(limit, pageRows);
+  while (checked < limit || (!follow.isSettled && checked < most)) {
+    const rows = await audit.rowsAfter(store, follow.place.seq, Math.min(pageRows, Math.max(1, limit - checked)));
     // Another type sorts behind all numbers.
     const numbered = rows.filter(({ seq }) => Number.isSafeInteger(seq));
     for (const row of numbered) follow.take(row);
@@ -63,11 +64,13 @@ export const verify = async (
   const { begins, place } = await startOf(context, cursor);
   const follow = walkFrom(context, place);
   const { checked, isOver } = await walk(context, follow, limit);
-  follow.settle();
   const head = await headOrFinding(context);
   const isHead = 'hash' in head;
+  if (isOver && isHead) follow.end(head.hash);
+  else follow.settle();
   const end = follow.place;
-  const findings: AuditFinding[] = follow.taken();
+  const strays = cursor === undefined && begins > 0 ? await audit.rowsBefore(context, begins, 100) : [];
+  const findings: AuditFinding[] = [...strays.map(strayFinding), ...follow.taken()];
   if (isOver) {
     findings.push(...(isHead ? endFindings(head, end) : [head]), ...(await withoutPlace(context)));
   }

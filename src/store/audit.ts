@@ -205,6 +205,10 @@ export const following = (store: Store, filter: EntryFilter, afterSeq: number, l
 export const rowsAfter = ({ db }: Pick<Store, 'db'>, afterSeq: number, limit: number): Promise<Row[]> =>
   db.all('select t.* from audit_log t where t.seq > $1 order by t.seq limit $2', [afterSeq, limit]);
 
+/** Entries from before the log begins, where there should be none. */
+export const rowsBefore = ({ db }: Pick<Store, 'db'>, begins: number, limit: number): Promise<Row[]> =>
+  db.all('select id, seq from audit_log where seq >= 1 and seq <= $1 order by seq limit $2', [begins, limit]);
+
 /** Entries that no number puts into the chain. */
 export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, limit: number): Promise<Value[]> => {
   const rows = await db.all<{ id: Value }>(
