@@ -1,9 +1,9 @@
 import type { Context, Performing } from '../cli/command.ts';
-import { parseJson } from '../cli/files.ts';
 import { progressOn } from '../cli/progress.ts';
 import { MobiusError } from '../errors.ts';
 import type { AuditAnchor, AuditFinding } from '../generated/types.ts';
 import type { Call, Input, Output } from '../operations.ts';
+import { anchorIn } from './anchor-file.ts';
 
 interface Compared {
   compared: number;
@@ -16,29 +16,24 @@ const atOnce = 200;
 /** More say no more. */
 const mostFindings = 1_000;
 
-/** A last line without its end is one that a full disk or a power cut left. */
-const anchorsIn = (text: string, said: string): AuditAnchor[] => {
-  const lines = text.split('\n');
-  const torn = lines.pop() ?? '';
-  if (torn.trim() !== '') {
-    try {
-      JSON.parse(torn);
-      lines.push(torn);
-    } catch {
-      // What stands before it counts.
-    }
+/** A line that a full disk or a power cut tore stays where it is, and what stands before and behind it counts. */
+const anchorsIn = (text: string, said: string, warn: Context['warn']): AuditAnchor[] => {
+  const anchors: AuditAnchor[] = [];
+  for (const [at, line] of text.split('\n').entries()) {
+    const anchor = line.trim() === '' ? undefined : anchorIn(line);
+    if (anchor !== undefined) anchors.push(anchor);
+    else if (line.trim() !== '') warn(`line ${at + 1} of ${said} holds no whole anchor, and is passed over`);
   }
-  const anchors = lines.filter((line) => line.trim() !== '').map((line) => parseJson(line, said) as AuditAnchor);
   if (anchors.length > 0) return anchors;
   throw new MobiusError('usage', `${said} holds no anchor`, {}, 'one is made with: mobius audit-logs anchor');
 };
 
-const readAnchors = async ({ flags, text }: Context): Promise<AuditAnchor[]> => {
+const readAnchors = async ({ flags, text, warn }: Context): Promise<AuditAnchor[]> => {
   const anchors: AuditAnchor[] = [];
   for (const path of [flags.anchor ?? []].flat()) {
     if (typeof path !== 'string') continue;
     const said = `--anchor "${path}"`;
-    anchors.push(...anchorsIn(await text(path.startsWith('@') ? path : `@${path}`), said));
+    anchors.push(...anchorsIn(await text(path.startsWith('@') ? path : `@${path}`), said, warn));
   }
   return anchors;
 };
