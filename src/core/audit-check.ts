@@ -141,8 +141,11 @@ export const prune = async (
 ): Promise<Output<'audit-logs.prune'>> => {
   const { begins, place } = await startOf(context, undefined);
   const head = await audit.headOf(context);
+  // One more than go at once, to know whether there are more.
+  const looked = { after: begins, through: begins + limit + 1 };
+  const later = (await audit.firstSince(context, Date.parse(before), looked)) ?? looked.through + 1;
   // The last one stays: what comes next is linked to it.
-  const until = Math.min((await audit.firstSince(context, Date.parse(before))) ?? head.seq, head.seq);
+  const until = Math.min(later, head.seq);
   const through = Math.min(until - 1, begins + limit);
   const signer = makeSigner(context);
   if (through <= begins) {

@@ -222,12 +222,14 @@ export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, limit: number):
 export const hashAt = async ({ db }: Store, seq: number): Promise<Value | undefined> =>
   (await db.get<{ hash: Value }>('select hash from audit_log where seq = $1', [seq]))?.hash;
 
-/** The number of the first entry from then on; undefined where there is none. */
-export const firstSince = async ({ db }: Store, time: number): Promise<number | undefined> => {
-  const row = await db.get<{ seq: number | null }>('select min(seq) as seq from audit_log where created_at >= $1', [
-    time,
-  ]);
-  return row?.seq ?? undefined;
+/** Of the entries behind one number up to another, the first from a time on; undefined where all are older. */
+export const firstSince = async (
+  { db }: Store,
+  time: number,
+  { after, through }: { after: number; through: number },
+): Promise<number | undefined> => {
+  const sql = 'select min(seq) as seq from audit_log where seq > $1 and seq <= $2 and created_at >= $3';
+  return (await db.get<{ seq: number | null }>(sql, [after, through, time]))?.seq ?? undefined;
 };
 
 export const removeThrough = ({ db }: Store, seq: number): Promise<number> =>
