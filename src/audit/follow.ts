@@ -2,6 +2,7 @@ import type { Context } from '../cli/command.ts';
 import { quotedControls, visible } from '../cli/visible.ts';
 import { MobiusError } from '../errors.ts';
 import type { AuditEntry } from '../generated/types.ts';
+import { SinkError } from '../io.ts';
 import type { Input, Output } from '../operations.ts';
 
 export const listColumns = [
@@ -67,8 +68,7 @@ export const eachAfter = async (ask: Ask, after: number, take: (entry: AuditEntr
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-/** The last entries, oldest first, then each that comes, until whoever reads is gone or it is interrupted. */
-export const followEntries = async (context: Context, input: Wanted, ask: Ask): Promise<number> => {
+const goOn = async (context: Context, input: Wanted, ask: Ask): Promise<never> => {
   const { io, warn } = context;
   const { after_seq: from, cursor, ...wanted } = input;
   if (cursor !== undefined) throw new MobiusError('usage', '--follow and --cursor exclude each other');
@@ -89,5 +89,15 @@ export const followEntries = async (context: Context, input: Wanted, ask: Ask): 
       failed = true;
     }
     await pause(everyMs);
+  }
+};
+
+/** The last entries, oldest first, then each that comes, until whoever reads has enough or it is interrupted. */
+export const followEntries = async (context: Context, input: Wanted, ask: Ask): Promise<number> => {
+  try {
+    return await goOn(context, input, ask);
+  } catch (error) {
+    if (error instanceof SinkError && error.readerGone) return 0;
+    throw error;
   }
 };

@@ -3,6 +3,7 @@ import { progressOn } from '../cli/progress.ts';
 import { MobiusError } from '../errors.ts';
 import type { AuditAnchor, AuditFinding } from '../generated/types.ts';
 import type { Call, Input, Output } from '../operations.ts';
+import { anchorIn } from './anchor-file.ts';
 
 interface Compared {
   compared: number;
@@ -15,25 +16,16 @@ const atOnce = 200;
 /** More say no more. */
 const mostFindings = 1_000;
 
-const isJson = (line: string): boolean => {
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-/** A line that a full disk or a power cut left torn stays where it is, with others behind it: those count. */
+/** A line that a full disk or a power cut tore stays where it is, and what stands before and behind it counts. */
 const anchorsIn = (text: string, said: string, warn: Context['warn']): AuditAnchor[] => {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const whole = lines.filter(isJson);
-  if (whole.length === 0) {
-    throw new MobiusError('usage', `${said} holds no anchor`, {}, 'one is made with: mobius audit-logs anchor');
+  const anchors: AuditAnchor[] = [];
+  for (const [at, line] of text.split('\n').entries()) {
+    const anchor = line.trim() === '' ? undefined : anchorIn(line);
+    if (anchor !== undefined) anchors.push(anchor);
+    else if (line.trim() !== '') warn(`line ${at + 1} of ${said} holds no whole anchor, and is passed over`);
   }
-  const torn = lines.length - whole.length;
-  if (torn > 0) warn(`${said} holds ${torn === 1 ? 'a line that is' : `${torn} lines that are`} torn, and no anchor`);
-  return whole.map((line) => JSON.parse(line) as AuditAnchor);
+  if (anchors.length > 0) return anchors;
+  throw new MobiusError('usage', `${said} holds no anchor`, {}, 'one is made with: mobius audit-logs anchor');
 };
 
 const readAnchors = async ({ flags, text, warn }: Context): Promise<AuditAnchor[]> => {

@@ -2,7 +2,7 @@ import { MobiusError } from '../errors.ts';
 import type { AuditAnchor, AuditFinding } from '../generated/types.ts';
 import type { Input, Output } from '../operations.ts';
 import * as audit from '../store/audit.ts';
-import { endFindings, type Walk, type WalkPlace, walkFrom } from '../store/audit-walk.ts';
+import { endFindings, strayFinding, type Walk, type WalkPlace, walkFrom } from '../store/audit-walk.ts';
 import type { Store } from '../store/table.ts';
 import { makeSigner } from './anchors.ts';
 import type { Context } from './context.ts';
@@ -28,8 +28,9 @@ const pageRows = 200;
 /** Goes on until so many were seen and what was found is clear, or to the end. */
 const walk = async (store: Store, follow: Walk, limit: number): Promise<{ checked: number; isOver: boolean }> => {
   let checked = 0;
-  while (checked < limit || (!follow.isSettled && checked < 2 * limit)) {
-    const rows = await audit.rowsAfter(store, follow.place.seq, Math.min(pageRows, 2 * limit - checked));
+  const most = limit + Math.max(limit, pageRows);
+  while (checked < limit || (!follow.isSettled && checked < most)) {
+    const rows = await audit.rowsAfter(store, follow.place.seq, Math.min(pageRows, Math.max(1, limit - checked)));
     for (const row of rows) follow.take(row);
     checked += rows.length;
     if (rows.length === 0) return { checked, isOver: true };
@@ -37,8 +38,8 @@ const walk = async (store: Store, follow: Walk, limit: number): Promise<{ checke
   return { checked, isOver: false };
 };
 
-const withoutPlace = async (store: Store, begins: number): Promise<AuditFinding[]> =>
-  (await audit.idsWithoutPlace(store, begins, 100)).map((id) => ({
+const withoutPlace = async (store: Store): Promise<AuditFinding[]> =>
+  (await audit.idsWithoutPlace(store, 100)).map((id) => ({
     kind: 'inserted',
     ...(typeof id === 'string' ? { id } : {}),
     problem: 'an entry has no number of the log, so it has no place there',
@@ -61,13 +62,15 @@ export const verify = async (
   const { begins, place } = await startOf(context, cursor);
   const follow = walkFrom(context, place);
   const { checked, isOver } = await walk(context, follow, limit);
-  follow.settle();
   const head = await headOrFinding(context);
   const isHead = 'hash' in head;
+  if (isOver && isHead) follow.end(head.hash);
+  else follow.settle();
   const end = follow.place;
-  const findings: AuditFinding[] = follow.taken();
+  const strays = cursor === undefined && begins > 0 ? await audit.rowsBefore(context, begins, 100) : [];
+  const findings: AuditFinding[] = [...strays.map(strayFinding), ...follow.taken()];
   if (isOver) {
-    findings.push(...(isHead ? endFindings(head, end) : [head]), ...(await withoutPlace(context, begins)));
+    findings.push(...(isHead ? endFindings(head, end) : [head]), ...(await withoutPlace(context)));
   }
   return {
     checked,
@@ -136,8 +139,11 @@ export const prune = async (
 ): Promise<Output<'audit-logs.prune'>> => {
   const { begins, place } = await startOf(context, undefined);
   const head = await audit.headOf(context);
+  // One more than go at once, to know whether there are more.
+  const looked = { after: begins, through: begins + limit + 1 };
+  const later = (await audit.firstSince(context, Date.parse(before), looked)) ?? looked.through + 1;
   // The last one stays: what comes next is linked to it.
-  const until = Math.min((await audit.firstSince(context, Date.parse(before))) ?? head.seq, head.seq);
+  const until = Math.min(later, head.seq);
   const through = Math.min(until - 1, begins + limit);
   const signer = makeSigner(context);
   if (through <= begins) {

@@ -56,9 +56,9 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
   const isLate = ({ every }: AnchorKeep, seq: number): boolean =>
     anchored === undefined || anchored === 0 || anchored > seq || seq - anchored >= every;
 
-  const tell = ({ tell: say }: AnchorKeep, problem: string | undefined): void => {
-    if (problem !== told) say(problem);
-    told = problem;
+  const tell = ({ tell: say }: AnchorKeep, problem: string | undefined, cause = problem): void => {
+    if (cause !== told) say(problem);
+    told = cause;
   };
 
   /** Idempotent: a transaction that is run again keeps the same end a second time at most. */
@@ -98,7 +98,9 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
     try {
       await keepEnd(keep, headNow);
     } catch (error) {
-      tell(keep, `the end of the audit log is not kept elsewhere: ${wordsOf(error)}`);
+      // That the log was cut off is said with where it ends, which is another place each time.
+      const cause = error instanceof MobiusError && error.code === 'damaged' ? error.code : undefined;
+      tell(keep, `the end of the audit log is not kept elsewhere: ${wordsOf(error)}`, cause);
       if (keep.required && mayRefuse) throw refused(error);
     }
   };

@@ -78,6 +78,8 @@ export const walkFrom = (sealing: Sealing | undefined, start: WalkPlace, explain
   /** `meant`: what its hash would be if only that was changed in it. */
   let last: { seq: number; hash: Uint8Array | undefined; meant?: Uint8Array } = start;
   let { pushed } = start;
+  /** Before entries seemed to be taken out. */
+  let pushedBefore = 0;
   /** The last one that follows from all before it, and whether all since then are none of the vault's. */
   let good = start.hash === undefined ? undefined : { seq: start.seq, hash: start.hash, onlyStrange: true };
   let loose: Loose | undefined;
@@ -105,15 +107,19 @@ export const walkFrom = (sealing: Sealing | undefined, start: WalkPlace, explain
   const link = (before: Uint8Array, seq: number, row: Row): Uint8Array =>
     linkOf(sealing as Sealing, before, seq, String(row.id), row.mac instanceof Uint8Array ? row.mac : new Uint8Array());
 
-  /** The one before was where it belongs, and only what it says of its place was changed. */
-  const wasMeant = (own: Uint8Array, row: Row, was: number): boolean => {
-    if (last.meant === undefined || !isSame(own, link(last.meant, was, row))) return false;
+  /** The last one is where it belongs, and only what it says of its place was changed. */
+  const onlyLinkChanged = (): void => {
     const { id, first } = loose ?? {};
     const place = first === last.seq && id !== undefined ? { id } : {};
     if (!held.some(({ seq }) => seq === last.seq)) {
       held.push({ kind: 'changed', seq: last.seq, ...place, problem: 'its link to the one before was changed' });
     }
     loose = loose === undefined || loose.first === last.seq ? undefined : { ...loose, last: last.seq - 1 };
+  };
+
+  const wasMeant = (own: Uint8Array, row: Row, was: number): boolean => {
+    if (last.meant === undefined || !isSame(own, link(last.meant, was, row))) return false;
+    onlyLinkChanged();
     return true;
   };
 
@@ -138,10 +144,19 @@ export const walkFrom = (sealing: Sealing | undefined, start: WalkPlace, explain
       const problem = `${what} missing before entry ${loose.first}, and those behind were renumbered`;
       held.push({ kind: 'removed', seq: loose.first, problem });
       loose = undefined;
+      pushedBefore = pushed;
       pushed -= count;
       return true;
     }
     return false;
+  };
+
+  /** None were taken out there after all: they stand elsewhere, and the numbers of before hold again. */
+  const wasPutElsewhere = (own: Uint8Array, row: Row, seq: number): boolean => {
+    if (pushed === pushedBefore || last.hash === undefined || loose === undefined) return false;
+    if (!isSame(own, link(last.hash, seq - pushedBefore, row))) return false;
+    pushed = pushedBefore;
+    return true;
   };
 
   const place = (row: Row, seq: number, isStrange: boolean): void => {
@@ -155,7 +170,8 @@ export const walkFrom = (sealing: Sealing | undefined, start: WalkPlace, explain
       (meant !== undefined && isSame(own, meant)) ||
       wasMeant(own, row, was) ||
       wasPushed(own, row, seq) ||
-      wasLater(own, row, was);
+      wasLater(own, row, was) ||
+      wasPutElsewhere(own, row, seq);
     if (own !== undefined && follows(own)) {
       holds(seq, own);
       return;
@@ -200,6 +216,15 @@ export const walkFrom = (sealing: Sealing | undefined, start: WalkPlace, explain
 
     settle,
 
+    /** Settles at the end, of which the vault wrote the hash: the last one has none behind it that is linked to it. */
+    end(hash: Uint8Array | undefined): void {
+      if (hash !== undefined && last.meant !== undefined && isSame(hash, last.meant)) {
+        onlyLinkChanged();
+        last = { seq: last.seq, hash };
+      }
+      settle();
+    },
+
     /** What was found since it was last asked. */
     taken: (): Finding[] => findings.splice(0),
 
@@ -225,6 +250,14 @@ export const endBehind = async (store: Store, head: Mark): Promise<Mark | undefi
   const { seq, hash } = follow.place;
   return seq === head.seq || hash === undefined ? undefined : { ...head, seq, hash };
 };
+
+/** What is found where the log has not begun: it would be shown, and no link leads to it. */
+export const strayFinding = (row: Row): Finding => ({
+  kind: 'inserted',
+  seq: Number(row.seq),
+  ...idOf(row),
+  problem: `entry ${row.seq} stands before the beginning of the log`,
+});
 
 /** What the log says of its end, against the end that was come to. */
 export const endFindings = (head: { seq: number; hash: Uint8Array }, { seq, hash, pushed }: WalkPlace): Finding[] => {

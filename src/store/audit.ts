@@ -226,11 +226,18 @@ const hasNumber = `t.seq <= ${Number.MAX_SAFE_INTEGER} and t.seq = cast(t.seq as
 export const rowsAfter = ({ db }: Pick<Store, 'db'>, afterSeq: number, limit: number): Promise<Row[]> =>
   db.all(`select t.* from audit_log t where t.seq > $1 and ${hasNumber} order by t.seq limit $2`, [afterSeq, limit]);
 
-/** Entries that no number puts behind the place where the log begins. */
-export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, begins: number, limit: number): Promise<Value[]> => {
-  const rows = await db.all<{ id: Value }>(
-    `select t.id from audit_log t where t.seq is null or not (t.seq > $1 and ${hasNumber}) order by t.id limit $2`,
+/** Entries from before the log begins, where there should be none. */
+export const rowsBefore = ({ db }: Pick<Store, 'db'>, begins: number, limit: number): Promise<Row[]> =>
+  db.all(
+    `select t.id, t.seq from audit_log t where t.seq >= 1 and t.seq <= $1 and ${hasNumber} order by t.seq limit $2`,
     [begins, limit],
+  );
+
+/** Entries that no number puts into the chain. */
+export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, limit: number): Promise<Value[]> => {
+  const rows = await db.all<{ id: Value }>(
+    `select t.id from audit_log t where t.seq is null or not (t.seq >= 1 and ${hasNumber}) order by t.id limit $1`,
+    [limit],
   );
   return rows.map(({ id }) => id);
 };
@@ -238,12 +245,14 @@ export const idsWithoutPlace = async ({ db }: Pick<Store, 'db'>, begins: number,
 export const hashAt = async ({ db }: Store, seq: number): Promise<Value | undefined> =>
   (await db.get<{ hash: Value }>('select hash from audit_log where seq = $1', [seq]))?.hash;
 
-/** The number of the first entry from then on; undefined where there is none. */
-export const firstSince = async ({ db }: Store, time: number): Promise<number | undefined> => {
-  const row = await db.get<{ seq: number | null }>('select min(seq) as seq from audit_log where created_at >= $1', [
-    time,
-  ]);
-  return row?.seq ?? undefined;
+/** Of the entries behind one number up to another, the first from a time on; undefined where all are older. */
+export const firstSince = async (
+  { db }: Store,
+  time: number,
+  { after, through }: { after: number; through: number },
+): Promise<number | undefined> => {
+  const sql = 'select min(seq) as seq from audit_log where seq > $1 and seq <= $2 and created_at >= $3';
+  return (await db.get<{ seq: number | null }>(sql, [after, through, time]))?.seq ?? undefined;
 };
 
 export const removeThrough = ({ db }: Store, seq: number): Promise<number> =>

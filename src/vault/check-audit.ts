@@ -1,5 +1,5 @@
 import { idsWithoutPlace, type Mark, markOf, noHash, rowsAfter } from '../store/audit.ts';
-import { endFindings, type Finding, type Walk, walkFrom } from '../store/audit-walk.ts';
+import { endFindings, type Finding, strayFinding, type Walk, walkFrom } from '../store/audit-walk.ts';
 import type { Query } from '../store/db.ts';
 import type { Store } from '../store/table.ts';
 import { nameOf, restoreIt, type View, whyDamaged } from './check-records.ts';
@@ -52,7 +52,11 @@ export const checkAudit = async (view: View): Promise<void> => {
     },
   );
   for await (const rows of read) {
-    for (const row of rows) if (isPlace(row.seq) && row.seq > begins.seq) follow.take(row);
+    for (const row of rows) {
+      if (!isPlace(row.seq)) continue;
+      if (row.seq <= begins.seq) tell(strayFinding(row));
+      else follow.take(row);
+    }
     for (const finding of follow.taken()) tell(finding);
     findings.count(table, rows.length);
     tick(rows.length);
@@ -66,9 +70,9 @@ export const checkAudit = async (view: View): Promise<void> => {
     const mark = store && (await markIn(view, { ...store, db: tx }, 'head'));
     return [mark, findings.report().problems.length === before];
   });
-  follow.settle();
+  follow.end(head?.hash);
   for (const finding of follow.taken()) tell(finding);
-  for (const id of await idsWithoutPlace({ db }, begins.seq, 100)) {
+  for (const id of await idsWithoutPlace({ db }, 100)) {
     findings.problem({ table, id: nameOf(id), problem: 'it has no place in the chain', mend });
   }
   if (follow.place.seq === 0) {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { coreOver, createLocal } from '../../src/calls/local.ts';
 import type { Core } from '../../src/core/core.ts';
 import { formatKey } from '../../src/core/key-format.ts';
-import type { Call } from '../../src/operations.ts';
+import type { Call, Input } from '../../src/operations.ts';
 import { uuidSource } from '../../src/uuid.ts';
 import { openVault, type Place, type Vault, type World } from '../../src/vault/open.ts';
 import { outcome } from '../core/world.ts';
@@ -20,6 +20,20 @@ const reason = noPostgres();
 const mostRows = 1_000;
 const password = 'a-fake-password';
 const absent = formatKey('mob_', new Uint8Array(32).fill(99));
+
+/** Ways to ask for entries. Nobody can open those that only fill the table, which is told when they were read. */
+const entries: Readonly<Record<string, Input<'audit-logs.list'>>> = {
+  'all there is': {},
+  'one kind of thing': { resource_type: 'secret' },
+  'one thing': { resource_id: 'key_7000' },
+  'one action': { action: 'secrets.create' },
+  'what is done to one kind': { action: 'secrets.*' },
+  'what one did': { principal_id: 'prin_00000000000000000000000000' },
+  'a time': { created_after: '2026-06-01T12:00:00Z', created_before: '2026-06-01T12:00:01Z' },
+  'a time long ago': { created_before: '2020-01-01T00:00:00Z' },
+  'what comes after': { after_seq: 300 },
+  'a page': { cursor: btoa('1780315200000.500') },
+};
 
 interface Scene {
   address: string;
@@ -152,6 +166,25 @@ describe.skipIf(reason !== undefined)('in a vault with a million keys', () => {
     'tokens.list of a principal with none': () => call('tokens.list', { principal_id: 'other' }),
     'secrets.use': () =>
       call('secrets.use', { references: ['db.password'], recipient: 'hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=' }),
+    ...Object.fromEntries(
+      Object.entries(entries).map(([name, filter]) => [
+        `audit-logs.list of ${name}`,
+        () => outcome(scene.owner('audit-logs.list', filter)),
+      ]),
+    ),
+    ...Object.fromEntries(
+      ['all there is', 'a time', 'a time long ago', 'what comes after', 'a page'].map((name) => [
+        `audit-logs.list-all of ${name}`,
+        () => outcome(scene.owner('audit-logs.list-all', entries[name] ?? {})),
+      ]),
+    ),
+    'audit-logs.verify': () => scene.owner('audit-logs.verify', { limit: 100 }),
+    'audit-logs.anchor, and comparing it': async () => {
+      await scene.owner('audit-logs.compare', { anchors: [await scene.owner('audit-logs.anchor', {})] });
+    },
+    'audit-logs.prune of nothing': () => scene.owner('audit-logs.prune', { before: '2020-01-01T00:00:00Z' }),
+    'audit-logs.prune of a few': () =>
+      scene.owner('audit-logs.prune', { before: new Date(scene.clock.now + 1).toISOString(), limit: 20 }),
     'auth.login': () => scene.owner('auth.login', { email, password }),
     'auth.login with a wrong password': () => outcome(scene.owner('auth.login', { email, password: 'another' })),
     'principals.delete of one with few keys': async () => {
