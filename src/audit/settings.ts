@@ -44,8 +44,8 @@ const checked = (
     path: resolve(base, words.file),
     every: words.every === undefined ? defaultEvery : everyFrom(words.every, said.every),
     required: words.policy === undefined ? false : isRequired(words.policy, said.policy),
-    tell: (problem) => {
-      if (problem !== undefined) io.stderr.write(`mobius: warning: ${problem}\n`);
+    tell: (problem, refused) => {
+      if (problem !== undefined && refused !== true) io.stderr.write(`mobius: warning: ${problem}\n`);
     },
   };
 };

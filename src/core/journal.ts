@@ -16,8 +16,8 @@ export interface AnchorKeep {
   /** What is kept, the newest first. */
   kept(): Iterable<AuditAnchor>;
   keep(anchor: AuditAnchor): void;
-  /** Tells whoever looks after the vault what is wrong, and then that nothing is any more. */
-  tell(problem: string | undefined): void;
+  /** Tells whoever looks after the vault what is wrong, and then that nothing is any more. `refused`: so is the caller. */
+  tell(problem: string | undefined, refused?: boolean): void;
 }
 
 interface Journaling extends Signing {
@@ -56,8 +56,8 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
   const isLate = ({ every }: AnchorKeep, seq: number): boolean =>
     anchored === undefined || anchored === 0 || anchored > seq || seq - anchored >= every;
 
-  const tell = ({ tell: say }: AnchorKeep, problem: string | undefined, cause = problem): void => {
-    if (cause !== told) say(problem);
+  const tell = ({ tell: say }: AnchorKeep, problem: string | undefined, cause = problem, refused = false): void => {
+    if (cause !== told) say(problem, refused);
     told = cause;
   };
 
@@ -100,8 +100,9 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
     } catch (error) {
       // That the log was cut off is said with where it ends, which is another place each time.
       const cause = error instanceof MobiusError && error.code === 'damaged' ? error.code : undefined;
-      tell(keep, `the end of the audit log is not kept elsewhere: ${wordsOf(error)}`, cause);
-      if (keep.required && mayRefuse) throw refused(error);
+      const refuses = keep.required && mayRefuse;
+      tell(keep, `the end of the audit log is not kept elsewhere: ${wordsOf(error)}`, cause, refuses);
+      if (refuses) throw refused(error);
     }
   };
 

@@ -64,8 +64,8 @@ export interface Anchoring {
   path: string;
   every: number;
   required: boolean;
-  /** What is wrong with it, or that nothing is any more. */
-  tell(problem: string | undefined): void;
+  /** What is wrong with it, or that nothing is any more. `refused`: whoever changes something is told with a refusal. */
+  tell(problem: string | undefined, refused?: boolean): void;
 }
 
 export interface Place {

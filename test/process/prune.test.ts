@@ -32,7 +32,11 @@ test('a pruning that is killed leaves a log that is whole, and goes on where it 
       credential_id: null,
       created_at: vault.clock.now,
     };
-    while (head.seq < many) head = await append(store, `aud_${head.seq}`, columns, {}, head);
+    while (head.seq < many) {
+      const end = await append(store, `aud_${head.seq}`, columns, {}, head);
+      if (end === undefined) throw new Error('an entry stands in its place already');
+      head = end;
+    }
   });
   const machine = newMachine(vault.path);
   try {
