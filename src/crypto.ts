@@ -346,10 +346,11 @@ export const newSigningKey = (): SigningKey => {
 };
 
 /** What PKCS 8 says before the 32 bytes of an Ed25519 key. */
-const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
+const pkcs8Head = '302e020100300506032b657004220420';
 
 export const signingKeyFrom = (seed: Uint8Array): SigningKey => {
-  const privateKey = createPrivateKey({ key: Buffer.concat([pkcs8Head, seed]), format: 'der', type: 'pkcs8' });
+  const key = Buffer.concat([Buffer.from(pkcs8Head, 'hex'), seed]);
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
   return exported(createPublicKey(privateKey), privateKey);
 };
 

@@ -226,14 +226,16 @@ describe.each(engines())('accounts over %s', (_, place) => {
         [ada.access_token, 404],
         [ada.key, 401],
       ] as const) {
-        for (const path of [at, `${at}/audit-logs`]) expect((await world.ask('GET', path, { key })).status).toBe(404);
-        for (const of of ['/secrets', '/principals', '/api-keys', '/tokens', '/permissions']) {
+        expect((await world.ask('GET', at, { key })).status).toBe(404);
+        for (const of of ['/secrets', '/principals', '/api-keys', '/tokens', '/permissions', '/audit-logs']) {
           expect((await world.ask('GET', `${at}${of}`, { key })).status, of).toBe(status);
         }
         const made = await post(`${at}/secrets`, { name: 'x', values: { k: 'v' } }, { key });
         expect(made.status).toBe(status);
         expect((await world.ask('GET', '/v1/projects/elsewhere/api-keys', { key })).status).toBe(status);
-        expect((await world.ask('GET', '/v1/users', { key })).status).toBe(403);
+        for (const path of ['/v1/users', '/v1/audit-logs', '/v1/audit-logs/verification']) {
+          expect((await world.ask('GET', path, { key })).status, path).toBe(403);
+        }
       }
       const projects = await world.ask('GET', '/v1/projects', asked());
       expect((projects.body as { items: { handle: string }[] }).items.map(({ handle }) => handle)).toEqual([
