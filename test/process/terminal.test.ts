@@ -132,6 +132,8 @@ test('--no-input asks nothing, on a terminal neither', async () => {
 test('Tab completes nouns, verbs and flags in bash', async () => {
   await terminal.run('source <(mobius completion bash); echo "code $?"');
   await terminal.shows(/^code 0$/);
+  // What is typed before the prompt is there stands before it.
+  await terminal.shows(/^\$$/);
   terminal.type('mobius api-k');
   terminal.press('Tab');
   await terminal.shows(/^\$ mobius api-keys ?$/);
