@@ -1,4 +1,4 @@
-import type { Context } from '../cli/command.ts';
+import type { Context, ExtraFlag } from '../cli/command.ts';
 import { quotedControls, visible } from '../cli/visible.ts';
 import { MobiusError } from '../errors.ts';
 import type { AuditEntry } from '../generated/types.ts';
@@ -14,6 +14,12 @@ export const listColumns = [
   'resource_name',
   'resource_id',
 ];
+
+export const followFlag: ExtraFlag = {
+  name: 'follow',
+  short: 'f',
+  description: 'go on with new entries as they come, a line each',
+};
 
 type Wanted = Input<'audit-logs.list'>;
 type Ask = (input: Wanted) => Promise<Output<'audit-logs.list'>>;

@@ -18,6 +18,9 @@ const mostFindings = 1_000;
 
 /** A line that a full disk or a power cut tore stays where it is, and what stands before and behind it counts. */
 const anchorsIn = (text: string, said: string, warn: Context['warn']): AuditAnchor[] => {
+  // As it was printed, over several lines.
+  const printed = anchorIn(text);
+  if (printed !== undefined) return [printed];
   const anchors: AuditAnchor[] = [];
   for (const [at, line] of text.split('\n').entries()) {
     const anchor = line.trim() === '' ? undefined : anchorIn(line);

@@ -170,6 +170,15 @@ test('a line that was torn stays by itself, and the next anchor stands behind it
   expect(stderr).toMatch(/^mobius: warning: line \d+ of --anchor ".*" holds no whole anchor, and is passed over\n$/);
 });
 
+test('an anchor that was printed counts as one in a file does', async () => {
+  const printed = join(machine.work, 'printed.json');
+  const { stdout } = await machine.mobius(['audit-logs', 'anchor', '-o', 'json']);
+  expect(stdout.split('\n').length).toBeGreaterThan(2);
+  writeFileSync(printed, stdout);
+  const held = await machine.mobius(['audit-logs', 'verify', '--anchor', printed, '-o', 'json']);
+  expect({ code: held.code, anchors: JSON.parse(held.stdout).anchors }).toEqual({ code: 0, anchors: 1 });
+});
+
 test('two vaults may share one file', async () => {
   const other = { MOBIUS_VAULT: join(machine.work, 'other.db') };
   expect(await machine.mobius(['vault', 'init'], { env: other })).toMatchObject({ code: 0 });

@@ -1,4 +1,4 @@
-import { followEntries } from '../../audit/follow.ts';
+import { followEntries, followFlag } from '../../audit/follow.ts';
 import { operationCommand } from '../../cli/command.ts';
 
 export default operationCommand({
@@ -7,7 +7,7 @@ export default operationCommand({
     'What stands above the projects has its entries too: the vault itself, its users and their logins. For the owner of ' +
     'the vault and for administrators.',
   flags: { principal_id: { alias: 'principal' }, after_seq: { value: 'N' } },
-  extra: [{ name: 'follow', short: 'f', description: 'go on with new entries as they come, a line each' }],
+  extra: [followFlag],
   columns: ['seq', 'created_at', 'actor_name', 'action', 'resource_type', 'resource_name', 'project_id'],
   examples: [
     "mobius audit-logs list-all --action 'vault.*'",

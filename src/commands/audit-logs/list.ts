@@ -1,4 +1,4 @@
-import { followEntries, listColumns } from '../../audit/follow.ts';
+import { followEntries, followFlag, listColumns } from '../../audit/follow.ts';
 import { operationCommand } from '../../cli/command.ts';
 
 export default operationCommand({
@@ -8,7 +8,7 @@ export default operationCommand({
     'minute, with how often. No entry holds a value of anybody. With --follow new entries are shown as they are written, ' +
     'one on a line, until it is stopped.',
   flags: { principal_id: { alias: 'principal' }, after_seq: { value: 'N' } },
-  extra: [{ name: 'follow', short: 'f', description: 'go on with new entries as they come, a line each' }],
+  extra: [followFlag],
   columns: listColumns,
   examples: [
     'mobius audit-logs list',

@@ -17,16 +17,17 @@ export default operationCommand({
   inSteps: {
     async run(input, { io, globals, say }, { call, show }) {
       const progress = progressOn(io, globals);
-      const step = progress.step('pruning');
-      let removed = 0;
-      let last: Output<'audit-logs.prune'>;
-      do {
-        last = await call('audit-logs.prune', input);
-        removed += last.removed;
-        step(removed, last.has_more ? removed + 1 : removed);
-      } while (last.has_more);
-      progress.end();
-      const { checkpoint } = last;
+      const pruneAll = async (): Promise<Output<'audit-logs.prune'>> => {
+        let removed = 0;
+        for (;;) {
+          const part = await call('audit-logs.prune', input);
+          removed += part.removed;
+          if (!part.has_more) return { ...part, removed };
+          // How many there are in all nobody has counted.
+          progress.step(`pruning, ${removed} entries so far`)(0, 0);
+        }
+      };
+      const { removed, checkpoint } = await pruneAll().finally(progress.end);
       show({ removed, ...(checkpoint === undefined ? {} : { checkpoint }) });
       say(
         removed === 0
