@@ -6,6 +6,7 @@ import { recall } from '../store/memory.ts';
 import { openKeyring } from './keyring.ts';
 import { refuseWhileMoving } from './moving.ts';
 import { type Keys, openBlob } from './sealer.ts';
+import { memoryAlone, readState, remembering, type State, type Witness } from './witness.ts';
 
 export const nextRootPlace = (vaultId: string, rekeyId: string): Uint8Array =>
   canonical('mobius/next-root/1', vaultId, rekeyId);
@@ -88,26 +89,40 @@ const mostTries = 5;
  * The same Db, every transaction of which begins by asking whether the keys at hand are still the vault's: what is
  * written under an older record key after a re-key went by would be lost with that key. It asks as well whether the vault
  * is still at this place: what is written here after it has begun to leave would be lost with the place.
+ *
+ * `witness`: where the engine itself can't tell whether what is remembered still stands.
  */
-export const followingDb = (db: Db, ring: Ring): Db => {
-  const ensureFresh = async (tx: Query, mode: Mode): Promise<void> => {
-    const row = await recall(tx, 'vault', () =>
-      tx.get<{ epoch: number; state: string | null }>(
-        'select abs(epoch) as epoch, (select max(state) from moves) as state from vault',
-      ),
-    );
-    if (row !== undefined) refuseWhileMoving(row.state, mode);
-    if (row?.epoch !== ring.keys().epoch) throw new StaleKeys();
+export const followingDb = (db: Db, ring: Ring, witness?: Witness): Db => {
+  const requireFresh = (state: State | undefined, mode: Mode): void => {
+    if (state !== undefined) refuseWhileMoving(state.state, mode);
+    if (state?.epoch !== ring.keys().epoch) throw new StaleKeys();
   };
+
+  const attempt = async <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> => {
+    if (witness === undefined) {
+      return db.tx(mode, async (tx) => {
+        requireFresh(await recall(tx, 'vault', () => readState(tx)), mode);
+        return body(tx);
+      });
+    }
+    if (mode === 'glance') {
+      const { state, memory } = await witness.glance();
+      requireFresh(state, mode);
+      return body(memoryAlone(memory));
+    }
+    return db.tx(mode, async (tx) => {
+      const { state, memory } = await witness.look(tx);
+      requireFresh(state, mode);
+      return body(remembering(tx, memory));
+    });
+  };
+
   return {
     ...db,
     async tx(mode, body) {
       for (let tries = 1; ; tries++) {
         try {
-          return await db.tx(mode, async (tx) => {
-            await ensureFresh(tx, mode);
-            return body(tx);
-          });
+          return await attempt(mode, body);
         } catch (error) {
           if (!(error instanceof StaleKeys)) throw error;
           if (tries === mostTries) {

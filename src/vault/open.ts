@@ -14,6 +14,7 @@ import { type Keyslot, listKeyslots } from './keyslots.ts';
 import { readMove, whyNotHere } from './moving.ts';
 import { makeSealer } from './sealer.ts';
 import { type KeySources, type Unlocked, unlock, unlockAgain } from './unlock.ts';
+import { openWitness } from './witness.ts';
 
 export const format = 1;
 
@@ -118,7 +119,7 @@ export const holdVault = async (
   return {
     id,
     createdAt,
-    db: followingDb(db, ring),
+    db: followingDb(db, ring, file === undefined ? openWitness(db) : undefined),
     ...(file && { file }),
     sealer: makeSealer(sodium, id, ring.keys),
     sodium,
