@@ -1,5 +1,7 @@
+import type { Value } from './db.ts';
+import { areFew } from './few.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
-import { hasTag, type Tags, tagConditions } from './tags.ts';
+import { pageOf, type Tags } from './tags.ts';
 
 export type State = 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
 type Clear = {
@@ -127,23 +129,46 @@ export interface Filter {
 }
 
 /**
- * Those that work are sought among those that end, by their own index: in the order of a page every key would be read for
- * the few.
+ * The condition over `t`, with the time as `$n`. Told by the sign the engine keeps to the order of the page; whether those
+ * that end are sought by their own index is decided by how many they are.
  */
-const endsBefore = (state: State | undefined, param: number): string =>
+const endsBefore = (state: State | undefined, n: number): string =>
   state !== undefined && state !== 'active'
-    ? ` and t.expires_at < $${param}`
-    : ` and t.id in (select id from api_keys where project_id = $1 and ${ending('$2', `$${param}`)})`;
+    ? ` and t.expires_at < $${n}`
+    : ` and t.revoked_at is null and t.retires_at is null and t.disabled_at is null
+        and +t.expires_at > $2 and +t.expires_at < $${n}`;
+
+/** Replaced by keys that they still work beside, as far as this tells. */
+const inGrace = 'project_id = $1 and revoked_at is null and retires_at > $2';
+
+/** The ids of those that a filter asks for, or few more, where an index has them beside one another. */
+const idsFor = (projectId: string, now: number, { state, expiresBefore }: Filter) => {
+  const params: Value[] = [projectId, now];
+  if (state === 'retiring') return { sql: `select id from api_keys where ${inGrace}`, params };
+  if (state === 'expired') {
+    const sql = `select id from api_keys
+        where project_id = $1 and revoked_at is null and retires_at is null and expires_at <= $2
+      union all select id from api_keys where ${inGrace} and expires_at <= $2`;
+    return { sql, params };
+  }
+  if (expiresBefore === undefined || state === 'disabled' || state === 'revoked') return undefined;
+  const sql = `select id from api_keys where project_id = $1 and ${ending('$2', '$3')}`;
+  return { sql, params: [...params, expiresBefore] };
+};
 
 export const list = async (store: Store, projectId: string, now: number, filter: Filter): Promise<KeyRow[]> => {
-  const params: (string | number | Uint8Array)[] = [projectId, now, filter.after, filter.limit];
-  let where = 'where t.project_id = $1 and $2 >= 0 and t.id > $3';
-  if (filter.state !== undefined) where += ` and ${inState[filter.state]}`;
-  if (filter.expiresBefore !== undefined) where += endsBefore(filter.state, params.push(filter.expiresBefore));
-  if (filter.principalId !== undefined) where += ` and t.principal_id = $${params.push(filter.principalId)}`;
-  const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await keyTable.select(store, `${where}${tags.sql} order by t.id limit $4`, [...params, ...tags.params]);
-  return rows.filter((row) => filter.tags.every((tag) => hasTag(row.plain.tags, tag)));
+  const { state, expiresBefore, principalId, tags: filters, after, limit } = filter;
+  const params: Value[] = [projectId, now];
+  let where = 'where t.project_id = $1 and $2 >= 0';
+  if (state !== undefined) where += ` and ${inState[state]}`;
+  if (expiresBefore !== undefined) where += endsBefore(state, params.push(expiresBefore));
+  const ids = idsFor(projectId, now, filter);
+  const isFew = ids !== undefined && (await areFew(store, ids.sql, ids.params));
+  if (isFew) where += ` and t.id in (${ids.sql})`;
+  if (principalId !== undefined) where += ` and t.principal_id = $${params.push(principalId)}`;
+  const isLed = isFew || principalId !== undefined || state === 'disabled' || state === 'revoked';
+  const select = (tail: string, all: readonly Value[]): Promise<KeyRow[]> => keyTable.select(store, tail, all);
+  return pageOf(store, projectId, { select, filters, where, params, prefix: 'key_', after, limit, isLed });
 };
 
 /** Keys of every project in use that work and end before then. */

@@ -1,0 +1,25 @@
+/** What every benchmark does with its figures: the middle of them, and a table that Markdown shows too. */
+export const quantile = (times: readonly number[], share: number): number =>
+  [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
+
+export const median = (times: readonly number[]): number => quantile(times, 0.5);
+
+export const timed = async (run: () => unknown): Promise<number> => {
+  const began = performance.now();
+  await run();
+  return performance.now() - began;
+};
+
+const lineOf = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+
+/** Printed row by row as they are found: the head now, each row when it is given. */
+export const startTable = (head: readonly string[]): ((cells: readonly string[]) => void) => {
+  process.stdout.write(lineOf(head) + lineOf(head.map((_, i) => (i === 0 ? '-' : '-:'))));
+  return (cells) => void process.stdout.write(lineOf(cells));
+};
+
+/** What a figure must reach, and whether it did. */
+export const atMost = (found: number, most: number): string => `${found <= most ? 'yes' : 'NO'}, at most ${most}`;
+export const atLeast = (found: number, least: number): string => `${found >= least ? 'yes' : 'NO'}, at least ${least}`;
+
+export const whole = (count: number): string => Math.round(count).toLocaleString('en');
