@@ -100,19 +100,21 @@ const rare = 12;
 /** Those that are rare stand evenly among all others. */
 const isRare = (n: number, count: number, offset: number): boolean => n % Math.floor(count / rare) === offset;
 
+/** From 0 to 1, evenly, and beside whatever else depends on the number. */
+const spread = (n: number, salt = 0): number => (Math.imul(n * 2 + salt + 1, 0x9e3779b1) >>> 0) / 2 ** 32;
+
 const tagsOf = (n: number, count: number): Tags => ({
-  env: n % 2 === 0 ? 'prod' : 'staging',
+  env: spread(n, 1_000_003) < 0.5 ? 'prod' : 'staging',
   team: `team-${n % Math.ceil(count / 100)}`,
   ...(isRare(n, count, 5) ? { rare: 'yes' } : {}),
 });
 
-export const keyName = (n: number): string => `key-${n}`;
-
-/** Of keys that were put in: their numbers stand in their names. */
 export interface KeyFilled {
   principals: readonly string[];
   ids: readonly string[];
-  /** Of the active ones, the raw keys. */
+  /** Of those that have one still. */
+  names: readonly string[];
+  /** Those that work, as their holders have them. */
   raw: readonly string[];
 }
 
@@ -125,13 +127,14 @@ export const fillKeys = async (served: Served, count: number): Promise<KeyFilled
     const { id } = await owner('principals.create', { name: `worker-${i}`, role_ids: ['Worker'] });
     principals.push(id);
   }
-  const [ids, raw]: [string[], string[]] = [[], []];
+  const [ids, names, raw]: [string[], string[], string[]] = [[], [], []];
   const now = Date.now();
   await inParts(served, count, async (store, n) => {
     const key = formatKey('mbx_', randomBytes(32));
     const id = typeId(idPrefixes.apiKey, world.newUuid());
-    const isRevoked = n % 10 === 1;
-    const isDisabled = n % 10 === 2;
+    const name = `key-${n}`;
+    const isRevoked = spread(n) < 0.1;
+    const isDisabled = spread(n) > 0.9;
     const end = isRare(n, count, 3)
       ? now - dayMs
       : isRare(n, count, 4)
@@ -142,7 +145,7 @@ export const fillKeys = async (served: Served, count: number): Promise<KeyFilled
     const clear = {
       project_id: project,
       principal_id: principals[n % principals.length] ?? '',
-      name_index: isRevoked ? null : keys.nameIndex(store, project, keyName(n)),
+      name_index: isRevoked ? null : keys.nameIndex(store, project, name),
       key_hash: store.sealer.keyHash(key),
       expires_at: end,
       disabled_at: isDisabled ? now : null,
@@ -152,12 +155,13 @@ export const fillKeys = async (served: Served, count: number): Promise<KeyFilled
       updated_at: now,
     };
     const tags = tagsOf(n, count);
-    await keys.insert(store, id, clear, { name: keyName(n), prefix: keyPrefix(key), suffix: keySuffix(key), tags });
+    await keys.insert(store, id, clear, { name, prefix: keyPrefix(key), suffix: keySuffix(key), tags });
     await putTags(store, project, id, tags);
     ids.push(id);
+    if (!isRevoked) names.push(name);
     if (!isRevoked && !isDisabled && (end ?? now) >= now) raw.push(key);
   });
-  return { principals, ids, raw };
+  return { principals, ids, names, raw };
 };
 
 export const secretName = (n: number): string => `db/secret-${n}`;

@@ -99,11 +99,10 @@ const rarestFirst = async (
   if (filters.length < 2) return filters;
   const counted: { filter: string; count: number }[] = [];
   for (const filter of filters) {
-    let count = 0;
-    for (const { condition, index } of waysTo(store, projectId, filter)) {
-      const rows = `select 1 as one from tags l where ${condition(1)} and l.resource_id > $2 and l.resource_id <= $3`;
-      count += await countFew(store, rows, [index, prefix, lastOf(prefix)]);
-    }
+    const found = isAny(filter) ? 'key_index' : 'tag_index';
+    const index = isAny(filter) ? keyIndex(store, projectId, keyOf(filter)) : tagIndex(store, projectId, filter);
+    const rows = `select 1 as one from tags where ${found} = $1 and resource_id > $2 and resource_id <= $3`;
+    const count = await countFew(store, rows, [index, prefix, lastOf(prefix)]);
     counted.push({ filter, count });
   }
   return counted.sort((a, b) => a.count - b.count).map(({ filter }) => filter);
