@@ -18,7 +18,7 @@ import {
 } from './filling.ts';
 import { program } from './process.ts';
 import { startNode } from './serving.ts';
-import { atMost, median, startTable, timed, whole } from './table.ts';
+import { atMost, inTurn, startTable, whole } from './table.ts';
 
 /**
  * What a call costs beside ever more records, in a file and on a database server, and what it costs to open them:
@@ -28,7 +28,7 @@ import { atMost, median, startTable, timed, whole } from './table.ts';
 const target = 1.3;
 const versions = 10;
 /** Of each call in each vault at the most, and how long for both together. */
-const runs = 1_000;
+const rounds = 1_000;
 const stepMs = 4_000;
 
 const numbers = (text: string): number[] => text.split(',').map(Number);
@@ -163,22 +163,11 @@ const openSteps: readonly Step[] = [
   ],
 ];
 
-/** In turn, so that what else the machine does slows all of them alike. */
-const measure = async (fulls: readonly Full[], [, run]: Step): Promise<number[]> => {
-  const found = fulls.map((): number[] => []);
-  for (const full of fulls) for (let i = 0; i < 3; i++) await run(full);
-  const end = performance.now() + stepMs;
-  for (let i = 0; i < runs && (i < 9 || performance.now() < end); i++) {
-    for (const [at, full] of fulls.entries()) found[at]?.push(await timed(() => run(full)));
-  }
-  return found.map(median);
-};
-
 const compare = async (title: string, fulls: readonly Full[], steps: readonly Step[]): Promise<void> => {
   const counts = fulls.map(({ keys, secrets }) => `${whole(keys.ids.length)} keys, ${whole(secrets.length)} secrets`);
   const row = startTable([title, ...counts, 'ratio', 'must reach']);
   for (const step of steps) {
-    const medians = await measure(fulls, step);
+    const medians = await inTurn(fulls, step[1], { rounds, ms: stepMs, warmUps: 3 });
     const [small = 1, large = 1] = medians;
     const ms = medians.map((one) => `${one.toFixed(2)} ms`);
     row([step[0], ...ms, (large / small).toFixed(2), atMost(large / small, target)]);

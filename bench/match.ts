@@ -15,10 +15,13 @@ const target = 1.3;
 const runs = 7;
 const counts = (process.argv[2] ?? '1000,20000').split(',').map(Number);
 
-/** Says at its end how much memory it had at the most. */
-const preload = `data:text/javascript,${encodeURIComponent(
-  "process.on('exit', () => process.stderr.write(`peak ${process.resourceUsage().maxRSS}`))",
-)}`;
+/**
+ * Says at its end how much memory it had at the most. What `resourceUsage` tells of a process is at least what its parent had
+ * when it was started.
+ */
+const atExit = `import { readFileSync } from 'node:fs';
+  process.on('exit', () => process.stderr.write(/VmHWM:.*/.exec(readFileSync('/proc/self/status', 'utf8'))[0]))`;
+const preload = `data:text/javascript,${encodeURIComponent(atExit)}`;
 
 interface Ran {
   ms: number;
@@ -41,7 +44,7 @@ const run = async ({ path, keyFile }: FilledPlace, args: readonly string[]): Pro
     told += part;
   });
   const [code] = await once(child, 'close');
-  const peak = /peak (\d+)/.exec(told)?.[1];
+  const peak = /VmHWM:\s+(\d+) kB/.exec(told)?.[1];
   if (code !== 0 || peak === undefined) throw new Error(`secrets list ${args.join(' ')} ended with ${code}: ${told}`);
   return { ms: performance.now() - began, firstMs, megabytes: Number(peak) / 1024 };
 };

@@ -10,10 +10,28 @@ export const timed = async (run: () => unknown): Promise<number> => {
   return performance.now() - began;
 };
 
-const lineOf = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+/**
+ * The median time of each, one after the other in every round, so that what else the machine does slows all of them alike.
+ * Rounds end after so many, or after the time, which never makes them fewer than nine.
+ */
+export const inTurn = async <S>(
+  subjects: readonly S[],
+  run: (subject: S) => unknown,
+  { rounds, ms = Number.POSITIVE_INFINITY, warmUps = 0 }: { rounds: number; ms?: number; warmUps?: number },
+): Promise<number[]> => {
+  const found = subjects.map((): number[] => []);
+  for (let i = 0; i < warmUps; i++) for (const subject of subjects) await run(subject);
+  const end = performance.now() + ms;
+  for (let i = 0; i < rounds && (i < 9 || performance.now() < end); i++) {
+    for (const [at, subject] of subjects.entries()) found[at]?.push(await timed(() => run(subject)));
+  }
+  return found.map(median);
+};
+
+const lineOf = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |\n`;
 
 /** Printed row by row as they are found: the head now, each row when it is given. */
-export const startTable = (head: readonly string[]): ((cells: readonly string[]) => void) => {
+export const startTable = (head: readonly string[]): ((cells: readonly (string | number)[]) => void) => {
   process.stdout.write(lineOf(head) + lineOf(head.map((_, i) => (i === 0 ? '-' : '-:'))));
   return (cells) => void process.stdout.write(lineOf(cells));
 };
