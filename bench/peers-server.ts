@@ -10,16 +10,10 @@ import Sqlite from 'better-sqlite3';
 export interface Told {
   port: number;
   key: string;
-  inProcess: number | undefined;
+  inProcess: number;
 }
 
 type Verify = (key: string) => Promise<{ valid: boolean }>;
-
-/** Nothing but the same work around it. */
-const floor = async (): Promise<{ key: string; verify: Verify }> => {
-  const key = `floor_${'x'.repeat(54)}`;
-  return { key, verify: async (given) => ({ valid: given === key }) };
-};
 
 /** What is used of it; it is no dependency, so its own types are not here. */
 interface Auth {
@@ -74,7 +68,7 @@ const inProcess = async (seconds: number, key: string, verify: Verify): Promise<
 };
 
 const serve = async (kind: string, packages: string, folder: string, seconds: number): Promise<void> => {
-  const { key, verify } = kind === 'floor' ? await floor() : await betterAuth(packages, folder, kind === 'lean');
+  const { key, verify } = await betterAuth(packages, folder, kind === 'lean');
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -90,9 +84,9 @@ const serve = async (kind: string, packages: string, folder: string, seconds: nu
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('it listens nowhere');
   // Once for what is compiled and loaded by then.
-  if (kind !== 'floor') await inProcess(seconds / 4, key, verify);
-  const count = kind === 'floor' ? undefined : await inProcess(seconds, key, verify);
-  process.send?.({ port: address.port, key, inProcess: count } satisfies Told);
+  await inProcess(seconds / 4, key, verify);
+  const told: Told = { port: address.port, key, inProcess: await inProcess(seconds, key, verify) };
+  process.send?.(told);
 };
 
 const [kind = '', packages = '', folder = '', seconds = ''] = process.argv.slice(2);

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clientsOf, perSecond } from './load.ts';
 import type { Told } from './peers-server.ts';
-import { answersPerSecond, requestText } from './raw.ts';
+
 import { startServing } from './serving.ts';
 import { atLeast, median, startTable, whole } from './table.ts';
 
@@ -38,30 +39,48 @@ const install = (folder: string): string => {
 interface Place {
   name: string;
   port: number;
-  request: string;
-  inProcess: number | undefined;
-  isRight(body: string): boolean;
+  key: string;
+  inProcess?: number;
 }
 
 const children: ChildProcess[] = [];
 
-const startPeer = async (name: string, kind: string, from: string, folder: string): Promise<Place> => {
-  const child = fork(join(import.meta.dirname, 'peers-server.ts'), [kind, from, folder, argument]);
+const started = async (file: string, args: readonly string[], from: 'message' | 'stdout'): Promise<unknown> => {
+  const child = fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   children.push(child);
-  const { port, key, inProcess } = (await Promise.race([
-    once(child, 'message').then(([told]) => told),
-    once(child, 'exit').then(() => Promise.reject(new Error(`${name} did not start`))),
-  ])) as Told;
-  const request = requestText('/verify', JSON.stringify({ key }));
-  return { name, port, request, inProcess, isRight: (body) => body.includes('"valid":true') };
+  const source = from === 'message' ? child : child.stdout;
+  return Promise.race([
+    once(source as EventEmitter, from === 'message' ? 'message' : 'data').then(([told]) => told),
+    once(child, 'exit').then(() => Promise.reject(new Error(`bench/${file} did not start`))),
+  ]);
 };
 
-const measure = async (places: readonly Place[]): Promise<number[]> => {
+const startFloor = async (): Promise<Place> => {
+  const port = Number(await started('bare.ts', [], 'stdout'));
+  return { name: 'node:http alone', port, key: 'none' };
+};
+
+const startPeer = async (name: string, kind: string, from: string, folder: string): Promise<Place> => {
+  const told = (await started('peers-server.ts', [kind, from, folder, argument], 'message')) as Told;
+  return { name, ...told };
+};
+
+const measure = async ({ port, key }: Place): Promise<number> => {
+  const { ask, end } = clientsOf([port], clients);
+  const count = await perSecond(clients, seconds, async () => {
+    const answer = await ask('/api-keys/verify', { credential: key, body: { key } });
+    if (!answer.includes('"valid":true')) throw new Error(`a good key is not valid: ${answer}`);
+  });
+  end();
+  return count;
+};
+
+/** In turn; the first round is for what is compiled and loaded by then. */
+const measureAll = async (places: readonly Place[]): Promise<number[]> => {
   const found = places.map((): number[] => []);
-  // The first round is for what is compiled and loaded by then.
   for (let round = 0; round <= rounds; round++) {
-    for (const [at, { port, request, isRight }] of places.entries()) {
-      const count = await answersPerSecond(port, request, { clients, seconds, isRight });
+    for (const [at, place] of places.entries()) {
+      const count = await measure(place);
       if (round > 0) found[at]?.push(count);
     }
   }
@@ -72,22 +91,13 @@ const folder = mkdtempSync(join(tmpdir(), 'mobius-bench-'));
 const serving = await startServing();
 try {
   const from = given ?? install(folder);
-  const ours: Place = {
-    name: '`mobius serve`, `api-keys.verify`',
-    port: serving.port,
-    inProcess: undefined,
-    request: requestText('/v1/projects/default/api-keys/verify', JSON.stringify({ key: serving.key }), {
-      Authorization: `Bearer ${serving.key}`,
-    }),
-    isRight: (body) => body.includes('"code":"VALID"'),
-  };
-  const places = [
-    await startPeer('node:http alone', 'floor', from, folder),
-    ours,
+  const places: Place[] = [
+    await startFloor(),
+    { name: '`mobius serve`, `api-keys.verify`', port: serving.port, key: serving.key },
     await startPeer('better-auth, as it is', 'default', from, folder),
     await startPeer('better-auth, no limit, updates deferred', 'lean', from, folder),
   ];
-  const [floor = 1, mobius = 1, ...peers] = await measure(places);
+  const [floor = 1, mobius = 1, ...peers] = await measureAll(places);
   const row = startTable([
     `verified in a second, ${clients} clients`,
     'HTTP',
