@@ -43,26 +43,27 @@ const severalRows = (sql: string, rows: number): string => {
 };
 
 /** Keeps the inserts that the store's tables make, and sends those of one text together, many rows in each statement. */
-const gathering = (tx: Query): Query & { send(): Promise<void> } => {
+const gathering = (db: Query) => {
   const kept = new Map<string, (readonly Value[])[]>();
-  return {
-    ...tx,
+  const query: Query = {
+    ...db,
     async run(sql, params = []) {
       const rows = kept.get(sql);
       if (rows === undefined) kept.set(sql, [params]);
       else rows.push(params);
       return 1;
     },
-    async send() {
-      for (const [sql, rows] of kept) {
-        for (let at = 0; at < rows.length; at += rowsAtOnce) {
-          const part = rows.slice(at, at + rowsAtOnce);
-          const count = await tx.run(severalRows(sql, part.length), part.flat());
-          if (count !== part.length) throw new Error(`a record was there already: ${sql}`);
-        }
-      }
-    },
   };
+  const send = async (tx: Query): Promise<void> => {
+    for (const [sql, rows] of kept) {
+      for (let at = 0; at < rows.length; at += rowsAtOnce) {
+        const part = rows.slice(at, at + rowsAtOnce);
+        const count = await tx.run(severalRows(sql, part.length), part.flat());
+        if (count !== part.length) throw new Error(`a record was there already: ${sql}`);
+      }
+    }
+  };
+  return { query, send };
 };
 
 const inParts = async (
@@ -74,11 +75,9 @@ const inParts = async (
   // Each part touches pages all over the indexes.
   if (file !== undefined) await file.run('pragma cache_size = -1000000');
   for (let done = 0; done < count; done += atOnce) {
-    await db.tx('write', async (tx) => {
-      const gathered = gathering(tx);
-      for (let n = done; n < Math.min(count, done + atOnce); n++) await put({ db: gathered, sealer }, n);
-      await gathered.send();
-    });
+    const { query, send } = gathering(db);
+    for (let n = done; n < Math.min(count, done + atOnce); n++) await put({ db: query, sealer }, n);
+    await db.tx('write', send);
     if (done % 100_000 === 0 && done > 0) process.stderr.write(`${done} of ${count}\n`);
   }
 };

@@ -22,17 +22,16 @@ import { atMost, inTurn, startTable, whole } from './table.ts';
 
 /**
  * What a call costs beside ever more records, in a file and on a database server, and what it costs to open them:
- * `tsx bench/growth.ts [1000,1000000 [1000,100000 [file|postgres]]]`, first the keys of the two vaults, then their secrets.
+ * `tsx bench/growth.ts [1000,1000000 [1000,100000 [file|postgres|both [milliseconds of each call]]]]`, first the keys of the two vaults, then their secrets.
  * A million keys are put in in some four minutes, and a hundred thousand secrets with ten versions each in three.
  */
 const target = 1.3;
 const versions = 10;
-/** Of each call in each vault at the most, and how long for both together. */
+/** Of each call in each vault at the most. */
 const rounds = 1_000;
-const stepMs = 4_000;
 
 const numbers = (text: string): number[] => text.split(',').map(Number);
-const [keyCounts = '1000,20000', secretCounts = '1000,4000', which] = process.argv.slice(2);
+const [keyCounts = '1000,20000', secretCounts = '1000,4000', which = 'both', stepMs = '4000'] = process.argv.slice(2);
 
 interface Full {
   place: FilledPlace;
@@ -167,7 +166,7 @@ const compare = async (title: string, fulls: readonly Full[], steps: readonly St
   const counts = fulls.map(({ keys, secrets }) => `${whole(keys.ids.length)} keys, ${whole(secrets.length)} secrets`);
   const row = startTable([title, ...counts, 'ratio', 'must reach']);
   for (const step of steps) {
-    const medians = await inTurn(fulls, step[1], { rounds, ms: stepMs, warmUps: 3 });
+    const medians = await inTurn(fulls, step[1], { rounds, ms: Number(stepMs), warmUps: 3 });
     const [small = 1, large = 1] = medians;
     const ms = medians.map((one) => `${one.toFixed(2)} ms`);
     row([step[0], ...ms, (large / small).toFixed(2), atMost(large / small, target)]);

@@ -16,7 +16,7 @@ interface Benchmark {
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   argon2: { title: 'What a person waits for', args: ['9'] },
-  growth: { title: 'A call beside ever more records', args: ['1000,20000', '500,3000'] },
+  growth: { title: 'A call beside ever more records', args: ['1000,20000', '500,3000', 'both', '400'] },
   match: { title: 'The memory for a page of a long list', args: ['1000,20000'] },
   tokens: { title: 'A token beside ever more tokens', args: ['10000'] },
   verifies: { title: 'Tokens and keys that are counted and verified', args: ['1'] },

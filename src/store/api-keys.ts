@@ -146,19 +146,40 @@ const endsBefore = (state: State | undefined, n: number): string =>
 /** Replaced by keys that they still work beside, as far as this tells. */
 const inGrace = 'project_id = $1 and revoked_at is null and retires_at > $2';
 
-/** The ids of those that a filter asks for, or few more, where an index has them beside one another. */
-const idsFor = (projectId: string, now: number, { state, expiresBefore }: Filter) => {
-  const params: Value[] = [projectId, now];
-  if (state === 'retiring') return { sql: `select id from api_keys where ${inGrace}`, params };
+/** Keys that stand beside one another in an index. */
+interface Stretch {
+  where: string;
+  order: 'expires_at' | 'retires_at';
+}
+
+/** Where those stand that a filter asks for, and few others; `$3` is the end that they have before. */
+const stretchesOf = ({ state, expiresBefore }: Filter): readonly Stretch[] => {
+  if (state === 'retiring') return [{ where: inGrace, order: 'retires_at' }];
   if (state === 'expired') {
-    const sql = `select id from api_keys
-        where project_id = $1 and revoked_at is null and retires_at is null and expires_at <= $2
-      union all select id from api_keys where ${inGrace} and expires_at <= $2`;
-    return { sql, params };
+    return [
+      {
+        where: 'project_id = $1 and revoked_at is null and retires_at is null and expires_at <= $2',
+        order: 'expires_at',
+      },
+      { where: `${inGrace} and expires_at <= $2`, order: 'retires_at' },
+    ];
   }
-  if (expiresBefore === undefined || state === 'disabled' || state === 'revoked') return undefined;
-  const sql = `select id from api_keys where project_id = $1 and ${ending('$2', '$3')}`;
-  return { sql, params: [...params, expiresBefore] };
+  if (expiresBefore === undefined || state === 'disabled' || state === 'revoked') return [];
+  return [{ where: `project_id = $1 and ${ending('$2', '$3')}`, order: 'expires_at' }];
+};
+
+const areFewIn = async (
+  store: Store,
+  stretches: readonly Stretch[],
+  params: readonly [projectId: string, now: number, expiresBefore: number | undefined],
+): Promise<boolean> => {
+  for (const { where, order } of stretches) {
+    // In the order of the index: else an engine may look for the first of many from one end of the table.
+    const rows = `select id from api_keys where ${where} order by ${order}`;
+    const given = params.filter((param, n) => param !== undefined && where.includes(`$${n + 1}`)) as Value[];
+    if (!(await areFew(store, rows, given))) return false;
+  }
+  return stretches.length > 0;
 };
 
 export const list = async (store: Store, projectId: string, now: number, filter: Filter): Promise<KeyRow[]> => {
@@ -167,9 +188,12 @@ export const list = async (store: Store, projectId: string, now: number, filter:
   let where = 'where t.project_id = $1 and $2 >= 0';
   if (state !== undefined) where += ` and ${inState[state]}`;
   if (expiresBefore !== undefined) where += endsBefore(state, params.push(expiresBefore));
-  const ids = idsFor(projectId, now, filter);
-  const isFew = ids !== undefined && (await areFew(store, ids.sql, ids.params));
-  if (isFew) where += ` and t.id in (${ids.sql})`;
+  const stretches = stretchesOf(filter);
+  const isFew = await areFewIn(store, stretches, [projectId, now, expiresBefore]);
+  if (isFew) {
+    const ids = stretches.map((one) => `select id from api_keys where ${one.where}`).join(' union all ');
+    where += ` and t.id in (${ids})`;
+  }
   if (principalId !== undefined) where += ` and t.principal_id = $${params.push(principalId)}`;
   const isLed = isFew || principalId !== undefined || state === 'disabled' || state === 'revoked';
   const select = (tail: string, all: readonly Value[]): Promise<KeyRow[]> => keyTable.select(store, tail, all);

@@ -80,7 +80,7 @@ export const list = async (store: Store, projectId: string, filter: Filter): Pro
   if (expiresBefore !== undefined) {
     params.push(expiresBefore);
     const ids = 'select id from secrets where project_id = $1 and expires_at < $2';
-    isLed = await areFew(store, ids, params);
+    isLed = await areFew(store, `${ids} order by expires_at`, params);
     // Where they are many the sign keeps the engine to the order of the page.
     where += isLed ? ` and t.id in (${ids})` : ' and +t.expires_at < $2';
   }

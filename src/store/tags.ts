@@ -68,23 +68,15 @@ export const tagConditions = (
   return { sql, params };
 };
 
-/** Rows `l` of the tags that lead to what has one, each thing once; the parameter is `$n`. */
-const byText = (n: number): string =>
-  // `a:b` with the value `c` and `a` with the value `b:c` are one text.
-  `l.tag_index = $${n} and not exists (select 1 from tags d
-     where d.resource_id = l.resource_id and d.tag_index = $${n} and d.key_index < l.key_index)`;
-const byKey = (n: number): string => `l.key_index = $${n}`;
-
 /** The ways to what a filter asks for: two where any value will do, for the text may also be that of a tag as it stands. */
 const waysTo = (
   store: Store,
   projectId: string,
   filter: string,
-): { condition: (n: number) => string; index: Uint8Array }[] => {
-  const ways = [{ condition: byText, index: tagIndex(store, projectId, filter) }];
-  if (isAny(filter)) ways.push({ condition: byKey, index: keyIndex(store, projectId, keyOf(filter)) });
-  return ways;
-};
+): { column: 'tag_index' | 'key_index'; index: Uint8Array }[] => [
+  { column: 'tag_index', index: tagIndex(store, projectId, filter) },
+  ...(isAny(filter) ? [{ column: 'key_index', index: keyIndex(store, projectId, keyOf(filter)) } as const] : []),
+];
 
 /** The last id that a thing can have whose ids begin so. */
 const lastOf = (prefix: string): string => prefix + 'z'.repeat(26);
@@ -99,10 +91,12 @@ const rarestFirst = async (
   if (filters.length < 2) return filters;
   const counted: { filter: string; count: number }[] = [];
   for (const filter of filters) {
-    const found = isAny(filter) ? 'key_index' : 'tag_index';
-    const index = isAny(filter) ? keyIndex(store, projectId, keyOf(filter)) : tagIndex(store, projectId, filter);
-    const rows = `select 1 as one from tags where ${found} = $1 and resource_id > $2 and resource_id <= $3`;
-    const count = await countFew(store, rows, [index, prefix, lastOf(prefix)]);
+    let count = 0;
+    for (const { column, index } of waysTo(store, projectId, filter)) {
+      const rows = `select 1 as one from tags where ${column} = $1 and resource_id > $2 and resource_id <= $3
+        order by resource_id`;
+      count += await countFew(store, rows, [index, prefix, lastOf(prefix)]);
+    }
     counted.push({ filter, count });
   }
   return counted.sort((a, b) => a.count - b.count).map(({ filter }) => filter);
@@ -128,15 +122,22 @@ interface Page<R> {
 const pageByTag = async <R extends { id: string }>(store: Store, projectId: string, page: Page<R>): Promise<R[]> => {
   const { select, where, params, prefix, limit } = page;
   const [leading = '', ...others] = await rarestFirst(store, projectId, page.filters, prefix);
-  const after = page.after > prefix ? page.after : prefix;
   const n = params.length;
   const rest = tagConditions(store, projectId, others, n + 5);
   const found = new Map<string, R>();
-  for (const { condition, index } of waysTo(store, projectId, leading)) {
-    const tail = `join tags l on l.resource_id = t.id ${where} and ${condition(n + 1)} and l.resource_id > $${n + 2}
+  for (const { column, index } of waysTo(store, projectId, leading)) {
+    const tail = `join tags l on l.resource_id = t.id ${where} and l.${column} = $${n + 1} and l.resource_id > $${n + 2}
       and l.resource_id <= $${n + 3}${rest.sql} order by l.resource_id limit $${n + 4}`;
-    const rows = await select(tail, [...params, index, after, lastOf(prefix), limit, ...rest.params]);
-    for (const row of rows) found.set(row.id, row);
+    const own = new Map<string, R>();
+    let after = page.after > prefix ? page.after : prefix;
+    let rows: R[];
+    do {
+      rows = await select(tail, [...params, index, after, lastOf(prefix), limit, ...rest.params]);
+      for (const row of rows) own.set(row.id, row);
+      after = rows.at(-1)?.id ?? after;
+      // `a:b` with the value `c` and `a` with the value `b:c` are one text: a thing that has both is found twice.
+    } while (own.size < limit && rows.length === limit);
+    for (const [id, row] of own) found.set(id, row);
   }
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
 };
