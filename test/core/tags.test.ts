@@ -111,6 +111,17 @@ test('two tags that read alike are two', async () => {
   }
 });
 
+test('things that have two tags of one text are each found once, on pages that are full', async () => {
+  const { handle: project } = await vault.owner('projects.create', { name: 'Twice' });
+  const names = ['one', 'two', 'three', 'four', 'five'];
+  for (const name of names) {
+    await vault.owner('secrets.create', { project, name, tags: { 'a:b': 'c', a: 'b:c' }, values: { value: 'fake' } });
+  }
+  for (const tag of ['a:b:c', 'a:*', 'a:b:*']) {
+    expect(await pages((rest) => vault.owner('secrets.list', { project, tag: [tag], ...rest })), tag).toEqual(names);
+  }
+});
+
 test('new tags take the place of the old ones in what is found', async () => {
   await vault.owner('principals.create', { name: 'moving', tags: { home: 'here', kept: '1' } });
   const found = async (tag: string): Promise<number> =>
