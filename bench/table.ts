@@ -12,18 +12,27 @@ export const timed = async (run: () => unknown): Promise<number> => {
 
 /**
  * The median time of each, one after the other in every round, so that what else the machine does slows all of them alike.
- * Rounds end after so many, or after the time, which never makes them fewer than nine.
+ * Rounds end after so many, or after the time, which never makes them fewer than nine; what comes
+ * before each is not counted.
  */
 export const inTurn = async <S>(
   subjects: readonly S[],
   run: (subject: S) => unknown,
-  { rounds, ms = Number.POSITIVE_INFINITY, warmUps = 0 }: { rounds: number; ms?: number; warmUps?: number },
+  {
+    rounds,
+    ms = Number.POSITIVE_INFINITY,
+    warmUps = 0,
+    before = () => undefined,
+  }: { rounds: number; ms?: number; warmUps?: number; before?: (subject: S) => unknown },
 ): Promise<number[]> => {
   const found = subjects.map((): number[] => []);
   for (let i = 0; i < warmUps; i++) for (const subject of subjects) await run(subject);
   const end = performance.now() + ms;
   for (let i = 0; i < rounds && (i < 9 || performance.now() < end); i++) {
-    for (const [at, subject] of subjects.entries()) found[at]?.push(await timed(() => run(subject)));
+    for (const [at, subject] of subjects.entries()) {
+      await before(subject);
+      found[at]?.push(await timed(() => run(subject)));
+    }
   }
   return found.map(median);
 };
