@@ -8,6 +8,7 @@ import { idPrefixes, typeId } from '../src/core/ids.ts';
 import * as audit from '../src/store/audit.ts';
 import { uuidSource } from '../src/uuid.ts';
 import { openVault, type Place, type World } from '../src/vault/open.ts';
+import { startTable, whole } from './table.ts';
 
 /**
  * How long the built program takes to verify a log, and how much memory, as the log grows tenfold:
@@ -86,8 +87,7 @@ const verify = async ({ path, keys }: Place): Promise<{ seconds: number; peak: n
 
 const folder = mkdtempSync(join(tmpdir(), 'mobius-bench-'));
 try {
-  process.stdout.write('| entries | file | verified in | entries a second | peak memory |\n');
-  process.stdout.write('| ---: | ---: | ---: | ---: | ---: |\n');
+  const tell = startTable(['entries', 'file', 'verified in', 'entries a second', 'peak memory']);
   for (const entries of [most / 10, most]) {
     const keyFile = join(folder, `${entries}.key`);
     const place: Place = { path: join(folder, `${entries}.db`), keys: { keyFile, defaultKeyFile: () => keyFile } };
@@ -95,9 +95,9 @@ try {
     await fill(place, entries);
     const { seconds, peak } = await verify(place);
     const size = statSync(place.path).size / 2 ** 20;
-    const row = [entries.toLocaleString('en'), `${size.toFixed(0)} MB`, `${seconds.toFixed(1)} s`];
-    row.push(Math.round(entries / seconds).toLocaleString('en'), `${peak.toFixed(0)} MB`);
-    process.stdout.write(`| ${row.join(' | ')} |\n`);
+    const row = [whole(entries), `${size.toFixed(0)} MB`, `${seconds.toFixed(1)} s`];
+    row.push(whole(entries / seconds), `${peak.toFixed(0)} MB`);
+    tell(row);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

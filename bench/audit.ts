@@ -9,6 +9,7 @@ import type { Call } from '../src/operations.ts';
 import { uuidSource } from '../src/uuid.ts';
 import { openVault, type Place, type World } from '../src/vault/open.ts';
 import { postgresPrograms, startPostgres } from '../test/store/postgres.ts';
+import { median, startTable } from './table.ts';
 import { unaudited } from './unaudited.ts';
 
 /**
@@ -118,9 +119,6 @@ const beChild = async (given: Given): Promise<void> => {
   process.send?.('ready');
 };
 
-const median = (times: readonly number[]): number =>
-  [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
-
 const joined = (all: readonly Times[]): Times => ({
   calls: all.flatMap(({ calls }) => calls),
   worked: all.reduce((sum, { worked }) => sum + worked, 0),
@@ -191,8 +189,6 @@ const makeVault = async (folder: string, address?: string): Promise<Pick<Given, 
   return { path, keyFile, key };
 };
 
-const line = (cells: readonly string[]): void => void process.stdout.write(`| ${cells.join(' | ')} |\n`);
-
 const main = async (seconds: number): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), 'mobius-bench-'));
   const programs = postgresPrograms();
@@ -214,12 +210,11 @@ const main = async (seconds: number): Promise<void> => {
     ];
     const groups: Group[] = [];
     for (const { count, given } of places) groups.push(await startGroup(count, given));
-    line(['with its entry / without', ...places.map(({ name }) => name)]);
-    line(['-', ...places.map(() => '-:')]);
+    const row = startTable(['with its entry / without', ...places.map(({ name }) => name)]);
     for (const [at, [name]] of steps.entries()) {
       const cells: string[] = [];
       for (const group of groups) cells.push(cellOf(await measurePairs(group, at, ms)));
-      line([name, ...cells]);
+      row([name, ...cells]);
     }
     for (const { end } of groups) await end();
   } finally {

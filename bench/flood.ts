@@ -9,6 +9,7 @@ import { addressAt, flood, malformedKey, type Shown, unknownKey } from '../test/
 import { clientsOf } from './load.ts';
 import { removeHomes } from './process.ts';
 import { newVault, startNode } from './serving.ts';
+import { quantile, startTable } from './table.ts';
 
 /**
  * What a flood of credentials that are none leaves in the audit log of one server, and by how much it slows whoever has a
@@ -82,15 +83,10 @@ const startClient = async (port: number, key: string) => {
   };
 };
 
-const at = (times: readonly number[], part: number): number =>
-  [...times].sort((a, b) => a - b)[Math.floor(times.length * part)] ?? 0;
-
 const slower = (flooded: readonly number[], quiet: readonly number[], part: number): string => {
-  const [slow, usual] = [at(flooded, part), at(quiet, part)];
+  const [slow, usual] = [quantile(flooded, part), quantile(quiet, part)];
   return `${slow.toFixed(1)} / ${usual.toFixed(1)} ms (${(slow / usual).toFixed(1)})`;
 };
-
-const line = (cells: readonly (string | number)[]): void => void process.stdout.write(`| ${cells.join(' | ')} |\n`);
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
@@ -126,8 +122,7 @@ const main = async (malformed: number, unknown: number): Promise<void> => {
   await node.stop();
   const entries = (await entriesOf(path, keyFile)).slice(begun.length);
   const columns = ['requests', 'in a second', 'rows', 'refusals in them', 'minutes', 'median with / without', 'p99'];
-  line(['flood', ...columns]);
-  line(['-', ...columns.map(() => '-:')]);
+  const row = startTable(['flood', ...columns]);
   for (const {
     flood: { name, count, isIn = () => false },
     seconds,
@@ -135,7 +130,7 @@ const main = async (malformed: number, unknown: number): Promise<void> => {
     beside,
   } of found) {
     const own = entries.filter(isIn);
-    line([
+    row([
       name,
       count,
       (count / seconds).toFixed(0),

@@ -3,6 +3,7 @@ import { postgresPrograms, startPostgres } from '../test/store/postgres.ts';
 import { clientsOf, perSecond } from './load.ts';
 import { removeHomes } from './process.ts';
 import { type Node, newVault, startNode } from './serving.ts';
+import { startTable, whole } from './table.ts';
 
 /**
  * How many requests a second one server and two answer over a file and over a database server that syncs, beside what
@@ -94,15 +95,11 @@ const measureBare = async (address: string): Promise<number[]> => {
   return found;
 };
 
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-const tell = (name: string, found: readonly Measured[]): void =>
-  void process.stdout.write(row([name, ...found.map(({ count, ms }) => `${count.toFixed(0)} (${ms.toFixed(2)} ms)`)]));
-
 const programs = postgresPrograms();
-if (programs === undefined) throw new Error('no PostgreSQL: install it');
+if (programs === undefined) throw new Error('this machine has no PostgreSQL');
 const server = await startPostgres(programs, ['max_connections=100']);
 try {
-  process.stdout.write(row([`in a second, ${clients} clients`, ...columns]) + row(['-', ...columns.map(() => '-:')]));
+  const row = startTable([`in a second, ${clients} clients`, ...columns]);
   for (const [place, address] of [
     ['a file', undefined],
     ['PostgreSQL', await server.newDatabase()],
@@ -112,7 +109,8 @@ try {
     try {
       for (const name of [`${place}, 1 server`, `${place}, 2 servers`]) {
         nodes.push(await startNode(env));
-        tell(name, await measureNodes(nodes, key));
+        const found = await measureNodes(nodes, key);
+        row([name, ...found.map(({ count, ms }) => `${whole(count)} (${ms.toFixed(2)} ms)`)]);
       }
     } finally {
       for (const { stop } of nodes) await stop();

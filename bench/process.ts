@@ -8,13 +8,6 @@ export interface Process {
   run(): void;
 }
 
-export interface Benchmark {
-  title: string;
-  /** What every row is a ratio to, measured in the same run and in turn with the rows. */
-  floor: Process;
-  rows: readonly { name: string; process: Process }[];
-}
-
 export const program = join(import.meta.dirname, '..', 'bin', 'mobius.js');
 
 const processOf = (args: readonly string[], env: Readonly<Record<string, string>>): Process => ({

@@ -1,64 +1,51 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { benchmark as argon2 } from './argon2.ts';
-import { type Benchmark, type Process, removeHomes } from './process.ts';
+import { timed } from './table.ts';
 
-/** Every benchmark, in the order in which the tables are printed. */
-const benchmarks: readonly (() => Benchmark)[] = [argon2];
+/**
+ * Runs each benchmark in a size that takes a minute at the most, or those that are named: `npm run bench [-- NAME...]`.
+ * Each of them by itself takes larger sizes: see its file.
+ */
+interface Benchmark {
+  title: string;
+  args: readonly string[];
+  /** Only where it is named: it asks for more than this machine has. */
+  onlyNamed?: true;
+}
 
-/** Those that print a table of their own, in sizes that take about a minute together. */
-const others: readonly (readonly [title: string, file: string, ...args: string[]])[] = [
-  ['what the audit log costs', 'audit.ts', '1'],
-  ['a flood of credentials that are none', 'flood.ts', '10000', '4000'],
-];
-
-const warmUps = 2;
-const runs = 15;
-
-const timed = ({ run }: Process): number => {
-  const began = performance.now();
-  run();
-  return performance.now() - began;
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  argon2: { title: 'What a person waits for', args: ['9'] },
+  growth: { title: 'A call beside ever more records', args: ['1000,20000', '500,3000', 'both', '400'] },
+  match: { title: 'The memory for a page of a long list', args: ['1000,20000'] },
+  tokens: { title: 'A token beside ever more tokens', args: ['10000'] },
+  verifies: { title: 'Tokens and keys that are counted and verified', args: ['1'] },
+  postgres: { title: 'A file and PostgreSQL, one server and two', args: ['0.5'] },
+  audit: { title: 'What the audit log costs', args: ['1'] },
+  flood: { title: 'A flood of credentials that are none', args: ['10000', '4000'] },
+  'audit-verify': { title: 'A log verified from its first entry to its last', args: ['20000'] },
+  soak: { title: 'The memory of a server that answers for long', args: ['20000'] },
+  peers: { title: 'Beside another product', args: ['2'], onlyNamed: true },
 };
 
-const median = (times: readonly number[]): number =>
-  [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+const nameOf = (argument: string): string => argument.replace(/^--/, '');
 
-/** One after the other in every round, so that what else the machine does slows all of them alike. */
-const measure = (processes: readonly Process[]): number[] => {
-  for (let i = 0; i < warmUps; i++) for (const process of processes) process.run();
-  const times = processes.map((): number[] => []);
-  for (let i = 0; i < runs; i++) for (const [at, process] of processes.entries()) times[at]?.push(timed(process));
-  return times.map(median);
-};
-
-const print = ({ title, floor, rows }: Benchmark): void => {
-  const [least = 1, ...medians] = measure([floor, ...rows.map(({ process }) => process)]);
-  const table = [
-    ['', 'median', 'to bare Node'],
-    ['`node -e 0`', `${least.toFixed(0)} ms`, '1.00'],
-    ...rows.map(({ name }, i) => [name, `${(medians[i] ?? 0).toFixed(0)} ms`, ((medians[i] ?? 0) / least).toFixed(2)]),
-  ];
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
-  const [head = [], ...body] = table;
-  process.stdout.write(`\n${title}, ${runs} runs each\n\n${[line(head), rule, ...body.map(line)].join('\n')}\n`);
-};
-
-const runOther = ([title, file, ...args]: (typeof others)[number]): void => {
-  process.stdout.write(`\n${title}\n\n`);
-  const line = [...process.execArgv, join(import.meta.dirname, file), ...args];
+const run = (name: string, { title, args }: Benchmark): void => {
+  process.stdout.write(`\n## ${title} (bench/${name}.ts ${args.join(' ')})\n\n`);
+  const line = [...process.execArgv, join(import.meta.dirname, `${name}.ts`), ...args];
   const { status } = spawnSync(process.execPath, line, { stdio: 'inherit' });
-  if (status !== 0) throw new Error(`bench/${file} ended with ${status}`);
+  if (status !== 0) throw new Error(`bench/${name}.ts ended with ${status}`);
 };
 
-try {
-  process.stdout.write(`${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}, ${process.platform}\n`);
-  for (const benchmark of benchmarks) print(benchmark());
-  for (const other of others) runOther(other);
-} finally {
-  removeHomes();
+const named = process.argv.slice(2).map(nameOf);
+const unknown = named.filter((name) => benchmarks[name] === undefined);
+if (unknown.length > 0) {
+  throw new Error(`no benchmark is named ${unknown.join(', ')}: one of ${Object.keys(benchmarks).join(', ')}`);
+}
+process.stdout.write(`${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}, ${process.platform}\n`);
+for (const [name, benchmark] of Object.entries(benchmarks)) {
+  const isWanted = named.length === 0 ? benchmark.onlyNamed !== true : named.includes(name);
+  if (!isWanted) continue;
+  const ms = await timed(() => run(name, benchmark));
+  process.stderr.write(`${name}: ${(ms / 1000).toFixed(0)} s\n`);
 }

@@ -8,6 +8,7 @@ import type { Call } from '../src/operations.ts';
 import { insert, prune } from '../src/store/tokens.ts';
 import { uuidSource } from '../src/uuid.ts';
 import type { Place, World } from '../src/vault/open.ts';
+import { inTurn, median, startTable, timed, whole } from './table.ts';
 
 /**
  * What a token costs in a project that has none, and in one that is full of them: `tsx bench/tokens.ts [10000,1000000]`.
@@ -123,29 +124,13 @@ const ends: readonly Step[] = [
   ['then list, first page', ({ call }) => call('tokens.list', {})],
 ];
 
-const median = (times: readonly number[]): number =>
-  [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
-
-const timed = async (run: () => Promise<unknown>): Promise<number> => {
-  const began = performance.now();
-  await run();
-  return performance.now() - began;
-};
-
-/** In turn, so that what else the machine does slows all of them alike. */
-const measure = async (fulls: readonly Full[], [, run]: Step, times = runs): Promise<number[]> => {
-  const found = fulls.map((): number[] => []);
-  for (let i = 0; i < times; i++) {
-    for (const [at, full] of fulls.entries()) found[at]?.push(await timed(() => run(full)));
-  }
-  return found.map(median);
-};
-
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-
-const print = (name: string, [least = 1, ...others]: readonly number[]): void => {
+const print = (
+  row: (cells: readonly string[]) => void,
+  name: string,
+  [least = 1, ...others]: readonly number[],
+): void => {
   const ratios = others.map((ms) => `${ms.toFixed(1)} ms (${(ms / least).toFixed(2)})`);
-  process.stdout.write(line([name, `${least.toFixed(1)} ms`, ...ratios]));
+  row([name, `${least.toFixed(1)} ms`, ...ratios]);
 };
 
 const pruned = async ({ served, size, maker }: Full): Promise<void> => {
@@ -171,10 +156,10 @@ try {
     tell(`filling with ${size}`);
     fulls.push(await makeFull(size));
   }
-  process.stdout.write(line(['live tokens', ...sizes.map(String)]) + line(['-', ...sizes.map(() => '-:')]));
-  for (const step of steps) print(step[0], await measure(fulls, step));
+  const row = startTable(['live tokens', ...sizes.map(whole)]);
+  for (const [name, run] of steps) print(row, name, await inTurn(fulls, run, { rounds: runs }));
   for (const full of fulls) await pruned(full);
-  for (const step of ends) print(step[0], await measure(fulls, step, 3));
+  for (const [name, run] of ends) print(row, name, await inTurn(fulls, run, { rounds: 3 }));
   for (const { served } of fulls) await served.close();
 } finally {
   rmSync(root, { recursive: true, force: true });

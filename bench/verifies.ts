@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clientsOf, perSecond } from './load.ts';
 import { startServing } from './serving.ts';
+import { startTable, whole } from './table.ts';
 
 /**
  * How many requests a second one server counts on a token, beside those that it need not count, and beside what the disk
@@ -42,15 +43,15 @@ const rows: readonly [name: string, once: () => Promise<unknown>][] = [
   ['read with a key, nothing counted', () => ask('/principals', { credential: key, method: 'GET' })],
   ['read with a token', () => ask('/principals', { credential: token, method: 'GET' })],
 ];
-process.stdout.write(`| in a second | one client | ${many} clients | of the processor each |\n| - | -: | -: | -: |\n`);
+const row = startTable(['in a second', 'one client', `${many} clients`, 'of the processor each']);
 for (const [name, once] of rows) {
   await perSecond(many, seconds, once);
   const one = await perSecond(1, seconds, once);
   const before = await serving.worked();
   const crowd = await perSecond(many, seconds, once);
   const ms = (((await serving.worked()) - before) / (crowd * seconds)) * 1000;
-  process.stdout.write(`| ${name} | ${one.toFixed(0)} | ${crowd.toFixed(0)} | ${ms.toFixed(2)} ms |\n`);
+  row([name, whole(one), whole(crowd), `${ms.toFixed(2)} ms`]);
 }
-process.stdout.write(`| 4 KiB written and synced | ${syncsPerSecond().toFixed(0)} | | |\n`);
+row(['4 KiB written and synced', whole(syncsPerSecond()), '', '']);
 end();
 await serving.stop();

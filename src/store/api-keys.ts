@@ -1,6 +1,8 @@
+import type { Value } from './db.ts';
+import { areFew } from './few.ts';
 import { recall } from './memory.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
-import { hasTag, type Tags, tagConditions } from './tags.ts';
+import { pageOf, type Tags } from './tags.ts';
 
 export type State = 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
 type Clear = {
@@ -132,23 +134,70 @@ export interface Filter {
 }
 
 /**
- * Those that work are sought among those that end, by their own index: in the order of a page every key would be read for
- * the few.
+ * The condition over `t`, with the time as `$n`. Told by the sign the engine keeps to the order of the page; whether those
+ * that end are sought by their own index is decided by how many they are.
  */
-const endsBefore = (state: State | undefined, param: number): string =>
+const endsBefore = (state: State | undefined, n: number): string =>
   state !== undefined && state !== 'active'
-    ? ` and t.expires_at < $${param}`
-    : ` and t.id in (select id from api_keys where project_id = $1 and ${ending('$2', `$${param}`)})`;
+    ? ` and t.expires_at < $${n}`
+    : ` and t.revoked_at is null and t.retires_at is null and t.disabled_at is null
+        and +t.expires_at > $2 and +t.expires_at < $${n}`;
+
+/** Replaced by keys that they still work beside, as far as this tells. */
+const inGrace = 'project_id = $1 and revoked_at is null and retires_at > $2';
+
+/** Keys that stand beside one another in an index. */
+interface Stretch {
+  where: string;
+  order: 'expires_at' | 'retires_at';
+}
+
+/** Where those stand that a filter asks for, and few others; `$3` is the end that they have before. */
+const stretchesOf = ({ state, expiresBefore }: Filter): readonly Stretch[] => {
+  if (state === 'retiring') return [{ where: inGrace, order: 'retires_at' }];
+  if (state === 'expired') {
+    return [
+      {
+        where: 'project_id = $1 and revoked_at is null and retires_at is null and expires_at <= $2',
+        order: 'expires_at',
+      },
+      { where: `${inGrace} and expires_at <= $2`, order: 'retires_at' },
+    ];
+  }
+  if (expiresBefore === undefined || state === 'disabled' || state === 'revoked') return [];
+  return [{ where: `project_id = $1 and ${ending('$2', '$3')}`, order: 'expires_at' }];
+};
+
+const areFewIn = async (
+  store: Store,
+  stretches: readonly Stretch[],
+  params: readonly [projectId: string, now: number, expiresBefore: number | undefined],
+): Promise<boolean> => {
+  for (const { where, order } of stretches) {
+    // In the order of the index: else an engine may look for the first of many from one end of the table.
+    const rows = `select id from api_keys where ${where} order by ${order}`;
+    const given = params.filter((param, n) => param !== undefined && where.includes(`$${n + 1}`)) as Value[];
+    if (!(await areFew(store, rows, given))) return false;
+  }
+  return stretches.length > 0;
+};
 
 export const list = async (store: Store, projectId: string, now: number, filter: Filter): Promise<KeyRow[]> => {
-  const params: (string | number | Uint8Array)[] = [projectId, now, filter.after, filter.limit];
-  let where = 'where t.project_id = $1 and $2 >= 0 and t.id > $3';
-  if (filter.state !== undefined) where += ` and ${inState[filter.state]}`;
-  if (filter.expiresBefore !== undefined) where += endsBefore(filter.state, params.push(filter.expiresBefore));
-  if (filter.principalId !== undefined) where += ` and t.principal_id = $${params.push(filter.principalId)}`;
-  const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await keyTable.select(store, `${where}${tags.sql} order by t.id limit $4`, [...params, ...tags.params]);
-  return rows.filter((row) => filter.tags.every((tag) => hasTag(row.plain.tags, tag)));
+  const { state, expiresBefore, principalId, tags: filters, after, limit } = filter;
+  const params: Value[] = [projectId, now];
+  let where = 'where t.project_id = $1 and $2 >= 0';
+  if (state !== undefined) where += ` and ${inState[state]}`;
+  if (expiresBefore !== undefined) where += endsBefore(state, params.push(expiresBefore));
+  const stretches = stretchesOf(filter);
+  const isFew = await areFewIn(store, stretches, [projectId, now, expiresBefore]);
+  if (isFew) {
+    const ids = stretches.map((one) => `select id from api_keys where ${one.where}`).join(' union all ');
+    where += ` and t.id in (${ids})`;
+  }
+  if (principalId !== undefined) where += ` and t.principal_id = $${params.push(principalId)}`;
+  const isLed = isFew || principalId !== undefined || state === 'disabled' || state === 'revoked';
+  const select = (tail: string, all: readonly Value[]): Promise<KeyRow[]> => keyTable.select(store, tail, all);
+  return pageOf(store, projectId, { select, filters, where, params, prefix: 'key_', after, limit, isLed });
 };
 
 /** Keys of every project in use that work and end before then. */

@@ -343,4 +343,12 @@ export const migrations: readonly Migration[] = [
       'create index audit_log_all_by_time on audit_log (created_at, seq)',
     ],
   },
+  {
+    id: 8,
+    sql: [
+      // Among all that were ever revoked or replaced, the few that are in their grace.
+      `create index api_keys_retiring on api_keys (project_id, retires_at, id)
+       where retires_at is not null and revoked_at is null`,
+    ],
+  },
 ];

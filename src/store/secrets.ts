@@ -1,8 +1,9 @@
 import { MobiusError } from '../errors.ts';
 import type { Value } from './db.ts';
+import { areFew } from './few.ts';
 import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
-import { hasTag, type Tags, tagConditions } from './tags.ts';
+import { pageOf, type Tags } from './tags.ts';
 
 type Clear = {
   project_id: string;
@@ -72,19 +73,19 @@ export interface Filter {
 }
 
 export const list = async (store: Store, projectId: string, filter: Filter): Promise<SecretRow[]> => {
-  const params: Value[] = [projectId, filter.after, filter.limit];
-  let where = 'where t.project_id = $1 and t.id > $2';
-  if (filter.expiresBefore !== undefined) {
-    // By their own index: in the order of a page every secret would be read for the few.
-    const before = `$${params.push(filter.expiresBefore)}`;
-    where += ` and t.id in (select id from secrets where project_id = $1 and expires_at < ${before})`;
+  const { expiresBefore, tags: filters, after, limit } = filter;
+  const params: Value[] = [projectId];
+  let where = 'where t.project_id = $1';
+  let isLed = false;
+  if (expiresBefore !== undefined) {
+    params.push(expiresBefore);
+    const ids = 'select id from secrets where project_id = $1 and expires_at < $2';
+    isLed = await areFew(store, `${ids} order by expires_at`, params);
+    // Where they are many the sign keeps the engine to the order of the page.
+    where += isLed ? ` and t.id in (${ids})` : ' and +t.expires_at < $2';
   }
-  const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await secretTable.select(store, `${where}${tags.sql} order by t.id limit $3`, [
-    ...params,
-    ...tags.params,
-  ]);
-  return rows.filter((row) => filter.tags.every((tag) => hasTag(row.plain.tags, tag)));
+  const select = (tail: string, all: readonly Value[]): Promise<SecretRow[]> => secretTable.select(store, tail, all);
+  return pageOf(store, projectId, { select, filters, where, params, prefix: 'sec_', after, limit, isLed });
 };
 
 /** Secrets of every project in use whose values stop working before then, or did already. */

@@ -96,6 +96,7 @@ describe.skipIf(reason !== undefined)('in a vault with a million keys', () => {
     const expires_at = new Date(scene.clock.now + 500).toISOString();
     for (let n = 0; n < 110; n++)
       await call('api-keys.create', { name: `key ${n}`, principal_id, tags: { n: `${n % 2}` }, expires_at });
+    await call('api-keys.create', { name: 'rare', principal_id, tags: { n: '1', rare: 'yes' } });
     for (let n = 0; n < 5; n++) token = (await call('tokens.create', { count: 25 })).items[0]?.token ?? '';
     await owner('secrets.create', { name: 'db', values: { password: 'fake' } });
     await owner('users.create', { email, password, role_ids: ['Viewer'] });
@@ -139,6 +140,10 @@ describe.skipIf(reason !== undefined)('in a vault with a million keys', () => {
     'how many end soon': () => scene.core.soon(700),
     'api-keys.list of those that have a grace': () => call('api-keys.list', { state: 'retiring' }),
     'api-keys.list by tag': () => call('api-keys.list', { tag: ['n:1'] }),
+    'api-keys.list by any tag of a key': () => call('api-keys.list', { tag: ['n:*'] }),
+    'api-keys.list by a tag that few have': () => call('api-keys.list', { tag: ['rare:yes'] }),
+    'api-keys.list by two tags': () => call('api-keys.list', { tag: ['n:1', 'rare:yes'] }),
+    'api-keys.list of those that have expired': () => call('api-keys.list', { state: 'expired' }),
     'rotations.start and each step after it': async () => {
       const { rotation, lock = '' } = await call('rotations.start', { subject: 'api-keys/key 1', holder: 'a test' });
       const going = { rotation: rotation?.id ?? '', lock };

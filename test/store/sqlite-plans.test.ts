@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { coreOver } from '../../src/calls/local.ts';
+import type { Db, Query } from '../../src/store/db.ts';
+import { makeVault, type TestVault } from '../core/world.ts';
+
+/**
+ * How SQLite finds a page whose things are few among many. It chooses by its indexes alone, so what it does for a few rows it
+ * does for a million.
+ */
+
+let vault: TestVault;
+const asked: string[] = [];
+
+const listening = (query: Query): Query => ({
+  ...query,
+  all: (sql, params) => {
+    asked.push(sql);
+    return query.all(sql, params);
+  },
+});
+
+const soon = (): string => new Date(vault.clock.now + 1_000).toISOString();
+
+beforeAll(async () => {
+  vault = await makeVault();
+  const { id: principal_id } = await vault.owner('principals.create', { name: 'ci', role_ids: ['Viewer'] });
+  await vault.owner('api-keys.create', { name: 'one', principal_id, tags: { env: 'prod' } });
+});
+afterAll(() => vault.close());
+
+/** Whatever the parameters are, the plan is the same. */
+const unknown = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [n + 1, null]));
+
+/** The plan of the statement that reads the rows of a page. */
+const planOf = async (name: 'api-keys.list' | 'secrets.list', input: object): Promise<string[]> => {
+  const { db } = vault.vault;
+  const heard: Db = { ...listening(db), tx: (mode, body) => db.tx(mode, (tx) => body(listening(tx))), close: db.close };
+  asked.length = 0;
+  await coreOver(vault.world, { ...vault.vault, db: heard }).as({ kind: 'owner' })(name, input as never);
+  const table = name === 'api-keys.list' ? 'api_keys' : 'secrets';
+  const page = asked.filter((sql) => sql.startsWith(`select t.* from ${table} t`));
+  expect(page).not.toEqual([]);
+  return page.flatMap((sql) =>
+    vault.rows<{ detail: string }>(`explain query plan ${sql}`, unknown).map(({ detail }) => detail),
+  );
+};
+
+describe('a page is found by', () => {
+  test.each([
+    ['api-keys.list', {}, ['api_keys_by_project (project_id=? AND id>?)']],
+    ['api-keys.list', { state: 'revoked' }, ['api_keys_ended (project_id=? AND id>?)']],
+    ['api-keys.list', { state: 'disabled' }, ['api_keys_disabled (project_id=? AND id>?)']],
+    ['api-keys.list', { state: 'retiring' }, ['api_keys_retiring (project_id=? AND retires_at>?)']],
+    [
+      'api-keys.list',
+      { state: 'expired' },
+      ['api_keys_expiring (project_id=? AND expires_at<?)', 'api_keys_retiring (project_id=? AND retires_at>?)'],
+    ],
+    ['api-keys.list', { expires_before: soon }, ['api_keys_expiring (project_id=? AND expires_at>? AND expires_at<?)']],
+    ['api-keys.list', { tag: ['env:prod'] }, ['tags_by_tag (tag_index=? AND resource_id>? AND resource_id<?)']],
+    [
+      'api-keys.list',
+      { tag: ['env:*'] },
+      [
+        'tags_by_tag (tag_index=? AND resource_id>? AND resource_id<?)',
+        'tags_by_key (key_index=? AND resource_id>? AND resource_id<?)',
+      ],
+    ],
+    [
+      'api-keys.list',
+      { tag: ['env:prod'], state: 'active' },
+      ['tags_by_tag (tag_index=? AND resource_id>? AND resource_id<?)'],
+    ],
+    ['api-keys.list', { principal_id: 'ci', tag: ['env:prod'] }, ['api_keys_by_principal (principal_id=? AND id>?)']],
+    ['secrets.list', {}, ['secrets_by_project (project_id=? AND id>?)']],
+    ['secrets.list', { expires_before: soon }, ['secrets_expiring (project_id=? AND expires_at<?)']],
+    ['secrets.list', { tag: ['env:prod'] }, ['tags_by_tag (tag_index=? AND resource_id>? AND resource_id<?)']],
+  ] as const)('%s %j', async (name, input, found) => {
+    const given = Object.fromEntries(
+      Object.entries(input).map(([key, value]) => [key, typeof value === 'function' ? value() : value]),
+    );
+    const plan = (await planOf(name, given)).join('\n');
+    for (const index of found) expect(plan).toContain(`INDEX ${index}`);
+    expect(plan).not.toContain('SCAN');
+    // All things of the project in the order of their ids: that is for a page of all alone.
+    const isOfAll = /INDEX (api_keys|secrets)_by_project \(project_id=\? AND id>\?\)/.test(plan);
+    expect(isOfAll).toBe(Object.keys(input).length === 0);
+  });
+});
