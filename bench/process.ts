@@ -43,7 +43,7 @@ export const removeHomes = (): void => {
 
 /** The built program in a home of its own. A passphrase that is given is put where `--passphrase-file` says. */
 export const mobius = (home: string, args: readonly string[], passphrase?: string, sodium?: string): Process => {
-  if (!existsSync(join(program, '..', '..', 'dist', 'main.js'))) throw new Error('not built: npm run build');
+  if (!existsSync(join(program, '..', '..', 'dist', 'start.cjs'))) throw new Error('not built: npm run build');
   const at = args.indexOf('--passphrase-file');
   if (passphrase !== undefined) writeFileSync(args[at + 1] ?? '', `${passphrase}\n`, { mode: 0o600 });
   return processOf([program, ...args], { HOME: home, ...(sodium === undefined ? {} : { MOBIUS_SODIUM: sodium }) });

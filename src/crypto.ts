@@ -271,11 +271,11 @@ const unlessRefused = <T>(work: () => T): T | undefined =>
     }
   });
 
-// Not imports: both packages stay outside a bundle, one may be missing, and a start that seals nothing loads neither.
-const load = (name: string) => createRequire(import.meta.url)(name);
+// No imports: they stay outside a bundle, and start a WebAssembly of their own.
+const load = (name: string) => createRequire(import.meta.filename)(name);
 
 const loaders: Record<Binding, () => Promise<Raw>> = {
-  native: async () => native(load('sodium-native')),
+  native: async () => native((await import('sodium-native')).default),
   wasm: async () => {
     const sodium: typeof Wrappers = load('libsodium-wrappers');
     await sodium.ready;
