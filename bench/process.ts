@@ -17,12 +17,13 @@ export interface Benchmark {
 
 export const program = join(import.meta.dirname, '..', 'bin', 'mobius.js');
 
-const processOf = (args: readonly string[], env: Readonly<Record<string, string>>): Process => ({
+const processOf = (args: readonly string[], env: Readonly<Record<string, string>>, input?: string): Process => ({
   run() {
     // Nothing else of the environment: NODE_EXTRA_CA_CERTS alone makes a bare start several times as long.
     const { status, stderr } = spawnSync(process.execPath, args, {
       env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'],
+      ...(input === undefined ? {} : { input }),
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
@@ -42,9 +43,19 @@ export const removeHomes = (): void => {
 };
 
 /** The built program in a home of its own. A passphrase that is given is put where `--passphrase-file` says. */
-export const mobius = (home: string, args: readonly string[], passphrase?: string, sodium?: string): Process => {
+export const mobius = (
+  home: string,
+  args: readonly string[],
+  passphrase?: string,
+  sodium?: string,
+  input?: string,
+): Process => {
   if (!existsSync(join(program, '..', '..', 'dist', 'start.cjs'))) throw new Error('not built: npm run build');
   const at = args.indexOf('--passphrase-file');
   if (passphrase !== undefined) writeFileSync(args[at + 1] ?? '', `${passphrase}\n`, { mode: 0o600 });
-  return processOf([program, ...args], { HOME: home, ...(sodium === undefined ? {} : { MOBIUS_SODIUM: sodium }) });
+  return processOf(
+    [program, ...args],
+    { HOME: home, ...(sodium === undefined ? {} : { MOBIUS_SODIUM: sodium }) },
+    input,
+  );
 };

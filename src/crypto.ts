@@ -220,7 +220,7 @@ const native = (sodium: NativeModule): Raw => ({
   wipe: (secret) => sodium.sodium_memzero(secret),
 });
 
-const wasm = (sodium: typeof Wrappers): Raw => ({
+const wasm = (sodium: typeof Wrappers.default): Raw => ({
   seal: (plain, associated, nonce, key) =>
     withinMemory(() => sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, associated, null, nonce, key)),
   open: (sealed, associated, nonce, key) =>
@@ -277,7 +277,7 @@ const load = (name: string) => createRequire(import.meta.filename)(name);
 const loaders: Record<Binding, () => Promise<Raw>> = {
   native: async () => native((await import('sodium-native')).default),
   wasm: async () => {
-    const sodium: typeof Wrappers = load('libsodium-wrappers');
+    const { default: sodium } = await import('libsodium-wrappers');
     await sodium.ready;
     return wasm(sodium);
   },

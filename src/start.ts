@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { openCodeCache } from './code-cache.ts';
 import { writeAll } from './write.ts';
@@ -16,10 +16,13 @@ declare const MOBIUS_COMMANDS: readonly string[];
 const commandOf = ([noun = '', verb = '']: readonly string[]): string =>
   MOBIUS_COMMANDS.find((known) => known === `${noun} ${verb}` || known === noun) ?? 'other';
 
-/** As Node would load a CommonJS file, but with the code that it was compiled to before. */
-const load = (path: string, command: string): void => {
+const loaded = new Map<string, unknown>();
+
+/** As Node would load a CommonJS file of the program, but with the code that it was compiled to before. */
+const load = (path: string, command: string): unknown => {
+  if (loaded.has(path)) return loaded.get(path);
   const source = readFileSync(path, 'latin1');
-  const cache = openCodeCache(process, `${MOBIUS_BUILD} ${command}`.replaceAll(' ', '-'));
+  const cache = openCodeCache(process, `${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
   const script = new Script(`(function (require, module, exports, __filename, __dirname) {${source}\n})`, {
     filename: path,
     ...(cache?.data && { cachedData: cache.data }),
@@ -29,7 +32,12 @@ const load = (path: string, command: string): void => {
     process.once('exit', () => cache.write(script.createCachedData()));
   }
   const module = { exports: {} };
-  script.runInThisContext()(createRequire(path), module, module.exports, path, dirname(path));
+  const ofNode = createRequire(path);
+  const require = (name: string): unknown =>
+    name.startsWith('./') ? load(join(dirname(path), name), command) : ofNode(name);
+  script.runInThisContext()(Object.assign(require, ofNode), module, module.exports, path, dirname(path));
+  loaded.set(path, module.exports);
+  return module.exports;
 };
 
 const start = (argv: readonly string[]): void => {

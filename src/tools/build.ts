@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import ts from 'typescript';
@@ -13,10 +13,12 @@ import {
   lateBuiltins,
   onlyPromptsThatAsk,
   root,
+  webAssemblyApart,
   withoutNeverAsked,
 } from './bundling.ts';
 
 const dist = join(root, 'dist');
+const program = join(dist, 'program');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 const common: BuildOptions = {
@@ -49,13 +51,7 @@ const main = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
-  external: [
-    'bindings',
-    'sodium-native/package.json',
-    'better-sqlite3/build/*',
-    'libsodium-wrappers',
-    'libsodium-wrappers-sumo',
-  ],
+  external: ['bindings', 'sodium-native/package.json', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
   plugins: [withoutNeverAsked, lateBuiltins, bundledBindings, keepApart],
 });
 const libraries = await build({
@@ -65,6 +61,14 @@ const libraries = await build({
   mainFields: ['module', 'main'],
   plugins: [onlyPromptsThatAsk],
 });
+const wasm = await build({
+  ...commonJs,
+  entryPoints: ['libsodium-wrappers'],
+  outdir: 'dist/program',
+  // It is an ES module with a default; to who imports a CommonJS file, all of that is the default.
+  footer: { js: 'module.exports = module.exports.default;' },
+  plugins: [webAssemblyApart(program)],
+});
 const generated = await build({
   ...commonJs,
   entryPoints: Object.keys(validatorsOf).map((noun) => `src/generated/validators/${noun}.js`),
@@ -72,7 +76,10 @@ const generated = await build({
   minify: true,
 });
 
-const program = readFileSync(join(dist, 'program', 'main.cjs'));
+const hash = createHash('sha256');
+for (const name of readdirSync(program, { recursive: true, encoding: 'utf8' }).sort()) {
+  if (name.endsWith('.cjs')) hash.update(readFileSync(join(program, name)));
+}
 const help = rootHelp(product);
 const commands = [
   ...Object.entries(product.commands).flatMap(([noun, verbs]) =>
@@ -86,14 +93,14 @@ const start = await build({
   outdir: 'dist',
   define: {
     ...commonJs.define,
-    MOBIUS_BUILD: JSON.stringify(createHash('sha256').update(program).digest('hex').slice(0, 16)),
+    MOBIUS_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)),
     MOBIUS_ANSWERS: JSON.stringify({ '--version': `mobius ${version}\n`, '--help': help, '-h': help, help }),
     MOBIUS_COMMANDS: JSON.stringify(commands),
   },
 });
 
 // Which source went where: the start-up test reads it.
-const outputs = [main, libraries, generated, start].flatMap(({ metafile }) => Object.entries(metafile?.outputs ?? {}));
+const outputs = [main, libraries, wasm, generated, start].flatMap(({ metafile }) => Object.entries(metafile?.outputs ?? {}));
 writeFileSync(join(dist, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
 
 // What services verify tokens with: one file that shares nothing with the program, so that it loads nothing of it.

@@ -1,5 +1,5 @@
 import * as crypto from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
@@ -89,13 +89,37 @@ export const bundledBindings: Plugin = {
   },
 };
 
+/** It brings its WebAssembly as a text in base64, a third longer and to be read first: here it is a file beside. */
+export const webAssemblyApart = (folder: string): Plugin => ({
+  name: 'web-assembly-apart',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /[\\/]libsodium\.mjs$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8');
+      const [text, assign = '', base64 = ''] =
+        /(\w+\?\?=)\(\w+=>\{[^"]*"="[^"]*"="[^"]*\}\)\("(AGFzbQ[^"]+)"\)/.exec(source) ?? [];
+      const [start, bytes, imports] = /await WebAssembly\.instantiate\((\w+),(\w+)\)/.exec(source) ?? [];
+      if (text === undefined || start === undefined) throw new Error('libsodium brings its WebAssembly in another way');
+      writeFileSync(join(folder, 'libsodium.wasm'), Buffer.from(base64, 'base64'));
+      const file = "require('node:fs').readFileSync(require('node:path').join(__dirname, 'libsodium.wasm'))";
+      // At once: what is done beside takes longer, for it is done whole.
+      const instance = `{ instance: new WebAssembly.Instance(new WebAssembly.Module(${bytes}), ${imports}) }`;
+      const contents = source.replace(text, () => assign + file).replace(start, () => instance);
+      return { contents: contents.replaceAll('import.meta.url', '__filename') };
+    });
+  },
+});
+
 /** Libraries that few commands use: each in a file of its own, which is read when the first of its exports is. */
 export const apart: Readonly<Record<string, string>> = {
   '@inquirer/prompts': 'src/cli/ask.ts',
+  chalk: 'chalk',
+  'cli-table3': 'cli-table3',
   fastify: 'fastify',
+  'https-proxy-agent': 'https-proxy-agent',
   pg: 'pg',
   pino: 'pino',
   'prom-client': 'prom-client',
+  'smol-toml': 'smol-toml',
   yaml: 'yaml',
 };
 
@@ -107,7 +131,7 @@ export const keepApart: Plugin = {
       path: path.replace(/\.js$/, '.cjs'),
       external: true,
     }));
-    for (const name of Object.keys(apart)) {
+    for (const name of [...Object.keys(apart), 'libsodium-wrappers']) {
       onResolve({ filter: new RegExp(`^${name}$`) }, ({ kind }) =>
         kind === 'entry-point' ? undefined : { path: `./${basename(name)}.cjs`, external: true },
       );
