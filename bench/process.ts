@@ -30,7 +30,9 @@ const processOf = (args: readonly string[], env: Readonly<Record<string, string>
   },
 });
 
-export const bare = processOf(['-e', '0'], {});
+/** Node itself, with this text as its program. */
+export const script = (text: string): Process => processOf(['-e', text], {});
+export const bare = script('0');
 
 const homes: string[] = [];
 export const newHome = (): string => {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +14,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const uncached = { XDG_CACHE_HOME: '/dev/null' };
 
 interface Meta {
-  outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
+  outputs: Record<
+    string,
+    { inputs: Record<string, { bytesInOutput: number }>; imports: { path: string; external?: boolean }[] }
+  >;
 }
+
+const outputsOf = (): Meta['outputs'] =>
+  (JSON.parse(readFileSync(join(root, 'dist', 'meta.json'), 'utf8')) as Meta).outputs;
 
 const mobius = (args: readonly string[], env: Readonly<Record<string, string>> = {}): void => {
   const { status, stderr } = spawnSync(process.execPath, ['bin/mobius.js', ...args], {
@@ -46,7 +53,7 @@ const sourcesIn = ({ functions }: Script, sources: readonly string[]): string[] 
 const loadedBy = (args: readonly string[]): string[] => {
   const coverage = mkdtempSync(join(folder, 'coverage-'));
   mobius(args, { NODE_V8_COVERAGE: coverage, ...uncached });
-  const { outputs } = JSON.parse(readFileSync(join(root, 'dist', 'meta.json'), 'utf8')) as Meta;
+  const outputs = outputsOf();
   const scripts = readdirSync(coverage).flatMap((file) => {
     const { result } = JSON.parse(readFileSync(join(coverage, file), 'utf8')) as { result: Script[] };
     return result.filter(({ url }) => url.startsWith('file:') || isAbsolute(url));
@@ -97,4 +104,30 @@ test('what a read through the agent loads: no engine, no core, no key', async ()
 test('the help of a noun loads no engine, the core or a command', () => {
   const heavy = /sqlite|sodium|^src\/(core|store|vault|calls|crypto)\/|^src\/commands\/.*\//;
   expect(loadedBy(['secrets', '--help']).filter((name) => heavy.test(name))).toEqual(['src/core/key-format.ts']);
+});
+
+test('what is not bundled is installed with it, and every licence of what is stands beside it', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+    optionalDependencies: Record<string, string>;
+  };
+  const outputs = Object.values(outputsOf());
+  const outside = outputs.flatMap(({ imports }) => imports.flatMap(({ path, external }) => (external ? [path] : [])));
+  const names = new Set(
+    outside.filter((path) => !isBuiltin(path) && !path.startsWith('./')).map((path) => path.split('/')[0]),
+  );
+  // The first looks for what it is told; the others are asked for by libraries that do without.
+  for (const name of ['bindings', 'kerberos', 'pg-native', 'supports-color']) names.delete(name);
+  expect([...names].filter((name) => !Object.hasOwn({ ...dependencies, ...optionalDependencies }, name ?? ''))).toEqual(
+    [],
+  );
+  const bundled = new Set(
+    outputs
+      .flatMap(({ inputs }) => Object.keys(inputs))
+      .filter((input) => input.includes('node_modules'))
+      .map(nameOf),
+  );
+  const licenses = readFileSync(join(root, 'dist', 'licenses.txt'), 'utf8');
+  expect(bundled.size).toBeGreaterThan(20);
+  expect([...bundled].filter((name) => !new RegExp(`^${name} \\d.*\\(.+\\)$`, 'm').test(licenses))).toEqual([]);
 });

@@ -16,6 +16,7 @@ import {
   webAssemblyApart,
   withoutNeverAsked,
 } from './bundling.ts';
+import { licensesOf } from './licenses.ts';
 
 const dist = join(root, 'dist');
 const program = join(dist, 'program');
@@ -26,7 +27,7 @@ const common: BuildOptions = {
   bundle: true,
   platform: 'node',
   target: 'node20',
-  legalComments: 'linked',
+  legalComments: 'none',
   logLevel: 'warning',
 };
 
@@ -100,8 +101,14 @@ const start = await build({
 });
 
 // Which source went where: the start-up test reads it.
-const outputs = [main, libraries, wasm, generated, start].flatMap(({ metafile }) => Object.entries(metafile?.outputs ?? {}));
+const outputs = [main, libraries, wasm, generated, start].flatMap(({ metafile }) =>
+  Object.entries(metafile?.outputs ?? {}),
+);
 writeFileSync(join(dist, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
+
+// Whose work was bundled, and under which terms.
+const sources = outputs.flatMap(([, { inputs }]) => Object.keys(inputs));
+writeFileSync(join(dist, 'licenses.txt'), licensesOf(sources));
 
 // What services verify tokens with: one file that shares nothing with the program, so that it loads nothing of it.
 await build({ ...common, entryPoints: ['src/verify-token.ts'], outdir: 'dist', format: 'esm' });
