@@ -52,7 +52,7 @@ const layers: readonly Layer[] = [
   // It goes out by itself, to services that have nothing else of mobius.
   { files: ['verify-token'], may: ['crypto', 'core/carries', 'core/jwt-text'] },
   { files: ['start'], may: ['code-cache', 'write'] },
-  { files: ['main'], may: ['cli/run', 'uuid', 'write'] },
+  { files: ['main'], may: ['cli/run', 'crypto', 'uuid', 'write'] },
   {
     files: ['cli/profiles'],
     may: ['cli/'],
