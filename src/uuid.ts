@@ -5,9 +5,16 @@
 export const uuidSource = (now: () => number, fillRandom: (bytes: Uint8Array) => void): (() => Uint8Array) => {
   let time = 0;
   let count = 0;
+  const pool = new Uint8Array(16 * 64);
+  let taken = pool.length;
   return () => {
-    const bytes = new Uint8Array(16);
-    fillRandom(bytes);
+    // One question to the system costs more than all else, and no more for many.
+    if (taken === pool.length) {
+      fillRandom(pool);
+      taken = 0;
+    }
+    const bytes = pool.slice(taken, taken + 16);
+    taken += 16;
     const current = now();
     if (current > time) {
       time = current;

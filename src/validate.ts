@@ -161,14 +161,21 @@ export const checked = async (validator: Validator, input: unknown): Promise<unk
   throw await refusal(finding, copy, validator);
 };
 
+const known = new Map<Name, Validator>();
+
+/** An import costs something each time, also of what is there already. */
+const validatorOf = async (name: Name): Promise<Validator> => {
+  const [noun, verb = ''] = name.split('.');
+  const validator = (await validatorsOf[noun as Noun]()).validators[verb];
+  if (validator === undefined) throw new MobiusError('internal', `nothing checks the input of "${name}"`);
+  known.set(name, validator);
+  return validator;
+};
+
 /**
  * The input of an operation, checked, copied and with its defaults filled in; what was given is left as it was. Rejects
  * with `bad_request` where it is no object and `invalid_input` naming the field otherwise. No message holds the value
  * of a property that may be secret.
  */
-export const validate = async <K extends Name>(name: K, input: unknown): Promise<Input<K>> => {
-  const [noun, verb = ''] = name.split('.');
-  const validator = (await validatorsOf[noun as Noun]()).validators[verb];
-  if (validator === undefined) throw new MobiusError('internal', `nothing checks the input of "${name}"`);
-  return (await checked(validator, input)) as Input<K>;
-};
+export const validate = async <K extends Name>(name: K, input: unknown): Promise<Input<K>> =>
+  (await checked(known.get(name) ?? (await validatorOf(name)), input)) as Input<K>;

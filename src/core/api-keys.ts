@@ -177,7 +177,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     }
     const use = context.meter(row);
     if (!use.fits) return { valid: false, code: 'RATE_LIMITED', ...about, remaining: 0 };
-    const permissions = permissionsOf(examined.bound.roles);
+    const permissions = [...permissionsOf(examined.bound.roles)];
     context.used(row.id);
     if (permission !== undefined && !holds(permissions, permission)) {
       return { valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...about, permissions };

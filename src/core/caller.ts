@@ -1,6 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { Verification } from '../generated/types.ts';
 import * as keys from '../store/api-keys.ts';
+import { recall } from '../store/memory.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import type { SessionRow } from '../store/sessions.ts';
@@ -74,8 +75,16 @@ export const owner: Caller = { kind: 'owner', name: 'owner', permissions: everyt
 
 export const nobody: Caller = { kind: 'nobody', name: 'nobody', permissions: [], everywhere: false, roles: [] };
 
-export const permissionsOf = (roles: readonly Role[]): string[] =>
-  [...new Set(roles.flatMap((role) => role.permissions))].sort();
+const sorted = new WeakMap<readonly Role[], readonly string[]>();
+
+/** Kept beside the list that was asked about: one of a credential is asked about in each of its calls. */
+export const permissionsOf = (roles: readonly Role[]): readonly string[] => {
+  const known = sorted.get(roles);
+  if (known !== undefined) return known;
+  const permissions = [...new Set(roles.flatMap((role) => role.permissions))].sort();
+  sorted.set(roles, permissions);
+  return permissions;
+};
 
 /**
  * What is wrong with a credential, or nothing. One that was never issued is told apart from one that can't have been.
@@ -94,6 +103,24 @@ export const verifyCode: Record<Fault, Verification['code']> = {
 
 export type Examined = { bound: Bound; fault?: undefined } | { fault: Fault; key?: keys.KeyRow };
 
+/** Whom a key belongs to, and what they may do. */
+interface Standing extends Omit<Bound, 'key'> {
+  /** Of a principal that a user acts as. */
+  user: users.UserRow | undefined;
+}
+
+const standingOf = (store: Store, { id, clear }: keys.KeyRow): Promise<Standing> =>
+  recall(store.db, `${clear.principal_id} ${clear.project_id}`, async () => {
+    const principal = await principals.byId(store, clear.principal_id);
+    const project = await projects.byId(store, clear.project_id);
+    if (principal === undefined || project === undefined) {
+      throw new MobiusError('damaged', `the principal or project of the key "${id}" is missing`, { id });
+    }
+    const { user_id: userId } = principal.clear;
+    const user = userId === null ? undefined : await users.byId(store, userId);
+    return { project, principal, user, roles: await rolesOf(store, principal) };
+  });
+
 /** The one place that decides whether an API key works, or what was made with it. */
 export const examineKey = async (
   store: Store,
@@ -101,23 +128,17 @@ export const examineKey = async (
   now: number,
   handle: string | undefined,
 ): Promise<Examined> => {
-  const principal = await principals.byId(store, key.clear.principal_id);
-  const project = await projects.byId(store, key.clear.project_id);
-  if (principal === undefined || project === undefined) {
-    throw new MobiusError('damaged', `the principal or project of the key "${key.id}" is missing`, { id: key.id });
-  }
+  const { user, project, principal, roles } = await standingOf(store, key);
   if (handle !== undefined && handle !== project.plain.handle) return { fault: 'unknown', key };
   const state = keys.stateOf(key, now);
   if (state === 'revoked' || state === 'expired') return { fault: state, key };
-  const off = [
-    key.clear.disabled_at,
-    principal.clear.disabled_at,
-    principal.clear.archived_at,
-    project.clear.archived_at,
-    principal.clear.user_id === null ? null : (await users.byId(store, principal.clear.user_id))?.clear.disabled_at,
-  ];
-  if (off.some((time) => time !== null)) return { fault: 'disabled', key };
-  return { bound: { project, principal, key, roles: await rolesOf(store, principal) } };
+  const isOff =
+    key.clear.disabled_at !== null ||
+    principal.clear.disabled_at !== null ||
+    principal.clear.archived_at !== null ||
+    project.clear.archived_at !== null ||
+    (user?.clear.disabled_at ?? null) !== null;
+  return isOff ? { fault: 'disabled', key } : { bound: { project, principal, key, roles } };
 };
 
 export const examine = async (store: Store, text: string, now: number): Promise<Examined> => {
@@ -127,12 +148,15 @@ export const examine = async (store: Store, text: string, now: number): Promise<
   return key === undefined ? { fault: 'unknown' } : examineKey(store, key, now, parsed.project);
 };
 
-export const asKey = (bound: Bound): Caller => ({
+export const asKey = ({ project, principal, key, roles }: Bound): Caller => ({
   kind: 'api-key',
-  name: bound.principal.plain.name,
-  permissions: permissionsOf(bound.roles),
+  name: principal.plain.name,
+  permissions: permissionsOf(roles),
   everywhere: false,
-  ...bound,
+  project,
+  principal,
+  key,
+  roles,
 });
 
 /** Whether a key may be used from there; one without a list, from everywhere. */

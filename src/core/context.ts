@@ -78,7 +78,11 @@ export type Handlers<K extends Name> = { readonly [P in K]: Handler<P> | TwoPart
 export const iso = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z');
 
 /** The properties whose value is there: an absent optional field is left out of an answer, never null. */
-export const present = <T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], null | undefined> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as {
-    [K in keyof T]: Exclude<T[K], null | undefined>;
-  };
+export const present = <T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], null | undefined> } => {
+  const found: Record<string, unknown> = {};
+  for (const name in fields) {
+    const value = fields[name];
+    if (value !== undefined && value !== null) found[name] = value;
+  }
+  return found as { [K in keyof T]: Exclude<T[K], null | undefined> };
+};

@@ -4,6 +4,7 @@ import type { Call, CallOptions, Input, Name, Operation, Output } from '../opera
 import type { Passwords } from '../passwords.ts';
 import type { KeyRow } from '../store/api-keys.ts';
 import type { Db, Mode, Query } from '../store/db.ts';
+import { NotRemembered } from '../store/memory.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
 import { validate } from '../validate.ts';
@@ -86,6 +87,9 @@ interface Running<K extends Name> {
   said?: object | undefined;
 }
 
+/** What asks for credentials alone, which are remembered. */
+const asksForCredentials = new Set<Name>(['api-keys.verify']);
+
 export const makeCore = ({
   db,
   sealer,
@@ -105,6 +109,8 @@ export const makeCore = ({
   const refusals = makeRefusals();
   let secretsTouched = false;
 
+  const sha256Hex = (bytes: Uint8Array): string => hexOf(sha256(bytes));
+
   const storeOf = (tx: Query): Store => ({ db: tx, sealer });
   const newAuditId = (): string => newId(idPrefixes.audit);
   const journal = makeJournal({ db, sealer, signatures, issuer, now, newAuditId, anchors });
@@ -123,7 +129,7 @@ export const makeCore = ({
     secretsTouched ||= name.startsWith('secrets.');
     const store = storeOf(tx);
     const { caller, project } = await gate.admit(store, running, input, at);
-    if (caller.token !== undefined && mode === 'read') throw new MustCount();
+    if (caller.token !== undefined && (mode === 'read' || mode === 'glance')) throw new MustCount();
     const request: Repeatable | undefined =
       idempotencyKey === undefined || !isKept(operation)
         ? undefined
@@ -131,7 +137,8 @@ export const makeCore = ({
     const before = request === undefined ? undefined : await answeredBefore(store, request, at);
     if (before !== undefined) return before.answer as Output<K>;
     const context = {
-      ...store,
+      db: tx,
+      sealer,
       now: at,
       caller,
       manner,
@@ -142,7 +149,7 @@ export const makeCore = ({
       newId,
       newUuid,
       randomBytes,
-      sha256: (bytes: Uint8Array) => hexOf(sha256(bytes)),
+      sha256: sha256Hex,
       changed: (change: Change) => journal.append(store, entryOf(name, change, at, caller, project?.id)),
       used: (id: string) => uses.note(id, at),
       meter: (key: KeyRow) => meterOf(key, metered),
@@ -220,10 +227,19 @@ export const makeCore = ({
     }
     const within = (mode: Mode): Promise<Output<K>> =>
       metering(running.metered, () => db.tx(mode, (tx) => perform(tx, mode, running, handler)));
+    const inFull = async (): Promise<Output<K>> => {
+      try {
+        return await within(operation.access);
+      } catch (error) {
+        if (error instanceof MustCount) return within('count');
+        throw error;
+      }
+    };
+    if (!asksForCredentials.has(name)) return inFull();
     try {
-      return await within(operation.access);
+      return await within('glance');
     } catch (error) {
-      if (error instanceof MustCount) return within('count');
+      if (error instanceof NotRemembered || error instanceof MustCount) return inFull();
       throw error;
     }
   };

@@ -66,13 +66,13 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     input: object,
     at: number,
   ): Promise<Admitted> => {
-    const asked: Question = { actor, now: at, signatures, issuer };
-    const handle = await handleFor(store, asked, operation, manner, input);
-    const question = { ...asked, ...(handle === undefined ? {} : { handle }) };
+    const question: Question = { actor, now: at, signatures, issuer, handle: undefined };
+    const handle = await handleFor(store, question, operation, manner, input);
+    question.handle = handle;
     // What is for everybody asks nobody who they are: an old credential that is sent along is not looked at.
     const found =
       operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
-    const caller: Caller = { ...found, ...(actor.from === undefined ? {} : { from: actor.from }) };
+    const caller = actor.from === undefined ? found : { ...found, from: actor.from };
     try {
       requireFitting(caller, operation, manner);
       if (caller.token !== undefined) requireLeft(caller.token);

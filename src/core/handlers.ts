@@ -16,8 +16,16 @@ const nouns: { readonly [N in Noun]: () => Promise<{ handlers: Handlers<NameOf<N
   'api-keys': () => import('./api-keys.ts'),
 };
 
-export const handlerOf = async <K extends Name>(name: K): Promise<Handler<K> | TwoPart<K>> => {
+const known = new Map<Name, unknown>();
+
+const load = async <K extends Name>(name: K): Promise<Handler<K> | TwoPart<K>> => {
   const noun = name.slice(0, name.indexOf('.')) as Noun;
   const { handlers } = await nouns[noun]();
-  return (handlers as unknown as Handlers<K>)[name];
+  const handler = (handlers as unknown as Handlers<K>)[name];
+  known.set(name, handler);
+  return handler;
 };
+
+/** An import costs something each time, also of what is there already. */
+export const handlerOf = async <K extends Name>(name: K): Promise<Handler<K> | TwoPart<K>> =>
+  (known.get(name) as Handler<K> | TwoPart<K> | undefined) ?? load(name);

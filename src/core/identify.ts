@@ -38,7 +38,7 @@ export interface Question {
   signatures: Signatures;
   issuer: string;
   /** The handle of the project that the call is about; absent where it is about none. */
-  handle?: string;
+  handle?: string | undefined;
 }
 
 /** Finds out who acts. */

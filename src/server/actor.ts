@@ -15,9 +15,30 @@ export const addressOf = (told: string): string => {
   return (isIP(plain) === 0 ? unknownAddress : plain).replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 };
 
+/**
+ * Where a request came from. The proxy before us adds the address that it saw at the end of what it was told; behind a
+ * file it is the proxy's to say as well.
+ */
+export const addressFor = (
+  { headers, socket }: IncomingMessage,
+  throughFile: boolean,
+  behindProxy: boolean,
+): string => {
+  const told = behindProxy ? headers['x-forwarded-for']?.toString() : undefined;
+  if (told !== undefined) return addressOf(told.slice(told.lastIndexOf(',') + 1));
+  // The address of one who is gone already isn't known any more, which must not make it this machine's.
+  return throughFile ? '127.0.0.1' : addressOf(socket.remoteAddress ?? '');
+};
+
 /** Node keeps the first of two such headers, a proxy before us may have looked at the second. */
-const authorizations = ({ rawHeaders }: IncomingMessage): string[] =>
-  rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization');
+const authorizations = ({ rawHeaders }: IncomingMessage): string[] => {
+  const found: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
+    if (name.length === 13 && name.toLowerCase() === 'authorization') found.push(value);
+  }
+  return found;
+};
 
 export const hasOneAuthorization = (request: IncomingMessage): boolean => authorizations(request).length < 2;
 

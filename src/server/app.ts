@@ -1,20 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Actor } from '../core/caller.ts';
 import { idPrefixes, typeId, uuidText } from '../core/ids.ts';
 import type { DialectName } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Name, Operation } from '../operations.ts';
-import { actorOf, addressOf, originOf } from './actor.ts';
+import { actorOf, addressFor, originOf } from './actor.ts';
 import { openAllowed } from './allowed.ts';
 import { refusalOf } from './answer.ts';
 import { addBeside, type BesidePorts, jsonType } from './beside.ts';
 import { addDevicePage } from './device-page.ts';
 import { addDialects, type RefuseIn } from './dialects.ts';
-import { addHeaders, type HeaderOptions } from './headers.ts';
+import { openDoor } from './door.ts';
+import { addHeaders, type HeaderOptions, headersOf } from './headers.ts';
 import type { Log } from './log.ts';
-import { addRoutes, largestUnasked, type RoutePorts } from './routes.ts';
+import { addRoute, largestUnasked, type RoutePorts, routesOf } from './routes.ts';
 
 export interface AppPorts extends Pick<RoutePorts, 'core'>, Omit<BesidePorts, 'isDraining'> {
   io: Pick<Io, 'newUuid' | 'now'>;
@@ -85,15 +87,24 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   let draining = false;
   let refuseIn: RefuseIn = () => undefined;
 
-  const toldOf = ({ raw }: FastifyRequest): Told => {
-    const told = requests.get(raw);
+  const toldOfRaw = (request: IncomingMessage): Told => {
+    const told = requests.get(request);
     if (told === undefined) throw new MobiusError('internal', 'a request came past the door');
     return told;
   };
+  const toldOf = ({ raw }: FastifyRequest): Told => toldOfRaw(raw);
 
-  const noteFailure = (request: FastifyRequest, error: unknown): void => {
+  const tellFailure = (request: IncomingMessage, error: unknown): void => {
     const stack = error instanceof Error ? error.stack : String(error);
-    log.error({ request_id: toldOf(request).id, stack }, 'failed');
+    log.error({ request_id: toldOfRaw(request).id, stack }, 'failed');
+  };
+  const noteFailure = ({ raw }: FastifyRequest, error: unknown): void => tellFailure(raw, error);
+
+  const actorOfRaw = (request: IncomingMessage): Actor =>
+    actorOf(request, toldOfRaw(request).ip, options.ownerWithoutCredential);
+  const headersFor = (request: IncomingMessage): readonly string[] => {
+    const headers = headersOf(request, toldOfRaw(request).id, options);
+    return draining ? [...headers, 'Connection', 'close'] : headers;
   };
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
@@ -105,7 +116,6 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   const app: FastifyInstance = fastify({
     logger: false,
     bodyLimit: largestUnasked,
-    ...(options.behindProxy ? { trustProxy: (_, hop) => hop < 1 } : {}),
     // Read by ourselves: what can't be decoded is refused, what is repeated too.
     routerOptions: { maxParamLength: 2048, querystringParser: () => ({}) },
     frameworkErrors: (error, request, reply) => void refuse(request as FastifyRequest, reply as FastifyReply, error),
@@ -118,9 +128,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     const { named = 'unknown', operation } = request.routeOptions.config;
     const { url: route = 'unknown' } = request.routeOptions;
     const wire = operation === undefined ? undefined : operations[operation].wire;
-    const told = toldOf(request);
-    const ip = options.behindProxy ? addressOf(request.ip ?? told.ip) : told.ip;
-    Object.assign(told, { ip, operation: named, route, ...(wire === undefined ? {} : { wire }) });
+    Object.assign(toldOf(request), { operation: named, route, ...(wire === undefined ? {} : { wire }) });
   });
   app.setNotFoundHandler((request, reply) => {
     const { url: target = '' } = request.raw;
@@ -137,9 +145,13 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     return refused(new MobiusError('method_not_allowed', `this path does not take ${method}`));
   });
 
-  await addRoutes(app, {
-    core,
-    actorOf: (request) => actorOf(request.raw, toldOf(request).ip, options.ownerWithoutCredential),
+  const routes = await routesOf(core);
+  for (const route of routes) addRoute(app, { core, actorOf: ({ raw }) => actorOfRaw(raw) }, route);
+  const enter = openDoor(routes, {
+    actorOf: actorOfRaw,
+    headersOf: headersFor,
+    found: (request, { name, url }) => void Object.assign(toldOfRaw(request), { operation: name, route: url }),
+    failed: tellFailure,
   });
   refuseIn = await addDialects(app, options.dialects, {
     core,
@@ -165,13 +177,12 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   return {
     handle(request, response, throughFile) {
       const id = typeId(idPrefixes.request, io.newUuid());
-      // The address of one who is gone already isn't known any more, which must not make it this machine's.
-      const ip = throughFile ? '127.0.0.1' : addressOf(request.socket.remoteAddress ?? '');
+      const ip = addressFor(request, throughFile, options.behindProxy);
       const told: Told = { id, operation: 'unknown', route: 'unknown', ip };
       requests.set(request, told);
-      addHeaders(request, response, id, options);
-      if (draining) response.setHeader('Connection', 'close');
       tellAtEnd(request, response, told, ports);
+      if (enter(request, response)) return;
+      addHeaders(response, headersFor(request));
       app.routing(request, response);
     },
     drain() {

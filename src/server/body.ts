@@ -22,12 +22,12 @@ const textOf = (bytes: Uint8Array): string => {
 };
 
 /**
- * A body of a few megabytes can hold millions of values, which cost a hundred times as much as they weigh: so they are
- * counted before any of them is made.
+ * How many members its objects have. A body of a few megabytes can hold millions of values, which cost a hundred times as
+ * much as they weigh: so they are counted before any of them is made.
  */
-const refuseHuge = (bytes: Uint8Array): void => {
-  const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
-  let [values, depth, inText] = [1, 0, false];
+const countMembers = (bytes: Uint8Array): number => {
+  const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
+  let [values, members, depth, inText] = [1, 0, 0, false];
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (inText) {
@@ -35,6 +35,7 @@ const refuseHuge = (bytes: Uint8Array): void => {
       else if (byte === quote) inText = false;
     } else if (byte === quote) inText = true;
     else if (byte === comma) values++;
+    else if (byte === colon) members++;
     else if (byte === 0x5b || byte === 0x7b) {
       values++;
       depth++;
@@ -42,6 +43,13 @@ const refuseHuge = (bytes: Uint8Array): void => {
     if (values > mostValues) throw badRequest('the body holds too many values');
     if (depth > deepest) throw badRequest('the body is nested too deeply');
   }
+  return members;
+};
+
+const membersOf = (value: unknown): number => {
+  if (typeof value !== 'object' || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce((sum: number, one) => sum + membersOf(one), own);
 };
 
 /** The engine's own message would quote the body, and with it a secret. */
@@ -54,14 +62,15 @@ const whyNot = (text: string): string => {
   return 'it breaks off or holds a sign where none may be';
 };
 
-const jsonOf = (text: string): unknown => {
+const jsonOf = (text: string, members: number): unknown => {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw badRequest(`the body is no JSON: ${whyNot(text)}`);
   }
-  // Of equal keys in one object JSON.parse keeps the last without a word.
+  // Of equal keys in one object JSON.parse keeps the last without a word: then there are less than the text has.
+  if (membersOf(value) === members) return value;
   try {
     readJsonText(text, 'the body');
   } catch (error) {
@@ -74,8 +83,8 @@ const jsonOf = (text: string): unknown => {
 /** A body that can only be JSON, whatever it calls itself; undefined where there is none. */
 export const readJson = (bytes: Uint8Array | undefined): unknown => {
   if (bytes === undefined || bytes.length === 0) return undefined;
-  refuseHuge(bytes);
-  return jsonOf(textOf(bytes));
+  const members = countMembers(bytes);
+  return jsonOf(textOf(bytes), members);
 };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

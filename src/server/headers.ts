@@ -21,26 +21,29 @@ const preflight: Readonly<Record<string, string>> = {
   'Access-Control-Max-Age': '600',
 };
 
-const addCors = (request: IncomingMessage, response: ServerResponse, origins: readonly string[]): void => {
-  if (origins.length === 0) return;
-  response.setHeader('Vary', 'Origin');
-  const { origin } = request.headers;
-  if (origin === undefined || !origins.includes(origin)) return;
-  response.setHeader('Access-Control-Allow-Origin', origin);
-  response.setHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
-  if (request.method !== 'OPTIONS') return;
-  for (const [name, value] of Object.entries(preflight)) response.setHeader(name, value);
+const corsOf = ({ method, headers: { origin } }: IncomingMessage, origins: readonly string[]): readonly string[] => {
+  if (origins.length === 0) return [];
+  const vary = ['Vary', 'Origin'];
+  if (origin === undefined || !origins.includes(origin)) return vary;
+  const allowed = ['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', 'X-Request-Id, Retry-After'];
+  return [...vary, ...allowed, ...(method === 'OPTIONS' ? Object.entries(preflight).flat() : [])];
 };
 
-/** What every answer carries; a route may say another thing in the place of one. */
-export const addHeaders = (
+const always = Object.entries(security).flat();
+
+/** What every answer carries, each name before its value. A route may say another thing in the place of one. */
+export const headersOf = (
   request: IncomingMessage,
-  response: ServerResponse,
   id: string,
   { corsOrigins, tls }: HeaderOptions,
-): void => {
-  response.setHeader('X-Request-Id', id);
-  for (const [name, value] of Object.entries(security)) response.setHeader(name, value);
-  if (tls) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
-  addCors(request, response, corsOrigins);
+): readonly string[] => [
+  'X-Request-Id',
+  id,
+  ...always,
+  ...(tls ? ['Strict-Transport-Security', 'max-age=31536000'] : []),
+  ...corsOf(request, corsOrigins),
+];
+
+export const addHeaders = (response: ServerResponse, headers: readonly string[]): void => {
+  for (let at = 0; at < headers.length; at += 2) response.setHeader(headers[at] ?? '', headers[at + 1] ?? '');
 };

@@ -74,6 +74,10 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
   const broken = new WeakSet<object>();
   /** What arrives on a connection, or arrived last. */
   const latest = new WeakMap<object, IncomingMessage>();
+  let isFile = false;
+  server.on('listening', () => {
+    isFile = typeof server.address() === 'string';
+  });
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     busy.set(socket, (busy.get(socket) ?? 0) + 1);
@@ -83,7 +87,7 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
       busy.set(socket, left);
       if (left === 0 && broken.has(socket)) socket.destroySoon();
     });
-    handle(request, response, typeof server.address() === 'string');
+    handle(request, response, isFile);
   };
   server.maxConnections = mostConnections;
   server.on('request', answer);

@@ -9,6 +9,24 @@ export type Level = (typeof levels)[number];
 const withoutCredentials = (text: string): string =>
   text.replace(/\b([a-z][a-z0-9_]{0,9}_)[0-9A-Za-z]{43,49}\b/g, '$1…').replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, 'eyJ…');
 
+/** Lines of one turn of the event loop go out together, but for those that tell of trouble: after them it may be over. */
+const gathering = (write: (text: string) => void): ((line: string) => void) => {
+  let held = '';
+  const flush = (): void => {
+    const text = held;
+    held = '';
+    if (text === '') return;
+    try {
+      write(withoutCredentials(text));
+    } catch {}
+  };
+  return (line) => {
+    if (held === '') setImmediate(flush);
+    held += line;
+    if (!line.startsWith('{"level":"info"')) flush();
+  };
+};
+
 /** A line of JSON for each thing that happened, on stderr. That nobody can read it is no reason to stop serving. */
 export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, level: Level): Log =>
   pino(
@@ -19,11 +37,5 @@ export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, level: Leve
       timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    {
-      write: (text) => {
-        try {
-          stderr.write(withoutCredentials(text));
-        } catch {}
-      },
-    },
+    { write: gathering((text) => stderr.write(text)) },
   );

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Actor } from '../core/caller.ts';
 import type { Core } from '../core/core.ts';
@@ -7,11 +7,17 @@ import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
 import { jsonType } from './beside.ts';
-import { bodyRefused, type Field, readInput } from './input.ts';
+import { bodyRefused, type Field, type Incoming, readInput } from './input.ts';
 
-export interface RoutePorts {
-  core: Pick<Core, 'as' | 'screen'>;
-  actorOf(request: FastifyRequest): Actor;
+type Answering = Pick<Core, 'as' | 'screen'>;
+
+/** An operation as HTTP reaches it. */
+export interface OperationRoute extends Pick<Operation, 'method' | 'path' | 'wire'> {
+  name: Name;
+  /** The path with `:name` for what stands in it. */
+  url: string;
+  bodyLimit: number;
+  answer(actor: Actor, asked: Incoming & { method: string }): Promise<{ status: number; text?: string }>;
 }
 
 /** The values of one secret may be 16 MiB, and JSON escapes. */
@@ -20,9 +26,9 @@ const largestBody = 1024 * 1024;
 /** More than this is read only for a credential that works, and never where none is needed. */
 export const largestUnasked = 64 * 1024;
 
-const withoutBody = ['GET', 'HEAD', 'DELETE'];
+export const isWithoutBody = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'DELETE';
 
-const idempotencyKey = ({ method, headers }: IncomingMessage): { idempotencyKey?: string } => {
+const idempotencyKey = (method: string, headers: Incoming['headers']): { idempotencyKey?: string } => {
   const text = headers['idempotency-key']?.toString();
   if (text === undefined || method === 'GET' || method === 'HEAD') return {};
   if (!/^[\x21-\x7e]{1,255}$/.test(text)) {
@@ -32,12 +38,12 @@ const idempotencyKey = ({ method, headers }: IncomingMessage): { idempotencyKey?
 };
 
 /** What the headers say of a body before any of it is read. */
-const announced = ({ method, headers }: FastifyRequest): { isLarge: boolean; isOdd: boolean } => {
+export const announced = (method: string, headers: IncomingHttpHeaders): { isLarge: boolean; isOdd: boolean } => {
   const length = Number(headers['content-length'] ?? 0);
   const isChunked = headers['transfer-encoding'] !== undefined;
   return {
     isLarge: isChunked || length > largestUnasked,
-    isOdd: (isChunked || length > 0) && withoutBody.includes(method),
+    isOdd: (isChunked || length > 0) && isWithoutBody(method),
   };
 };
 
@@ -46,62 +52,75 @@ const limitOf = ({ scope }: Operation, fields: readonly Field[]): number => {
   return fields.some(({ secret, kind }) => secret === true && kind === 'json') ? largestValues : largestBody;
 };
 
-const addRoute = (
+const routeOf = (core: Answering, name: Name, operation: Operation, fields: readonly Field[]): OperationRoute => ({
+  name,
+  method: operation.method,
+  path: operation.path,
+  url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
+  ...(operation.wire === undefined ? {} : { wire: operation.wire }),
+  bodyLimit: limitOf(operation, fields),
+  async answer(actor, { method, ...incoming }) {
+    let input: object;
+    let options: { idempotencyKey?: string };
+    try {
+      input = readInput(operation, fields, incoming);
+      options = idempotencyKey(method, incoming.headers);
+    } catch (error) {
+      // A credential that the core refuses is refused before anything is said of the rest of the request.
+      await core.screen(actor, name);
+      throw error;
+    }
+    const output = await core.as(actor)(name, input as Input<Name>, options);
+    return operation.status === 204 ? { status: 204 } : { status: operation.status, text: JSON.stringify(output) };
+  },
+});
+
+/** One for each operation of the table. */
+export const routesOf = async (core: Answering): Promise<OperationRoute[]> => {
+  const routes: OperationRoute[] = [];
+  for (const [name, operation] of Object.entries(operations) as [Name, Operation][]) {
+    const { fields } = await fieldsOf[name.split('.')[0] as Noun]();
+    routes.push(routeOf(core, name, operation, fields[name]?.input ?? []));
+  }
+  return routes;
+};
+
+export interface RoutePorts {
+  core: Answering;
+  actorOf(request: FastifyRequest): Actor;
+}
+
+/** Whatever is unusual about a request. */
+export const addRoute = (
   app: FastifyInstance,
   { core, actorOf }: RoutePorts,
-  name: Name,
-  operation: Operation,
-  fields: readonly Field[],
+  { name, method, url, bodyLimit, answer }: OperationRoute,
 ): void => {
-  /** A credential that the core refuses is refused before anything is said of the rest of the request. */
-  const credentialFirst = (actor: Actor): Promise<void> => core.screen(actor, name);
-
-  const inputOf = (request: FastifyRequest): object =>
-    readInput(operation, fields, {
-      params: request.params as Record<string, string>,
-      target: request.raw.url ?? '',
-      headers: request.headers,
-      body: request.body as Uint8Array | undefined,
-    });
-
   app.route({
-    method: operation.method,
-    url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
-    bodyLimit: limitOf(operation, fields),
+    method,
+    url,
+    bodyLimit,
     config: { named: name, operation: name },
     async onRequest(request, reply) {
-      const { isLarge, isOdd } = announced(request);
+      const { isLarge, isOdd } = announced(request.method, request.headers);
       const actor = actorOf(request);
       if (!isLarge && !isOdd && actor.kind !== 'nobody') return;
       // A body that nobody reads would have to arrive before the next request could.
       const closes = isLarge || isOdd;
       if (closes) reply.header('Connection', 'close');
-      await credentialFirst(actor);
+      await core.screen(actor, name);
       if (isOdd) throw bodyRefused(request.method);
       if (closes) reply.removeHeader('Connection');
     },
     async handler(request, reply) {
-      const actor = actorOf(request);
-      let input: object;
-      let options: { idempotencyKey?: string };
-      try {
-        input = inputOf(request);
-        options = idempotencyKey(request.raw);
-      } catch (error) {
-        await credentialFirst(actor);
-        throw error;
-      }
-      const output = await core.as(actor)(name, input as Input<Name>, options);
-      if (operation.status === 204) return reply.code(204).send();
-      return reply.code(operation.status).type(jsonType).send(JSON.stringify(output));
+      const { status, text } = await answer(actorOf(request), {
+        method: request.method,
+        params: request.params as Record<string, string>,
+        target: request.raw.url ?? '',
+        headers: request.headers,
+        body: request.body as Uint8Array | undefined,
+      });
+      return text === undefined ? reply.code(status).send() : reply.code(status).type(jsonType).send(text);
     },
   });
-};
-
-/** A route for each operation of the table. */
-export const addRoutes = async (app: FastifyInstance, ports: RoutePorts): Promise<void> => {
-  for (const [name, operation] of Object.entries(operations) as [Name, Operation][]) {
-    const { fields } = await fieldsOf[name.split('.')[0] as Noun]();
-    addRoute(app, ports, name, operation, fields[name]?.input ?? []);
-  }
 };

@@ -1,3 +1,4 @@
+import { recall } from './memory.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -80,9 +81,13 @@ export const byId = (store: Store, id: string): Promise<KeyRow | undefined> =>
 export const byName = (store: Store, projectId: string, name: string): Promise<KeyRow | undefined> =>
   keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
-/** One indexed look-up by the keyed hash; no key is compared in code. */
-export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> =>
-  keyTable.one(store, 'where t.key_hash = $1', [store.sealer.keyHash(key)]);
+/** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
+export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> => {
+  const hash = store.sealer.keyHash(key);
+  return recall(store.db, Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1'), () =>
+    keyTable.one(store, 'where t.key_hash = $1', [hash]),
+  );
+};
 
 /** When it stops by itself, if ever: its end, or that of the time it was given beside its successor. */
 export const endOf = ({ clear: { expires_at: expires, retires_at: retires } }: KeyRow): number | null =>

@@ -1,3 +1,5 @@
+import type { Memory } from './memory.ts';
+
 /** What crosses the border to the engine. Times are epoch milliseconds; there are no booleans (a time or null). */
 export type Value = string | number | Uint8Array | null;
 export type Row = Record<string, Value>;
@@ -11,9 +13,11 @@ export interface Query {
   get<R extends Row>(sql: string, params?: readonly Value[]): Promise<R | undefined>;
   /** The number of rows that were changed. */
   run(sql: string, params?: readonly Value[]): Promise<number>;
+  /** In a transaction that changes nothing but counters, where the engine can tell that it still stands; see `recall`. */
+  readonly memory?: Memory | undefined;
 }
 
-export type Mode = 'read' | 'count' | 'write';
+export type Mode = 'glance' | 'read' | 'count' | 'write';
 
 /**
  * A Db is one door to one database.
@@ -21,6 +25,8 @@ export type Mode = 'read' | 'count' | 'write';
  * - `tx` gives a transaction. It commits when the body resolves and rolls back when it rejects; the rejection is passed on
  *   unchanged.
  *   - `read` sees one consistent state and takes no lock.
+ *   - `glance` is a `read` of what is remembered alone: it waits for nobody, and rejects with `NotRemembered` as soon as its
+ *     body asks for anything else.
  *   - `write` has its turn: of any number of processes one writes at a time, so what its body has read still stands when
  *     it writes. On SQLite that is the file's lock, on PostgreSQL one of the database, taken at the beginning.
  *   - `count` is for changes that are exact in one statement each, such as a counter with a condition. No `write` goes by

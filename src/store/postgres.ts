@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { MobiusError } from '../errors.ts';
 import type { Db, Mode, Query, Row, Value } from './db.ts';
+import { NotRemembered } from './memory.ts';
 import { namedIn, requireFitting, requireStorable } from './parameters.ts';
 import { type Connection, connectPostgres } from './postgres-connect.ts';
 import { isLost, isStale, mayPass, outcomeUnknown, translate } from './postgres-faults.ts';
@@ -112,7 +113,7 @@ interface Transaction {
 const writeLock = 0x6d_62_78_76;
 
 /** In one round trip. Each statement after it sees what had been committed when the lock was there. */
-const begins: Readonly<Record<Mode, string>> = {
+const begins: Readonly<Record<Exclude<Mode, 'glance'>, string>> = {
   // One state for all of it, however many statements.
   read: 'begin isolation level repeatable read read only',
   count: `begin isolation level read committed; select pg_advisory_xact_lock_shared(${writeLock})`,
@@ -196,7 +197,7 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
       }
     };
 
-  const attempt = async <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> => {
+  const attempt = async <T>(mode: keyof typeof begins, body: (tx: Query) => Promise<T>): Promise<T> => {
     const client = await pool.connect().catch((error: unknown) => {
       throw new Undone(error);
     });
@@ -256,6 +257,7 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
 
     tx: (mode, body) =>
       admitted(async () => {
+        if (mode === 'glance') throw new NotRemembered();
         try {
           return await patiently(() => attempt(mode, body), isUndone);
         } catch (error) {

@@ -1,12 +1,16 @@
 import { createRequire } from 'node:module';
 import Sqlite from 'better-sqlite3';
 
+export type Statement = Sqlite.Statement;
+
 /** A connection of better-sqlite3, with what this product asks of it. */
 export interface Connection {
   readonly inTransaction: boolean;
   exec(sql: string): void;
   /** The statement stays until the process ends: who asks with one text again keeps it. */
-  prepare(sql: string): Sqlite.Statement;
+  prepare(sql: string): Statement;
+  /** Of the state that is seen: another one after each change that another connection has committed. */
+  version(): number;
   /** Each row's first value. */
   pragma(text: string): unknown[];
   /** Copies into a file that is there, some pages at a time. How many it holds then. */
@@ -47,6 +51,7 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
   const pragmas = new Map<string, Sqlite.Statement>();
 
   const prepare = (sql: string): Sqlite.Statement => keep(connection.prepare(sql));
+  const version = prepare('pragma data_version').pluck();
 
   return {
     prepare,
@@ -54,6 +59,7 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
       return connection.inTransaction;
     },
     exec: (sql) => void connection.exec(sql),
+    version: () => version.get() as number,
     close: () => void connection.close(),
 
     // The library's own would prepare anew each time.

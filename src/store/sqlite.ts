@@ -1,13 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type Sqlite from 'better-sqlite3';
 import { MobiusError } from '../errors.ts';
-import type { Db, Mode, Query, Row, Value } from './db.ts';
+import type { Db } from './db.ts';
 import { identityOf, syncFolder } from './files.ts';
-import { namedIn, requireFitting, requireStorable } from './parameters.ts';
 import { type Connection, connectTo } from './sqlite-binding.ts';
 import { because, codeOf, isBusy, translate } from './sqlite-faults.ts';
+import { type Patiently, transactionsOver } from './sqlite-transactions.ts';
 
 export interface SqliteOptions {
   /** Makes an empty file, readable by its owner alone, where there is none. Its folder must be there. */
@@ -131,12 +129,6 @@ const connect = (file: string, { create = false, readOnly = false, alone = false
   }
 };
 
-type Patiently = <T>(attempt: () => T) => Promise<T>;
-
-/**
- * Repeats what another process's lock stopped, until it is done or the limit has passed. What is attempted must leave
- * nothing behind when it fails: the beginning of a transaction, or one statement outside of any.
- */
 const patience =
   (file: string, busyMs: number): Patiently =>
   async (attempt) => {
@@ -156,85 +148,6 @@ const patience =
     }
   };
 
-/** One statement each, at once. */
-interface Statements {
-  all(sql: string, params: readonly Value[]): Row[];
-  get(sql: string, params: readonly Value[]): Row | undefined;
-  run(sql: string, params: readonly Value[]): number;
-}
-
-/**
- * One statement a text, for as long as the connection is open: a statement that was let go could not be freed, see
- * `connectTo`. So a text must never hold what varies without end, which is what parameters are for.
- */
-const cachedStatements = (connection: Connection) => {
-  const cache = new Map<string, { statement: Sqlite.Statement; used: readonly number[] }>();
-
-  const prepared = (sql: string) => {
-    const known = cache.get(sql);
-    if (known !== undefined) return known;
-    const used = namedIn(sql);
-    const made = { statement: connection.prepare(sql), used };
-    cache.set(sql, made);
-    return made;
-  };
-
-  return (sql: string, params: readonly Value[]): { statement: Sqlite.Statement; bound: object[] } => {
-    const { statement, used } = prepared(sql);
-    requireFitting(sql, used, params.length);
-    return {
-      statement,
-      bound: params.length === 0 ? [] : [Object.fromEntries(used.map((n) => [n, bindable(params[n - 1])]))],
-    };
-  };
-};
-
-/** A plain JavaScript number would arrive as a floating-point one, in which 5 / 2 and 5 || '' are others than in bigint. */
-const bindable = (value: Value | undefined): string | bigint | Uint8Array | null => {
-  const checked = requireStorable(value);
-  return typeof checked === 'number' ? BigInt(checked) : checked;
-};
-
-const statementsOf = (connection: Connection) => {
-  const prepare = cachedStatements(connection);
-
-  return (mode: Mode): Statements => {
-    const admitted = (sql: string, params: readonly Value[]) => {
-      const ready = prepare(sql, params);
-      if (mode === 'read' && !ready.statement.readonly) {
-        throw new MobiusError('internal', `a read transaction can't change anything: ${sql}`);
-      }
-      return ready;
-    };
-    return {
-      all(sql, params) {
-        const { statement, bound } = admitted(sql, params);
-        if (statement.reader) return statement.all(...bound) as Row[];
-        statement.run(...bound);
-        return [];
-      },
-      get(sql, params) {
-        const { statement, bound } = admitted(sql, params);
-        if (statement.reader) return statement.get(...bound) as Row | undefined;
-        statement.run(...bound);
-        return undefined;
-      },
-      run(sql, params) {
-        const { statement, bound } = admitted(sql, params);
-        return statement.run(...bound).changes;
-      },
-    };
-  };
-};
-
-type Go = <T>(work: (statements: Statements) => T) => Promise<T>;
-
-const queryThrough = (go: Go): Query => ({
-  all: <R extends Row>(sql: string, params: readonly Value[] = []) => go((to) => to.all(sql, params) as R[]),
-  get: <R extends Row>(sql: string, params: readonly Value[] = []) => go((to) => to.get(sql, params) as R | undefined),
-  run: (sql, params = []) => go((to) => to.run(sql, params)),
-});
-
 /** A reader of a moment is waited for; one that stays is not. */
 const truncateTries = 10;
 const truncatePauseMs = 20;
@@ -242,93 +155,8 @@ const truncatePauseMs = 20;
 /** Of a copy, before others of this process get their turn. */
 const pagesAtOnce = 1_000;
 
-interface Transaction {
-  open: boolean;
-  /** The first statement that failed. As on PostgreSQL nothing is done after it, whatever the body makes of it. */
-  failed?: unknown;
-}
-
 const overConnection = (connection: Connection, file: string, patiently: Patiently): SqliteDb => {
-  const statements = statementsOf(connection);
-  const around = new AsyncLocalStorage<Transaction>();
-  let last: Promise<unknown> = Promise.resolve();
-  let closed: Promise<void> | undefined;
-
-  const inTurn = <T>(job: () => Promise<T>): Promise<T> => {
-    const turn = last.then(job);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
-
-  /** What waits for its turn inside the transaction that has the turn would wait for ever. */
-  const refuseInside = (): void => {
-    if (around.getStore()?.open === true) {
-      throw new MobiusError('internal', 'inside a transaction only the handle that its body was given can be used');
-    }
-  };
-
-  const admit = (): void => {
-    refuseInside();
-    if (closed !== undefined) throw new MobiusError('internal', `"${file}" was closed`);
-  };
-
-  const rollBack = (): void => {
-    try {
-      if (connection.inTransaction) connection.exec('rollback');
-    } catch {
-      // What made it roll back says more; and a transaction that can't be rolled back is never committed either.
-    }
-  };
-
-  const begin = (mode: Mode): void => {
-    if (mode !== 'read') {
-      connection.exec('begin immediate');
-      return;
-    }
-    connection.exec('begin');
-    try {
-      // The state that is seen is taken now, so that only this, which can be repeated, ever meets a lock.
-      statements('read').get('select 1 from sqlite_schema limit 1', []);
-    } catch (error) {
-      rollBack();
-      throw error;
-    }
-  };
-
-  const within =
-    (transaction: Transaction, mode: Mode): Go =>
-    async (work) => {
-      if (!transaction.open) throw new MobiusError('internal', 'the transaction has ended; was an await forgotten?');
-      if (transaction.failed !== undefined) throw transaction.failed;
-      try {
-        return work(statements(mode));
-      } catch (error) {
-        transaction.failed = translate(error, file);
-        throw transaction.failed;
-      }
-    };
-
-  const transact = async <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> => {
-    await patiently(() => begin(mode));
-    const transaction: Transaction = { open: true };
-    try {
-      const result = await around.run(transaction, () => body(queryThrough(within(transaction, mode))));
-      transaction.open = false;
-      if (transaction.failed !== undefined) throw transaction.failed;
-      await patiently(() => connection.exec('commit'));
-      return result;
-    } catch (error) {
-      rollBack();
-      throw error;
-    } finally {
-      transaction.open = false;
-    }
-  };
-
-  const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
-    admit();
-    return inTurn(work);
-  };
+  const { exclusively, beginRead, rollBack, ...db } = transactionsOver(connection, file, patiently);
 
   const copy: SqliteDb['copyTo'] = async (path, onProgress) => {
     closeSync(openSync(path, 'wx', 0o600));
@@ -353,7 +181,7 @@ const overConnection = (connection: Connection, file: string, patiently: Patient
     copyTo: (path, onProgress) =>
       exclusively(async () => {
         // The state that is copied is held: otherwise each write of another begins the copy anew, without end.
-        await patiently(() => begin('read'));
+        await beginRead();
         try {
           await copy(path, onProgress);
         } catch (error) {
@@ -375,18 +203,6 @@ const overConnection = (connection: Connection, file: string, patiently: Patient
         }
       }),
 
-    ...queryThrough(async (work) => {
-      admit();
-      return inTurn(() => patiently(() => work(statements('write'))));
-    }),
-    async tx(mode, body) {
-      admit();
-      return inTurn(() => transact(mode, body));
-    },
-    async close() {
-      refuseInside();
-      closed ??= inTurn(() => patiently(() => void connection.close()));
-      return closed;
-    },
+    ...db,
   };
 };

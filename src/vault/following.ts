@@ -2,6 +2,7 @@ import type { Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import { canonical } from '../store/canonical.ts';
 import type { Db, Mode, Query } from '../store/db.ts';
+import { recall } from '../store/memory.ts';
 import { openKeyring } from './keyring.ts';
 import { refuseWhileMoving } from './moving.ts';
 import { type Keys, openBlob } from './sealer.ts';
@@ -90,8 +91,10 @@ const mostTries = 5;
  */
 export const followingDb = (db: Db, ring: Ring): Db => {
   const ensureFresh = async (tx: Query, mode: Mode): Promise<void> => {
-    const row = await tx.get<{ epoch: number; state: string | null }>(
-      'select abs(epoch) as epoch, (select max(state) from moves) as state from vault',
+    const row = await recall(tx, 'vault', () =>
+      tx.get<{ epoch: number; state: string | null }>(
+        'select abs(epoch) as epoch, (select max(state) from moves) as state from vault',
+      ),
     );
     if (row !== undefined) refuseWhileMoving(row.state, mode);
     if (row?.epoch !== ring.keys().epoch) throw new StaleKeys();

@@ -39,7 +39,7 @@ const beingMoved = (): MobiusError =>
 
 /** Asked by every transaction. Who asks may be a server's client, who needn't know where the vault is now. */
 export const refuseWhileMoving = (state: string | null, mode: Mode): void => {
-  if (state === null || (state === 'leaving' && mode === 'read')) return;
+  if (state === null || (state === 'leaving' && (mode === 'read' || mode === 'glance'))) return;
   if (state === 'leaving') throw beingMoved();
   throw new MobiusError(
     'not_initialised',

@@ -1,0 +1,59 @@
+/**
+ * What was made of rows that were read and that still stand, by a name that tells how it was found. It lasts until a
+ * change of one of the tables below; nothing may be kept in it that was made of any other, or that is undefined.
+ */
+export type Memory = Map<string, unknown>;
+
+/** Thrown out of a `glance` that needs more than what is remembered. */
+export class NotRemembered extends Error {
+  constructor() {
+    super('this is not in the memory');
+  }
+}
+
+/** Tables that say what a credential is bound to, and whether the vault is open. */
+const tables = new Set([
+  'api_keys',
+  'keyring',
+  'moves',
+  'principals',
+  'projects',
+  'rekey',
+  'role_assignments',
+  'roles',
+  'sessions',
+  'signing_keys',
+  'users',
+  'vault',
+]);
+
+/** Of these nothing is remembered that would change by one more row. */
+const found = new Set(['api_keys', 'principals', 'projects', 'roles', 'sessions', 'signing_keys', 'users']);
+
+/** Whether this statement, which changes something, may change what is remembered. */
+export const disturbs = (sql: string): boolean => {
+  const [, verb = '', name = '', rest = ''] =
+    /^\s*(insert into|update|delete from) (\w+)\s*([\s\S]*)$/i.exec(sql) ?? [];
+  if (name === '') return true;
+  if (!tables.has(name)) return false;
+  if (/^insert/i.test(verb)) return !found.has(name) || /\bdo update\b/i.test(rest);
+  return !/^set last_(used|login)_at = [^,]* where\b/.test(rest);
+};
+
+/** More than any server has at once of what is used again and again. */
+const most = 200_000;
+
+/** What is remembered under this name, or what is found now. */
+export const recall = async <T>(
+  { memory }: { readonly memory?: Memory | undefined },
+  name: string,
+  find: () => Promise<T>,
+): Promise<T> => {
+  const known = memory?.get(name);
+  if (known !== undefined) return known as T;
+  const made = await find();
+  if (memory === undefined || made === undefined) return made;
+  if (memory.size >= most) for (const oldest of [...memory.keys()].slice(0, most / 10)) memory.delete(oldest);
+  memory.set(name, made);
+  return made;
+};

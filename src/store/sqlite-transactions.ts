@@ -1,0 +1,281 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { MobiusError } from '../errors.ts';
+import type { Db, Mode, Query } from './db.ts';
+import { type Memory, NotRemembered } from './memory.ts';
+import type { Connection } from './sqlite-binding.ts';
+import { translate } from './sqlite-faults.ts';
+import { type Go, queryThrough, type Statements, statementsOf } from './sqlite-statements.ts';
+
+/**
+ * Repeats what another process's lock stopped, until it is done or the limit has passed. What is attempted must leave
+ * nothing behind when it fails: the beginning of a transaction, or one statement outside of any.
+ */
+export type Patiently = <T>(attempt: () => T) => Promise<T>;
+
+export interface Transactions extends Db {
+  /** Has the connection to itself, outside of a transaction. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /** Within `exclusively`: what is read until `rollBack` is one state. */
+  beginRead(): Promise<void>;
+  rollBack(): void;
+}
+
+interface Transaction {
+  open: boolean;
+  /** The first statement that failed. As on PostgreSQL nothing is done after it, whatever the body makes of it. */
+  failed?: unknown;
+}
+
+/** A change that waits to be made. */
+interface Change {
+  body: (tx: Query) => Promise<unknown>;
+  mode: Mode;
+  done: (result: unknown) => void;
+  failed: (error: unknown) => void;
+}
+
+/** One that was made or undone, and waits for the disk. */
+interface Made extends Pick<Change, 'failed'> {
+  tell: () => void;
+}
+
+/** So many changes share one sync of the disk, and none waits longer than this for others to join. */
+const mostTogether = 256;
+const longestGatheringMs = 4;
+
+/** Others that have arrived meanwhile are read from their connections before this is over. */
+const oneTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/**
+ * What is remembered of the state that the connection sees. A change of another connection shows in a number that SQLite
+ * keeps, one of our own in the statement that makes it; from there to the commit nothing is remembered.
+ */
+const openMemory = (connection: Connection) => {
+  let memory: Memory = new Map();
+  let version: unknown;
+  let isDisturbed = false;
+  let isSeen = false;
+  /** Whoever asks before anything else can have arrived gets the same answer. */
+  const look = (): void => {
+    if (isSeen) return;
+    const current = connection.version();
+    isSeen = true;
+    queueMicrotask(() => {
+      isSeen = false;
+    });
+    if (current === version) return;
+    version = current;
+    memory = new Map();
+  };
+  return {
+    disturb: () => {
+      memory = new Map();
+      isDisturbed = true;
+    },
+    settle: () => {
+      isDisturbed = false;
+    },
+    /** Outside of any transaction. */
+    now(): Memory | undefined {
+      look();
+      return isDisturbed ? undefined : memory;
+    },
+    /** Inside a transaction that has read nothing yet: it takes the state that the rest of it sees. */
+    begun(): Memory | undefined {
+      isSeen = false;
+      return this.now();
+    },
+  };
+};
+
+const notRemembered = (): never => {
+  throw new NotRemembered();
+};
+
+export const transactionsOver = (connection: Connection, file: string, patiently: Patiently): Transactions => {
+  const remembered = openMemory(connection);
+  const statements = statementsOf(connection, remembered.disturb);
+  const around = new AsyncLocalStorage<Transaction>();
+  const waiting: Change[] = [];
+  let isGathering = false;
+  let last: Promise<unknown> = Promise.resolve();
+  let closed: Promise<void> | undefined;
+
+  const inTurn = <T>(job: () => Promise<T>): Promise<T> => {
+    const turn = last.then(job);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+
+  /** What waits for its turn inside the transaction that has the turn would wait for ever. */
+  const refuseInside = (): void => {
+    if (around.getStore()?.open === true) {
+      throw new MobiusError('internal', 'inside a transaction only the handle that its body was given can be used');
+    }
+  };
+
+  const admit = (): void => {
+    refuseInside();
+    if (closed !== undefined) throw new MobiusError('internal', `"${file}" was closed`);
+  };
+
+  const rollBack = (): void => {
+    try {
+      if (connection.inTransaction) connection.exec('rollback');
+    } catch {
+      // What made it roll back says more; and a transaction that can't be rolled back is never committed either.
+    }
+  };
+
+  const within =
+    (transaction: Transaction, through: Statements): Go =>
+    async (work) => {
+      if (!transaction.open) throw new MobiusError('internal', 'the transaction has ended; was an await forgotten?');
+      if (transaction.failed !== undefined) throw transaction.failed;
+      try {
+        return work(through);
+      } catch (error) {
+        transaction.failed = translate(error, file);
+        throw transaction.failed;
+      }
+    };
+
+  /** What the body gives, once it has ended with no statement having failed. */
+  const resultOf = async <T>(
+    body: (tx: Query) => Promise<T>,
+    through: Statements,
+    memory: Memory | undefined,
+  ): Promise<T> => {
+    const transaction: Transaction = { open: true };
+    try {
+      const query = { ...queryThrough(within(transaction, through)), memory };
+      const result = await around.run(transaction, () => body(query));
+      if (transaction.failed !== undefined) throw transaction.failed;
+      return result;
+    } finally {
+      transaction.open = false;
+      // While it knows of anything, every promise of the process costs more.
+      around.disable();
+    }
+  };
+
+  /** The state that is seen is taken now, so that only this, which can be repeated, ever meets a lock. */
+  const beginRead = (): Promise<Memory | undefined> =>
+    patiently(() => {
+      connection.exec('begin');
+      try {
+        return remembered.begun();
+      } catch (error) {
+        rollBack();
+        throw error;
+      }
+    });
+
+  const read = async <T>(body: (tx: Query) => Promise<T>): Promise<T> => {
+    const memory = await beginRead();
+    try {
+      const result = await resultOf(body, statements.read, memory);
+      connection.exec('commit');
+      return result;
+    } finally {
+      rollBack();
+    }
+  };
+
+  const glance = async <T>(body: (tx: Query) => Promise<T>): Promise<T> => {
+    let memory: Memory | undefined;
+    try {
+      memory = remembered.now();
+    } catch {
+      // A lock, or a fault: whoever reads finds out.
+    }
+    if (memory === undefined) throw new NotRemembered();
+    return body({ all: notRemembered, get: notRemembered, run: notRemembered, memory });
+  };
+
+  /** One change among others that are committed with it. Throws where none of them can be any more. */
+  const make = async ({ body, mode, done, failed }: Change): Promise<Made> => {
+    connection.exec('savepoint change');
+    try {
+      const result = await resultOf(body, statements.write, mode === 'count' ? remembered.begun() : undefined);
+      connection.exec('release change');
+      return { tell: () => done(result), failed };
+    } catch (error) {
+      if (!connection.inTransaction) {
+        failed(error);
+        throw error;
+      }
+      connection.exec('rollback to change');
+      connection.exec('release change');
+      return { tell: () => failed(error), failed };
+    }
+  };
+
+  /** Makes the changes that wait, in their order, and those that come meanwhile; all of them are synced together. */
+  const makeTogether = async (made: Made[]): Promise<void> => {
+    const end = performance.now() + longestGatheringMs;
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      made.push(await make(next));
+      if (made.length >= mostTogether || performance.now() >= end) break;
+      if (waiting.length === 0) await oneTurn();
+    }
+    await patiently(() => connection.exec('commit'));
+  };
+
+  const commitWaiting = async (): Promise<void> => {
+    const made: Made[] = [];
+    try {
+      await patiently(() => connection.exec('begin immediate'));
+    } catch (error) {
+      for (const { failed } of waiting.splice(0)) failed(error);
+    }
+    try {
+      if (waiting.length > 0) await makeTogether(made);
+      for (const { tell } of made) tell();
+    } catch (error) {
+      rollBack();
+      for (const { failed } of made) failed(error);
+    }
+    remembered.settle();
+    isGathering = waiting.length > 0;
+    if (isGathering) void inTurn(commitWaiting);
+  };
+
+  const change = <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> =>
+    new Promise((done, failed) => {
+      waiting.push({ body, mode, done: done as Change['done'], failed });
+      if (isGathering) return;
+      isGathering = true;
+      void inTurn(commitWaiting);
+    });
+
+  return {
+    async exclusively(work) {
+      admit();
+      return inTurn(work);
+    },
+    beginRead: async () => void (await beginRead()),
+    rollBack,
+
+    ...queryThrough(async (work) => {
+      admit();
+      return inTurn(async () => {
+        try {
+          return await patiently(() => work(statements.write));
+        } finally {
+          remembered.settle();
+        }
+      });
+    }),
+    async tx(mode, body) {
+      admit();
+      if (mode === 'glance') return glance(body);
+      return mode === 'read' ? inTurn(() => read(body)) : change(mode, body);
+    },
+    async close() {
+      refuseInside();
+      closed ??= inTurn(() => patiently(() => void connection.close()));
+      return closed;
+    },
+  };
+};
