@@ -17,9 +17,12 @@ const without = (query: Query): Query => ({
   get: async <R extends Row>(sql: string, params?: readonly Value[]) =>
     isAudit(sql) ? (beginning as Row as R) : query.get<R>(sql, params),
   run: async (sql, params) => (isAudit(sql) ? 1 : query.run(sql, params)),
+  get memory() {
+    return query.memory;
+  },
 });
 
-export const unaudited = ({ id, db, sealer }: Vault): Pick<Vault, 'id' | 'db' | 'sealer'> => {
+export const unaudited = ({ id, db, sealer, sodium }: Vault): Pick<Vault, 'id' | 'db' | 'sealer' | 'sodium'> => {
   const bare: Db = {
     ...without(db),
     tx: (mode, body) => db.tx(mode, (tx) => body(without(tx))),
@@ -27,6 +30,7 @@ export const unaudited = ({ id, db, sealer }: Vault): Pick<Vault, 'id' | 'db' | 
   };
   return {
     id,
+    sodium,
     db: bare,
     sealer: {
       ...sealer,

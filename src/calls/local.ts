@@ -1,7 +1,15 @@
 import type { Actor } from '../core/caller.ts';
 import { type Core, makeCore, type Ports } from '../core/core.ts';
 import { systemRoles } from '../core/role-book.ts';
-import { newSigningKey, randomBytes, sha256, signEd25519, signingKeyFrom, verifyEd25519 } from '../crypto.ts';
+import {
+  newSigningKey,
+  publicKeyBytes,
+  randomBytes,
+  type Sodium,
+  sha256,
+  signEd25519,
+  signingKeyFrom,
+} from '../crypto.ts';
 import type { Call } from '../operations.ts';
 import { makePasswords } from '../passwords.ts';
 import type { Bookkeeping } from '../vault/check.ts';
@@ -9,7 +17,12 @@ import type { Created, FirstSlot } from '../vault/create.ts';
 import { openVault, type Place, type Vault, type World } from '../vault/open.ts';
 import { finishScrub } from '../vault/scrub.ts';
 
-const signatures = { newKey: newSigningKey, keyFrom: signingKeyFrom, sign: signEd25519, verify: verifyEd25519 };
+const signaturesWith = (sodium: Sodium): Ports['signatures'] => ({
+  newKey: newSigningKey,
+  keyFrom: signingKeyFrom,
+  sign: signEd25519,
+  verify: (publicKey, message, signature) => sodium.verifyEd25519(publicKeyBytes(publicKey), message, signature),
+});
 
 /** What a server has that a command on this machine has not. */
 type Serving = Pick<Ports, 'publicUrl' | 'openRegistration'>;
@@ -17,7 +30,7 @@ type Serving = Pick<Ports, 'publicUrl' | 'openRegistration'>;
 /** The core over an open vault. */
 export const coreOver = (
   world: World,
-  { id, db, sealer }: Pick<Vault, 'id' | 'db' | 'sealer'>,
+  { id, db, sealer, sodium }: Pick<Vault, 'id' | 'db' | 'sealer' | 'sodium'>,
   serving: Serving = {},
 ): Core =>
   makeCore({
@@ -27,7 +40,7 @@ export const coreOver = (
     issuer: id,
     randomBytes,
     sha256,
-    signatures,
+    signatures: signaturesWith(sodium),
     passwords: makePasswords(world.sodium),
     anchors: async () => {
       const anchoring = await world.anchoring?.();
@@ -88,9 +101,9 @@ export const createLocal = async (
   first: FirstSlot = { kind: 'key-file' },
 ): Promise<Created> => {
   const { createVault } = await import('../vault/create.ts');
-  return createVault(world, place, first, async (db, sealer, id) => {
-    const core = coreOver(world, { id, db, sealer });
-    await db.tx('write', (tx) => core.record(tx, 'vault.init', { type: 'vault', id }));
+  return createVault(world, place, first, async (vault) => {
+    const core = coreOver(world, vault);
+    await vault.db.tx('write', (tx) => core.record(tx, 'vault.init', { type: 'vault', id: vault.id }));
     await core.as({ kind: 'owner' })('projects.create', { name: 'Default', handle: 'default' });
   });
 };

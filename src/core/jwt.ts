@@ -1,4 +1,5 @@
 import { MobiusError } from '../errors.ts';
+import { recall } from '../store/memory.ts';
 import * as signing from '../store/signing-keys.ts';
 import type { Store } from '../store/table.ts';
 import { idPrefixes, isId } from './ids.ts';
@@ -48,7 +49,42 @@ export const looksLikeJwt = (text: string): boolean => /^eyJ[\w-]*\.[\w-]+\.[\w-
 export const typeOfJwt = (text: string): unknown =>
   text.length > longestJwt ? undefined : readPart(text.slice(0, Math.max(0, text.indexOf('.'))))?.typ;
 
-/** The claims of a token of this type that one of our keys signed; what they say of time is for the caller to check. */
+/** Those of our own tokens: there are few kinds, and fewer keys. */
+const heads = new Map<string, Claims | undefined>();
+
+const readHead = (text: string): Claims | undefined => {
+  if (heads.has(text)) return heads.get(text);
+  const head = readPart(text);
+  // The one algorithm that we sign with: what a token itself asks for is not followed.
+  if (head?.alg !== 'EdDSA' || head.crit !== undefined) return undefined;
+  if (heads.size >= 32) heads.clear();
+  heads.set(text, head);
+  return head;
+};
+
+const readSigned = async (
+  store: Store,
+  signatures: Signatures,
+  type: string,
+  text: string,
+): Promise<Claims | undefined> => {
+  const [head = '', body = '', signature = '', ...more] = text.split('.');
+  // What nobody signed makes it another text than the one that we made.
+  if (more.length > 0) return undefined;
+  const header = readHead(head);
+  if (header?.typ !== type) return undefined;
+  if (typeof header.kid !== 'string' || !isId(header.kid, idPrefixes.signingKey)) return undefined;
+  const key = await signing.byId(store, header.kid);
+  const bytes = decode(signature);
+  if (key === undefined || bytes?.length !== 64) return undefined;
+  if (!signatures.verify(key.plain.public_key, signedBytes(head, body), bytes)) return undefined;
+  return readPart(body);
+};
+
+/**
+ * The claims of a token of this type that one of our keys signed; what they say of time is for the caller to check. A
+ * signature that was once found good is not looked at again while all signing keys stand.
+ */
 export const readJwt = async (
   store: Store,
   signatures: Signatures,
@@ -56,18 +92,8 @@ export const readJwt = async (
   text: string,
 ): Promise<Claims | undefined> => {
   if (text.length > longestJwt) return undefined;
-  const [head = '', body = '', signature = '', ...more] = text.split('.');
-  // What nobody signed makes it another text than the one that we made.
-  if (more.length > 0) return undefined;
-  const header = readPart(head);
-  // The one algorithm that we sign with: what a token itself asks for is not followed.
-  if (header?.alg !== 'EdDSA' || header.typ !== type || header.crit !== undefined) return undefined;
-  if (typeof header.kid !== 'string' || !isId(header.kid, idPrefixes.signingKey)) return undefined;
-  const key = await signing.byId(store, header.kid);
-  const bytes = decode(signature);
-  if (key === undefined || bytes?.length !== 64) return undefined;
-  if (!signatures.verify(key.plain.public_key, signedBytes(head, body), bytes)) return undefined;
-  return readPart(body);
+  const name = `${type} ${Buffer.from(store.sealer.keyHash(text)).toString('latin1')}`;
+  return recall(store.db, name, () => readSigned(store, signatures, type, text));
 };
 
 /** What verifies our tokens, as RFC 7517 spells it. */

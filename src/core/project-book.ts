@@ -1,14 +1,13 @@
 import { notFound } from '../errors.ts';
-import { recall } from '../store/memory.ts';
 import * as projects from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
 import { idPrefixes, isId } from './ids.ts';
 
 /** By id or handle. */
 export const findProject = async (store: Store, reference: string): Promise<projects.ProjectRow> => {
-  const row = await recall(store.db, `project ${reference}`, () =>
-    isId(reference, idPrefixes.project) ? projects.byId(store, reference) : projects.byHandle(store, reference),
-  );
+  const row = isId(reference, idPrefixes.project)
+    ? await projects.byId(store, reference)
+    : await projects.byHandle(store, reference);
   if (row === undefined) throw notFound('project', reference);
   return row;
 };

@@ -1,4 +1,5 @@
 import { MobiusError, notFound } from '../errors.ts';
+import { recall } from '../store/memory.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import type { ProjectRow } from '../store/projects.ts';
 import * as roles from '../store/roles.ts';
@@ -63,13 +64,14 @@ export const roleById = async (store: Store, id: string): Promise<Role> => {
   return roleOf(row);
 };
 
-export const rolesOf = async (store: Store, principal: PrincipalRow): Promise<Role[]> => {
-  const found: Role[] = [];
-  for (const { clear } of await roles.assignmentsOf(store, principal.id)) {
-    found.push(await roleById(store, clear.role_id));
-  }
-  return found;
-};
+export const rolesOf = (store: Store, principal: PrincipalRow): Promise<readonly Role[]> =>
+  recall(store.db, `roles ${principal.id}`, async () => {
+    const found: Role[] = [];
+    for (const { clear } of await roles.assignmentsOf(store, principal.id)) {
+      found.push(await roleById(store, clear.role_id));
+    }
+    return found;
+  });
 
 export const rolesCarrying = async (store: Store, projectId: string, permission: string): Promise<Role[]> => {
   const own = await roles.list(store, projectId, { tags: [], after: '' });

@@ -1,4 +1,5 @@
 import { notFound } from '../errors.ts';
+import { recall } from '../store/memory.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
@@ -25,7 +26,8 @@ const bySessionJwt = async (
   if (claims === undefined) return 'malformed';
   const { sid, exp, iss } = claims;
   if (iss !== issuer || typeof sid !== 'string' || !isId(sid, idPrefixes.session)) return 'malformed';
-  const session = await sessions.byId(store, sid);
+  // Its end doesn't depend on when it was last used.
+  const session = await recall(store.db, `session ${sid}`, () => sessions.byId(store, sid));
   if (session === undefined) return 'unknown';
   return typeof exp === 'number' && exp * 1000 > now ? { session } : 'expired';
 };
@@ -37,7 +39,9 @@ const within = async (
   userId: string,
   project: projects.ProjectRow,
 ): Promise<Caller | undefined> => {
-  const principal = await principals.ofUser(store, userId, project.id);
+  const principal = await recall(store.db, `part ${userId} ${project.id}`, () =>
+    principals.ofUser(store, userId, project.id),
+  );
   if (principal === undefined || principal.clear.disabled_at !== null) return undefined;
   const roles = await rolesOf(store, principal);
   return { ...caller, project, principal, roles, permissions: permissionsOf(roles) };
@@ -51,7 +55,8 @@ export const asUser = async (
   const { session } = found;
   const state = sessions.stateOf(session, now);
   if (state !== 'active') return { fault: state, session };
-  const user = await users.byId(store, session.clear.user_id);
+  const { user_id: userId } = session.clear;
+  const user = await recall(store.db, `user ${userId}`, () => users.byId(store, userId));
   if (user === undefined) return { fault: 'unknown', session };
   if (user.clear.disabled_at !== null) return { fault: 'disabled', session };
   const only = session.clear.project_id === null ? undefined : await projects.byId(store, session.clear.project_id);

@@ -1,5 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import * as keys from '../store/api-keys.ts';
+import { recall } from '../store/memory.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
@@ -39,7 +40,7 @@ const makerOf = async (
 ): Promise<{ caller: Caller; fault?: undefined } | { fault: Fault }> => {
   const { key_id: keyId, session_id: sessionId } = row.clear;
   if (keyId !== null) {
-    const key = await keys.byId(store, keyId);
+    const key = await recall(store.db, `key ${keyId}`, () => keys.byId(store, keyId));
     if (key === undefined) throw damaged(row, 'key');
     const examined = await examineKey(store, key, now, undefined);
     return examined.fault === undefined ? { caller: asKey(examined.bound) } : { fault: examined.fault };

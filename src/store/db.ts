@@ -13,7 +13,7 @@ export interface Query {
   get<R extends Row>(sql: string, params?: readonly Value[]): Promise<R | undefined>;
   /** The number of rows that were changed. */
   run(sql: string, params?: readonly Value[]): Promise<number>;
-  /** In a transaction that changes nothing but counters, where the engine can tell that it still stands; see `recall`. */
+  /** In a transaction, where the engine can tell that it still stands; see `recall`. */
   readonly memory?: Memory | undefined;
 }
 

@@ -1,8 +1,12 @@
 /**
  * What was made of rows that were read and that still stand, by a name that tells how it was found. It lasts until a
- * change of one of the tables below; nothing may be kept in it that was made of any other, or that is undefined.
+ * change of one of the tables below; nothing may be kept in it that was made of any other. What the seal doesn't answer
+ * for, such as when something was last used, may be older than in the row.
  */
-export type Memory = Map<string, unknown>;
+export interface Memory {
+  get(name: string): unknown;
+  set(name: string, made: unknown): void;
+}
 
 /** Thrown out of a `glance` that needs more than what is remembered. */
 export class NotRemembered extends Error {
@@ -43,7 +47,19 @@ export const disturbs = (sql: string): boolean => {
 /** More than any server has at once of what is used again and again. */
 const most = 200_000;
 
-/** What is remembered under this name, or what is found now. */
+/** An empty one. The oldest are let go where it gets too large. */
+export const newMemory = (): Memory => {
+  const known = new Map<string, unknown>();
+  return {
+    get: (name) => known.get(name),
+    set: (name, made) => {
+      if (known.size >= most) for (const oldest of [...known.keys()].slice(0, most / 10)) known.delete(oldest);
+      known.set(name, made);
+    },
+  };
+};
+
+/** What is remembered under this name, or what is found now; that there is nothing is never remembered. */
 export const recall = async <T>(
   { memory }: { readonly memory?: Memory | undefined },
   name: string,
@@ -52,8 +68,6 @@ export const recall = async <T>(
   const known = memory?.get(name);
   if (known !== undefined) return known as T;
   const made = await find();
-  if (memory === undefined || made === undefined) return made;
-  if (memory.size >= most) for (const oldest of [...memory.keys()].slice(0, most / 10)) memory.delete(oldest);
-  memory.set(name, made);
+  if (made !== undefined) memory?.set(name, made);
   return made;
 };

@@ -1,4 +1,5 @@
 import type { Value } from './db.ts';
+import { recall } from './memory.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -54,10 +55,12 @@ export const principalTruths: Truths = {
 };
 
 export const byId = (store: Store, id: string): Promise<PrincipalRow | undefined> =>
-  principalTable.one(store, 'where t.id = $1', [id]);
+  recall(store.db, id, () => principalTable.one(store, 'where t.id = $1', [id]));
 
 export const byName = (store: Store, projectId: string, name: string): Promise<PrincipalRow | undefined> =>
-  principalTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
+  recall(store.db, `principal ${projectId} ${name}`, () =>
+    principalTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]),
+  );
 
 /** As whom a user acts in a project. */
 export const ofUser = (store: Store, userId: string, projectId: string): Promise<PrincipalRow | undefined> =>

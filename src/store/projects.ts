@@ -1,3 +1,4 @@
+import { recall } from './memory.ts';
 import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
@@ -30,10 +31,12 @@ export const projectTruths: Truths = {
 };
 
 export const byId = (store: Store, id: string): Promise<ProjectRow | undefined> =>
-  projectTable.one(store, 'where t.id = $1', [id]);
+  recall(store.db, id, () => projectTable.one(store, 'where t.id = $1', [id]));
 
 export const byHandle = (store: Store, handle: string): Promise<ProjectRow | undefined> =>
-  projectTable.one(store, 'where t.handle_index = $1', [handleIndex(store, handle)]);
+  recall(store.db, `project ${handle}`, () =>
+    projectTable.one(store, 'where t.handle_index = $1', [handleIndex(store, handle)]),
+  );
 
 export const list = (store: Store, withArchived: boolean): Promise<ProjectRow[]> =>
   projectTable.select(store, `${withArchived ? '' : 'where t.archived_at is null'} order by t.id`, []);

@@ -1,3 +1,4 @@
+import { recall } from './memory.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
 type Clear = {
@@ -16,7 +17,7 @@ export const { insert, update, remove } = signingTable;
 export const signingTruths: Truths = { links: [] };
 
 export const byId = (store: Store, id: string): Promise<SigningKeyRow | undefined> =>
-  signingTable.one(store, 'where t.id = $1', [id]);
+  recall(store.db, id, () => signingTable.one(store, 'where t.id = $1', [id]));
 
 export const latest = (store: Store): Promise<SigningKeyRow | undefined> =>
   signingTable.one(store, 'where t.retired_at is null order by t.id desc limit 1', []);

@@ -6,6 +6,14 @@ export type Statement = Sqlite.Statement;
 /** A connection of better-sqlite3, with what this product asks of it. */
 export interface Connection {
   readonly inTransaction: boolean;
+  begin(): void;
+  beginImmediate(): void;
+  commit(): void;
+  rollback(): void;
+  /** What follows can be undone alone, until it is released. */
+  savepoint(): void;
+  undo(): void;
+  release(): void;
   exec(sql: string): void;
   /** The statement stays until the process ends: who asks with one text again keeps it. */
   prepare(sql: string): Statement;
@@ -51,7 +59,19 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
   const pragmas = new Map<string, Sqlite.Statement>();
 
   const prepare = (sql: string): Sqlite.Statement => keep(connection.prepare(sql));
-  const version = prepare('pragma data_version').pluck();
+  /** Prepared when it is first used, and then once. */
+  const once = (sql: string): (() => Statement) => {
+    let statement: Statement | undefined;
+    return () => {
+      statement ??= prepare(sql);
+      return statement;
+    };
+  };
+  const doing = (sql: string): (() => void) => {
+    const statement = once(sql);
+    return () => void statement().run();
+  };
+  const version = once('pragma data_version');
 
   return {
     prepare,
@@ -59,7 +79,14 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
       return connection.inTransaction;
     },
     exec: (sql) => void connection.exec(sql),
-    version: () => version.get() as number,
+    version: () => (version().get() as { data_version: number }).data_version,
+    begin: doing('begin'),
+    beginImmediate: doing('begin immediate'),
+    commit: doing('commit'),
+    rollback: doing('rollback'),
+    savepoint: doing('savepoint change'),
+    undo: doing('rollback to change'),
+    release: doing('release change'),
     close: () => void connection.close(),
 
     // The library's own would prepare anew each time.

@@ -54,10 +54,10 @@ const bindable = (value: Value | undefined): string | bigint | Uint8Array | null
   return typeof checked === 'number' ? BigInt(checked) : checked;
 };
 
-/** `disturbed` is told before a statement that may change what is remembered. */
+/** `changes` is told of each statement that changes something, and whether what is remembered. */
 export const statementsOf = (
   connection: Connection,
-  disturbed: () => void,
+  changes: (isDisturbed: boolean) => void,
 ): Readonly<Record<'read' | 'write', Statements>> => {
   const prepare = cachedStatements(connection);
 
@@ -67,7 +67,7 @@ export const statementsOf = (
       if (mode === 'read' && !ready.statement.readonly) {
         throw new MobiusError('internal', `a read transaction can't change anything: ${sql}`);
       }
-      if (ready.disturbs) disturbed();
+      if (!ready.statement.readonly) changes(ready.disturbs);
       return ready;
     };
     return {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
-import type { Db, Mode, Query } from './db.ts';
-import { type Memory, NotRemembered } from './memory.ts';
+import type { Db, Query } from './db.ts';
+import { type Memory, NotRemembered, newMemory } from './memory.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
 import { type Go, queryThrough, type Statements, statementsOf } from './sqlite-statements.ts';
@@ -29,7 +29,6 @@ interface Transaction {
 /** A change that waits to be made. */
 interface Change {
   body: (tx: Query) => Promise<unknown>;
-  mode: Mode;
   done: (result: unknown) => void;
   failed: (error: unknown) => void;
 }
@@ -39,22 +38,21 @@ interface Made extends Pick<Change, 'failed'> {
   tell: () => void;
 }
 
-/** So many changes share one sync of the disk, and none waits longer than this for others to join. */
+/** So many changes share one sync of the disk, as far as they wait already, and no more are made than fit into this time. */
 const mostTogether = 256;
-const longestGatheringMs = 4;
-
-/** Others that have arrived meanwhile are read from their connections before this is over. */
-const oneTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
+const longestMs = 4;
 
 /**
  * What is remembered of the state that the connection sees. A change of another connection shows in a number that SQLite
- * keeps, one of our own in the statement that makes it; from there to the commit nothing is remembered.
+ * keeps, one of our own in the statement that makes it.
  */
 const openMemory = (connection: Connection) => {
-  let memory: Memory = new Map();
+  let memory = newMemory();
   let version: unknown;
-  let isDisturbed = false;
   let isSeen = false;
+  /** Since when nothing is committed: something was changed, or even what is remembered. */
+  let changing: 'nothing' | 'something' | 'memory' = 'nothing';
+
   /** Whoever asks before anything else can have arrived gets the same answer. */
   const look = (): void => {
     if (isSeen) return;
@@ -65,25 +63,41 @@ const openMemory = (connection: Connection) => {
     });
     if (current === version) return;
     version = current;
-    memory = new Map();
+    memory = newMemory();
   };
+
   return {
-    disturb: () => {
-      memory = new Map();
-      isDisturbed = true;
+    changes(isDisturbed: boolean): void {
+      if (isDisturbed) {
+        memory = newMemory();
+        changing = 'memory';
+      } else if (changing === 'nothing') changing = 'something';
     },
+    /** What was changed is committed, or undone. */
     settle: () => {
-      isDisturbed = false;
+      changing = 'nothing';
     },
     /** Outside of any transaction. */
     now(): Memory | undefined {
       look();
-      return isDisturbed ? undefined : memory;
+      return changing === 'memory' ? undefined : memory;
     },
-    /** Inside a transaction that has read nothing yet: it takes the state that the rest of it sees. */
-    begun(): Memory | undefined {
+    /** For a transaction that has read nothing yet: it takes the state that the rest of it sees. */
+    forRead(): Memory | undefined {
       isSeen = false;
-      return this.now();
+      look();
+      return memory;
+    },
+    /** For those that change something: what nobody may ever see is not remembered. */
+    forWrite(): Memory {
+      isSeen = false;
+      look();
+      return {
+        get: (name) => (changing === 'memory' ? undefined : memory.get(name)),
+        set: (name, made) => {
+          if (changing === 'nothing') memory.set(name, made);
+        },
+      };
     },
   };
 };
@@ -94,7 +108,7 @@ const notRemembered = (): never => {
 
 export const transactionsOver = (connection: Connection, file: string, patiently: Patiently): Transactions => {
   const remembered = openMemory(connection);
-  const statements = statementsOf(connection, remembered.disturb);
+  const statements = statementsOf(connection, remembered.changes);
   const around = new AsyncLocalStorage<Transaction>();
   const waiting: Change[] = [];
   let isGathering = false;
@@ -121,7 +135,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
 
   const rollBack = (): void => {
     try {
-      if (connection.inTransaction) connection.exec('rollback');
+      if (connection.inTransaction) connection.rollback();
     } catch {
       // What made it roll back says more; and a transaction that can't be rolled back is never committed either.
     }
@@ -162,9 +176,9 @@ export const transactionsOver = (connection: Connection, file: string, patiently
   /** The state that is seen is taken now, so that only this, which can be repeated, ever meets a lock. */
   const beginRead = (): Promise<Memory | undefined> =>
     patiently(() => {
-      connection.exec('begin');
+      connection.begin();
       try {
-        return remembered.begun();
+        return remembered.forRead();
       } catch (error) {
         rollBack();
         throw error;
@@ -175,7 +189,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     const memory = await beginRead();
     try {
       const result = await resultOf(body, statements.read, memory);
-      connection.exec('commit');
+      connection.commit();
       return result;
     } finally {
       rollBack();
@@ -194,38 +208,38 @@ export const transactionsOver = (connection: Connection, file: string, patiently
   };
 
   /** One change among others that are committed with it. Throws where none of them can be any more. */
-  const make = async ({ body, mode, done, failed }: Change): Promise<Made> => {
-    connection.exec('savepoint change');
+  const make = async ({ body, done, failed }: Change, memory: Memory): Promise<Made> => {
+    connection.savepoint();
     try {
-      const result = await resultOf(body, statements.write, mode === 'count' ? remembered.begun() : undefined);
-      connection.exec('release change');
+      const result = await resultOf(body, statements.write, memory);
+      connection.release();
       return { tell: () => done(result), failed };
     } catch (error) {
       if (!connection.inTransaction) {
         failed(error);
         throw error;
       }
-      connection.exec('rollback to change');
-      connection.exec('release change');
+      connection.undo();
+      connection.release();
       return { tell: () => failed(error), failed };
     }
   };
 
   /** Makes the changes that wait, in their order, and those that come meanwhile; all of them are synced together. */
   const makeTogether = async (made: Made[]): Promise<void> => {
-    const end = performance.now() + longestGatheringMs;
+    const end = performance.now() + longestMs;
+    const memory = remembered.forWrite();
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      made.push(await make(next));
+      made.push(await make(next, memory));
       if (made.length >= mostTogether || performance.now() >= end) break;
-      if (waiting.length === 0) await oneTurn();
     }
-    await patiently(() => connection.exec('commit'));
+    await patiently(() => connection.commit());
   };
 
   const commitWaiting = async (): Promise<void> => {
     const made: Made[] = [];
     try {
-      await patiently(() => connection.exec('begin immediate'));
+      await patiently(() => connection.beginImmediate());
     } catch (error) {
       for (const { failed } of waiting.splice(0)) failed(error);
     }
@@ -241,9 +255,9 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     if (isGathering) void inTurn(commitWaiting);
   };
 
-  const change = <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> =>
+  const change = <T>(body: (tx: Query) => Promise<T>): Promise<T> =>
     new Promise((done, failed) => {
-      waiting.push({ body, mode, done: done as Change['done'], failed });
+      waiting.push({ body, done: done as Change['done'], failed });
       if (isGathering) return;
       isGathering = true;
       void inTurn(commitWaiting);
@@ -270,7 +284,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     async tx(mode, body) {
       admit();
       if (mode === 'glance') return glance(body);
-      return mode === 'read' ? inTurn(() => read(body)) : change(mode, body);
+      return mode === 'read' ? inTurn(() => read(body)) : change(body);
     },
     async close() {
       refuseInside();

@@ -9,7 +9,6 @@ import type { Db, Query } from '../store/db.ts';
 import { syncFolder } from '../store/files.ts';
 import { migrate } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
-import type { Sealer } from '../store/sealer.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { isAddress } from '../vault-place.ts';
 import { openDatabase } from './database.ts';
@@ -17,7 +16,7 @@ import { followingDb, holdRing } from './following.ts';
 import { newVaultKey, writeKeyFile } from './key-file.ts';
 import { firstEpoch, makeKeyring } from './keyring.ts';
 import { addKeyslot, type NewKeyslot } from './keyslots.ts';
-import { format, type Place, type World } from './open.ts';
+import { format, type Place, type Vault, type World } from './open.ts';
 import { makeSealer } from './sealer.ts';
 import { slotKey } from './slot-keys.ts';
 
@@ -30,7 +29,7 @@ export interface Created {
   keyFile?: string;
 }
 
-type Populate = (db: Db, sealer: Sealer, id: string) => Promise<void>;
+type Populate = (vault: Pick<Vault, 'id' | 'db' | 'sealer' | 'sodium'>) => Promise<void>;
 
 /** A vault before there is one. */
 interface Plan {
@@ -76,7 +75,7 @@ const fill = async (db: Db, sodium: Sodium, { id, now, slot, secret, populate }:
     const ring = await holdRing(db, sodium, id, rootKey);
     const [following, sealer] = [followingDb(db, ring), makeSealer(sodium, id, ring.keys)];
     await following.tx('write', (tx) => beginLog({ db: tx, sealer }, now));
-    await populate(following, sealer, id);
+    await populate({ id, db: following, sealer, sodium });
     ring.wipe();
   } finally {
     sodium.wipe(key);
