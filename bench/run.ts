@@ -15,6 +15,8 @@ interface Benchmark {
 }
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
+  start: { title: 'From start to end', args: ['9'] },
+  size: { title: 'What an installation takes', args: ['9'] },
   argon2: { title: 'What a person waits for', args: ['9'] },
   growth: { title: 'A call beside ever more records', args: ['1000,20000', '500,3000', 'both', '400'] },
   match: { title: 'The memory for a page of a long list', args: ['1000,20000'] },

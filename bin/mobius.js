@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
-import module from 'node:module';
+'use strict';
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
 
-const main = new URL('../dist/main.js', import.meta.url);
+const start = join(__dirname, '..', 'dist', 'start.cjs');
 
-if (existsSync(main)) {
-  module.enableCompileCache?.();
-  await import(main.href);
+if (existsSync(start)) {
+  require(start);
 } else {
   process.stderr.write('mobius: error: not built yet\nmobius: hint: npm run build\n');
   process.exitCode = 1;

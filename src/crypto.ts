@@ -233,7 +233,7 @@ const native = (sodium: NativeModule): Raw => ({
   wipe: (secret) => sodium.sodium_memzero(secret),
 });
 
-const wasm = (sodium: typeof Wrappers): Raw => ({
+const wasm = (sodium: typeof Wrappers.default): Raw => ({
   seal: (plain, associated, nonce, key) =>
     withinMemory(() => sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, associated, null, nonce, key)),
   open: (sealed, associated, nonce, key) =>
@@ -285,13 +285,13 @@ const unlessRefused = <T>(work: () => T): T | undefined =>
     }
   });
 
-// Not imports: both packages stay outside a bundle, one may be missing, and a start that seals nothing loads neither.
-const load = (name: string) => createRequire(import.meta.url)(name);
+// No imports: they stay outside a bundle, and start a WebAssembly of their own.
+const load = (name: string) => createRequire(import.meta.filename)(name);
 
 const loaders: Record<Binding, () => Promise<Raw>> = {
-  native: async () => native(load('sodium-native')),
+  native: async () => native((await import('sodium-native')).default),
   wasm: async () => {
-    const sodium: typeof Wrappers = load('libsodium-wrappers');
+    const { default: sodium } = await import('libsodium-wrappers');
     await sodium.ready;
     return wasm(sodium);
   },

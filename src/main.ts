@@ -1,28 +1,11 @@
-import { fstatSync, write, writeSync } from 'node:fs';
+import { fstatSync, statSync, write } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import { randomBytes } from './crypto.ts';
 import { type Io, type Sink, SinkError } from './io.ts';
 import { uuidSource } from './uuid.ts';
-import { version } from './version.ts';
-
-const wait = (milliseconds: number): void => {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-};
-
-/** A descriptor that somebody else made non-blocking takes only what fits: wait, and go on where it stopped. */
-const writeAll = (descriptor: number, text: string): void => {
-  const bytes = Buffer.from(text);
-  let written = 0;
-  while (written < bytes.length) {
-    try {
-      written += writeSync(descriptor, bytes, written);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      wait(5);
-    }
-  }
-};
+import { writeAll } from './write.ts';
 
 /** In a thread of its own: while a slow reader keeps it waiting, signals and other output go on. */
 const sendAll = async (descriptor: number, bytes: Uint8Array): Promise<void> => {
@@ -43,11 +26,13 @@ const sinkError = (error: unknown): SinkError => {
   return new SinkError(getSystemErrorMap().get(errno)?.[1] ?? message, code === 'EPIPE' || code === 'EOF');
 };
 
-const require = createRequire(import.meta.url);
+const require = createRequire(import.meta.filename);
 
+/** Other than the one that nobody reads. */
 const isDevice = (descriptor: number): boolean => {
   try {
-    return fstatSync(descriptor).isCharacterDevice();
+    const found = fstatSync(descriptor);
+    return found.isCharacterDevice() && found.rdev !== statSync('/dev/null', { throwIfNoEntry: false })?.rdev;
   } catch {
     return false;
   }
@@ -157,7 +142,8 @@ const createIo = (): Io => {
       return isTerminal(0) && stderr.isTTY ? { input: process.stdin, output: process.stderr } : undefined;
     },
     now: Date.now,
-    newUuid: uuidSource(Date.now, (bytes) => crypto.getRandomValues(bytes)),
+    // Not of the global `crypto`: that is as much again to load.
+    newUuid: uuidSource(Date.now, (bytes) => bytes.set(randomBytes(bytes.length))),
     onInterrupt: interruptions(),
     signals: {
       pid: process.pid,
@@ -189,19 +175,14 @@ const tellUnexpected = (error: unknown): void => {
   } catch {}
 };
 
-const main = async (): Promise<void> => {
-  const [, , first, ...others] = process.argv;
-  if (first === '--version' && others.length === 0) {
-    writeAll(1, `mobius ${version}\n`);
-    return;
-  }
-  const { run } = await import('./cli/run.ts');
-  process.exitCode = await run(createIo());
-};
-
 process.on('uncaughtException', (error) => {
   tellUnexpected(error);
   process.exit(1);
 });
 
-await main();
+const main = async (): Promise<void> => {
+  const { run } = await import('./cli/run.ts');
+  process.exitCode = await run(createIo());
+};
+
+void main();

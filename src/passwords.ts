@@ -99,7 +99,7 @@ export const makePasswords = (sodium?: string): Passwords => {
 
   const start = async (): Promise<Worker> => {
     const threads = await import('node:worker_threads');
-    const worker = new threads.Worker(program, { eval: true, workerData: { from: import.meta.url, sodium } });
+    const worker = new threads.Worker(program, { eval: true, workerData: { from: import.meta.filename, sodium } });
     worker.on('message', ({ hash, problem }: { hash?: Uint8Array; problem?: string }) => {
       const job = running;
       running = undefined;

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -9,9 +10,18 @@ const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'mobius-startup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Where nothing can be written, so that all is compiled anew, and counted. */
+const uncached = { XDG_CACHE_HOME: '/dev/null' };
+
 interface Meta {
-  outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
+  outputs: Record<
+    string,
+    { inputs: Record<string, { bytesInOutput: number }>; imports: { path: string; external?: boolean }[] }
+  >;
 }
+
+const outputsOf = (): Meta['outputs'] =>
+  (JSON.parse(readFileSync(join(root, 'dist', 'meta.json'), 'utf8')) as Meta).outputs;
 
 const mobius = (args: readonly string[], env: Readonly<Record<string, string>> = {}): void => {
   const { status, stderr } = spawnSync(process.execPath, ['bin/mobius.js', ...args], {
@@ -25,22 +35,41 @@ const mobius = (args: readonly string[], env: Readonly<Record<string, string>> =
 /** Of a package its name says enough; of our own files each one counts. */
 const nameOf = (path: string): string => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path;
 
+interface Script {
+  url: string;
+  functions: { functionName: string; ranges: { count: number }[] }[];
+}
+
+/**
+ * Of the sources inside a file of the build those that ran: one that is loaded late is a function that has its path as
+ * its name.
+ */
+const sourcesIn = ({ functions }: Script, sources: readonly string[]): string[] => {
+  const counts = new Map(functions.map(({ functionName, ranges: [whole] }) => [functionName, whole?.count]));
+  return sources.filter((source) => counts.get(source) !== 0);
+};
+
 /** The engine's own record of what it loaded, with the files of the build traced back to the sources inside them. */
 const loadedBy = (args: readonly string[]): string[] => {
   const coverage = mkdtempSync(join(folder, 'coverage-'));
-  mobius(args, { NODE_V8_COVERAGE: coverage });
-  const { outputs } = JSON.parse(readFileSync(join(root, 'dist', 'meta.json'), 'utf8')) as Meta;
+  mobius(args, { NODE_V8_COVERAGE: coverage, ...uncached });
+  const outputs = outputsOf();
   const scripts = readdirSync(coverage).flatMap((file) => {
-    const { result } = JSON.parse(readFileSync(join(coverage, file), 'utf8')) as { result: { url: string }[] };
-    return result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
+    const { result } = JSON.parse(readFileSync(join(coverage, file), 'utf8')) as { result: Script[] };
+    return result.filter(({ url }) => url.startsWith('file:') || isAbsolute(url));
   });
-  const sources = scripts.flatMap((url) => {
-    const path = relative(root, fileURLToPath(url));
-    const inputs = outputs[path]?.inputs;
-    if (inputs === undefined) return [path];
-    return Object.keys(inputs).filter((input) => (inputs[input]?.bytesInOutput ?? 0) > 0);
+  const sources = scripts.flatMap((script) => {
+    const path = relative(root, script.url.startsWith('file:') ? fileURLToPath(script.url) : script.url);
+    const inputs = Object.entries(outputs[path]?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+    return inputs.length === 0
+      ? [path]
+      : sourcesIn(
+          script,
+          inputs.map(([input]) => input),
+        );
   });
-  return [...new Set(sources.map(nameOf))].sort();
+  // What the build put in is no source.
+  return [...new Set(sources.filter((source) => !/^<?[\w-]+:/.test(source)).map(nameOf))].sort();
 };
 
 beforeAll(() => {
@@ -50,6 +79,7 @@ beforeAll(() => {
 test.each([
   { golden: 'version', args: ['--version'] },
   { golden: 'help', args: ['--help'] },
+  { golden: 'noun-help', args: ['secrets', '--help'] },
   { golden: 'local-read', args: ['roles', 'list'] },
 ])('what mobius $args loads', async ({ golden, args }) => {
   const loaded = loadedBy(args);
@@ -71,9 +101,33 @@ test('what a read through the agent loads: no engine, no core, no key', async ()
   }
 });
 
-test('neither the version nor the help loads an engine, the core or a command', () => {
+test('the help of a noun loads no engine, the core or a command', () => {
   const heavy = /sqlite|sodium|^src\/(core|store|vault|calls|crypto)\/|^src\/commands\/.*\//;
-  expect([...loadedBy(['--version']), ...loadedBy(['--help'])].filter((name) => heavy.test(name))).toEqual([
-    'src/core/key-format.ts',
-  ]);
+  expect(loadedBy(['secrets', '--help']).filter((name) => heavy.test(name))).toEqual(['src/core/key-format.ts']);
+});
+
+test('what is not bundled is installed with it, and every licence of what is stands beside it', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+    optionalDependencies: Record<string, string>;
+  };
+  const outputs = Object.values(outputsOf());
+  const outside = outputs.flatMap(({ imports }) => imports.flatMap(({ path, external }) => (external ? [path] : [])));
+  const names = new Set(
+    outside.filter((path) => !isBuiltin(path) && !path.startsWith('./')).map((path) => path.split('/')[0]),
+  );
+  // The first looks for what it is told; the others are asked for by libraries that do without.
+  for (const name of ['bindings', 'kerberos', 'pg-native', 'supports-color']) names.delete(name);
+  expect([...names].filter((name) => !Object.hasOwn({ ...dependencies, ...optionalDependencies }, name ?? ''))).toEqual(
+    [],
+  );
+  const bundled = new Set(
+    outputs
+      .flatMap(({ inputs }) => Object.keys(inputs))
+      .filter((input) => input.includes('node_modules'))
+      .map(nameOf),
+  );
+  const licenses = readFileSync(join(root, 'dist', 'licenses.txt'), 'utf8');
+  expect(bundled.size).toBeGreaterThan(20);
+  expect([...bundled].filter((name) => !new RegExp(`^${name} \\d.*\\(.+\\)$`, 'm').test(licenses))).toEqual([]);
 });

@@ -327,7 +327,7 @@ describe('as it is installed', () => {
     const text = `
       import { verifyToken } from 'mobius/verify-token';
       console.log(verifyToken(${JSON.stringify(good)}, ${JSON.stringify(options)}).jti);
-      console.log(await import('mobius/dist/main.js').catch(({ code }) => code));`;
+      console.log(await import('mobius/dist/program/main.cjs').catch(({ code }) => code));`;
     expect(node(text)).toBe(`${claims.jti}\nERR_PACKAGE_PATH_NOT_EXPORTED\n`);
   });
 

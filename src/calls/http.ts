@@ -117,7 +117,8 @@ const plainLine = async (url: URL, proxy: URL | undefined, { socketPath }: Ways)
   const http = await import('node:http');
   if (proxy === undefined) {
     const agent = new http.Agent({ keepAlive: true });
-    const socket = socketPath === undefined ? {} : { socketPath };
+    // A name for TLS, which there is none of: Node would look for one in the address, and compile what it looks with.
+    const socket = socketPath === undefined ? {} : { socketPath, servername: '' };
     return { agent, start: (path, headers, more) => http.request(url, { ...more, ...socket, path, headers, agent }) };
   }
   const { request, Agent } = proxy.protocol === 'https:' ? await import('node:https') : http;

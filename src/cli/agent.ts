@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
@@ -76,8 +76,18 @@ const answers = async (socket: string): Promise<boolean> => {
   });
 };
 
+/** Without any agent there is no need to know what the one of this vault would be called, which costs a hash. */
+const areThereAny = (io: Io): boolean => {
+  try {
+    return io.platform === 'win32' || readdirSync(agentFolder(io)).length > 0;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
+};
+
 /** The socket of the agent that holds this vault open, where there is one that answers. */
 export const agentOf = async (io: Io, vault: string): Promise<string | undefined> => {
+  if (!areThereAny(io)) return undefined;
   const socket = await agentSocket(io, vault);
   if (socket === undefined) return undefined;
   if (io.platform !== 'win32') {

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { localCommand } from '../cli/command.ts';
 import { MobiusError } from '../errors.ts';
 
@@ -14,7 +13,7 @@ const shells = Object.keys(files) as (keyof typeof files)[];
 
 /** The scripts lie at the package's root, which the source and the built files are at different depths below. */
 const scriptPath = (file: string): string => {
-  let folder = dirname(fileURLToPath(import.meta.url));
+  let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'completions', file))) {
     if (folder === dirname(folder)) throw new MobiusError('internal', `the script "${file}" was not installed`);
     folder = dirname(folder);

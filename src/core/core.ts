@@ -116,7 +116,7 @@ export const makeCore = ({
   const journal = makeJournal({ db, sealer, signatures, issuer, now, newAuditId, anchors });
   const gate = makeGate({ signatures, issuer, uses, refusals });
   const metering = makeMetering(db, sealer, now);
-  const settleNow = makeSettling({ db, sealer, now, journal, node: hexOf(randomBytes(16)), uses, refusals });
+  const settleNow = makeSettling({ db, sealer, now, journal, newNode: () => hexOf(randomBytes(16)), uses, refusals });
 
   const perform = async <K extends Name>(
     tx: Query,

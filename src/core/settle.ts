@@ -37,8 +37,8 @@ interface Unsettled {
   sealer: Sealer;
   now(): number;
   journal: Journal;
-  /** One of any number of processes over the same database. */
-  node: string;
+  /** A name for one of any number of processes over the same database. Asked for once, where there is a use for it. */
+  newNode(): string;
   uses: ReturnType<typeof makeUses>;
   refusals: ReturnType<typeof makeRefusals>;
 }
@@ -53,7 +53,8 @@ const touchAll = async (store: Store, used: readonly [id: string, at: number][],
 };
 
 /** Does what could wait until answers were out; `secretsTouched` where a version may have come to its end. */
-export const makeSettling = ({ db, sealer, now, journal, node, uses, refusals }: Unsettled) => {
+export const makeSettling = ({ db, sealer, now, journal, newNode, uses, refusals }: Unsettled) => {
+  let node: string | undefined;
   let pruneAt = now() + pruneEveryMs;
   return async (which: 'all' | 'due' | 'rest', secretsTouched: boolean): Promise<void> => {
     const at = now();
@@ -68,7 +69,9 @@ export const makeSettling = ({ db, sealer, now, journal, node, uses, refusals }:
         await touchAll(store, used, which === 'all' ? gapOfCommandsMs : 1);
         for (const refusal of noted) await appendRefusal(journal, store, refusal, at);
         // What is left is for the next second, not for the next minute.
-        if (pruning !== undefined && (await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
+        if (pruning === undefined) return;
+        node ??= newNode();
+        if ((await pruning.prune(store, at, node)).isDone) pruneAt = at + pruneEveryMs;
       });
       await written.catch((error: unknown) => {
         refusals.giveBack(noted);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { openServed } from '../calls/local.ts';
 import { idPrefixes, typeId } from '../core/ids.ts';
 import type { DialectName } from '../dialects/names.ts';
@@ -53,7 +54,7 @@ export interface Serving {
 }
 
 /** Beside `src` and `dist` alike, whose files stand two folders deep. */
-const openapi = (): string => readFileSync(new URL('../../schemas/openapi.json', import.meta.url), 'utf8');
+const openapi = (): string => readFileSync(join(import.meta.dirname, '../../schemas/openapi.json'), 'utf8');
 
 /** A credential that everybody on the way can read is everybody's. */
 export const refuseInTheClear = ({ listen, tls, behindProxy, unix, ownerWithoutCredential }: ServeOptions): void => {

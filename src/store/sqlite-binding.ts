@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type Sqlite from 'better-sqlite3';
+import Sqlite from 'better-sqlite3';
 
 export type Statement = Sqlite.Statement;
 
@@ -50,11 +50,12 @@ const keep = <T extends object>(made: T): T => {
   return made;
 };
 
+/** Said where it lies, the library doesn't search for it. */
+const addon = (): string =>
+  createRequire(import.meta.filename).resolve('better-sqlite3/build/Release/better_sqlite3.node');
+
 export const connectTo = (file: string, options: Sqlite.Options): Connection => {
-  const require = createRequire(import.meta.url);
-  const Database = require('better-sqlite3') as typeof Sqlite;
-  const { cppdb } = require('better-sqlite3/lib/util') as { cppdb: symbol };
-  const connection = keep(new Database(file, options));
+  const connection = keep(new Sqlite(file, { ...options, nativeBinding: addon() }));
   const pragmas = new Map<string, Sqlite.Statement>();
 
   const prepare = (sql: string): Sqlite.Statement => keep(connection.prepare(sql));
@@ -98,7 +99,9 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
     },
 
     async backup(path, pagesAtOnce, onProgress) {
-      const native = Reflect.get(connection, cppdb) as Native;
+      const [native] = Object.getOwnPropertySymbols(connection).map((symbol) => Reflect.get(connection, symbol)) as [
+        Native,
+      ];
       const backup = keep(native.backup(connection, 'main', path, false));
       try {
         // The first step copies nothing: it finds out how much there is.

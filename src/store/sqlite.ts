@@ -132,12 +132,15 @@ const connect = (file: string, { create = false, readOnly = false, alone = false
 const patience =
   (file: string, busyMs: number): Patiently =>
   async (attempt) => {
-    const end = performance.now() + busyMs;
+    let end = 0;
     for (let pause = 1; ; pause = Math.min(pause * 2, 32)) {
       try {
         return attempt();
       } catch (error) {
-        if (!isBusy(error) || performance.now() >= end) throw translate(error, file);
+        if (!isBusy(error)) throw translate(error, file);
+        // Not asked before: the clock is a part of Node that has to be loaded.
+        end ||= performance.now() + busyMs;
+        if (performance.now() >= end) throw translate(error, file);
       }
       // A random share of the pause, so that many who wait for one don't come back all at once.
       const random = pause * (0.5 + Math.random());

@@ -1,66 +1,117 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
 import ts from 'typescript';
+import { rootHelp } from '../cli/help.ts';
+import { product } from '../cli/product.ts';
+import { validatorsOf } from '../generated/validators.ts';
+import {
+  apart,
+  bundledBindings,
+  keepApart,
+  lateBuiltins,
+  onlyPromptsThatAsk,
+  root,
+  webAssemblyApart,
+  withoutNeverAsked,
+} from './bundling.ts';
+import { licensesOf } from './licenses.ts';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const dist = join(root, 'dist');
+const program = join(dist, 'program');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-/**
- * The prompts say in their package.json that an unused one may be left out, but a second one beside their ESM files hides
- * it; unread, they would bring an editor and the tables of every character set, 690 kB.
- */
-const onlyPromptsThatAsk: Plugin = {
-  name: 'only-prompts-that-ask',
-  setup: ({ onResolve, resolve }) => {
-    onResolve({ filter: /^@inquirer\// }, async ({ path, pluginData, ...options }) => {
-      if (pluginData === 'seen') return undefined;
-      return { ...(await resolve(path, { ...options, pluginData: 'seen' })), sideEffects: false };
-    });
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+const commonJs: BuildOptions = {
+  ...common,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: {
+    MOBIUS_VERSION: JSON.stringify(version),
+    'import.meta.filename': '__filename',
+    'import.meta.dirname': '__dirname',
   },
+  supported: { 'dynamic-import': false },
+  metafile: true,
 };
 
 rmSync(dist, { recursive: true, force: true });
-const { metafile } = await build({
-  absWorkingDir: root,
+const main = await build({
+  ...commonJs,
   entryPoints: ['src/main.ts'],
-  outdir: 'dist',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  // Their ES modules, where they bring both: named exports survive a chunk of their own.
-  mainFields: ['module', 'main'],
-  chunkNames: 'chunks/[name]-[hash]',
-  // They hold native code or start a WebAssembly of their own.
-  external: ['better-sqlite3', 'libsodium-wrappers', 'libsodium-wrappers-sumo', 'sodium-native'],
-  // What was written as CommonJS asks for node's own modules with require.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-  define: { MOBIUS_VERSION: JSON.stringify(version) },
-  legalComments: 'linked',
-  plugins: [onlyPromptsThatAsk],
-  metafile: true,
-  logLevel: 'warning',
+  outdir: 'dist/program',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 120,
+  external: ['bindings', 'sodium-native/package.json', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
+  plugins: [withoutNeverAsked, lateBuiltins, bundledBindings, keepApart],
 });
+const libraries = await build({
+  ...commonJs,
+  entryPoints: Object.fromEntries(Object.entries(apart).map(([name, path]) => [basename(name), path])),
+  outdir: 'dist/program',
+  mainFields: ['module', 'main'],
+  plugins: [onlyPromptsThatAsk],
+});
+const wasm = await build({
+  ...commonJs,
+  entryPoints: ['libsodium-wrappers'],
+  outdir: 'dist/program',
+  // It is an ES module with a default; to who imports a CommonJS file, all of that is the default.
+  footer: { js: 'module.exports = module.exports.default;' },
+  plugins: [webAssemblyApart(program)],
+});
+const generated = await build({
+  ...commonJs,
+  entryPoints: Object.keys(validatorsOf).map((noun) => `src/generated/validators/${noun}.js`),
+  outdir: 'dist/program/validators',
+  minify: true,
+});
+
+const hash = createHash('sha256');
+for (const name of readdirSync(program, { recursive: true, encoding: 'utf8' }).sort()) {
+  if (name.endsWith('.cjs')) hash.update(readFileSync(join(program, name)));
+}
+const help = rootHelp(product);
+const commands = [
+  ...Object.entries(product.commands).flatMap(([noun, verbs]) =>
+    Object.keys(verbs).map((verb) => `${noun} ${verb}`.trim()),
+  ),
+  ...Object.keys(product.aliases),
+];
+const start = await build({
+  ...commonJs,
+  entryPoints: ['src/start.ts'],
+  outdir: 'dist',
+  define: {
+    ...commonJs.define,
+    MOBIUS_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)),
+    MOBIUS_ANSWERS: JSON.stringify({ '--version': `mobius ${version}\n`, '--help': help, '-h': help, help }),
+    MOBIUS_COMMANDS: JSON.stringify(commands),
+  },
+});
+
 // Which source went where: the start-up test reads it.
-writeFileSync(join(dist, 'meta.json'), JSON.stringify(metafile));
+const outputs = [main, libraries, wasm, generated, start].flatMap(({ metafile }) =>
+  Object.entries(metafile?.outputs ?? {}),
+);
+writeFileSync(join(dist, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
+
+// Whose work was bundled, and under which terms.
+const sources = outputs.flatMap(([, { inputs }]) => Object.keys(inputs));
+writeFileSync(join(dist, 'licenses.txt'), licensesOf(sources));
 
 // What services verify tokens with: one file that shares nothing with the program, so that it loads nothing of it.
-await build({
-  absWorkingDir: root,
-  entryPoints: ['src/verify-token.ts'],
-  outdir: 'dist',
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  logLevel: 'warning',
-});
+await build({ ...common, entryPoints: ['src/verify-token.ts'], outdir: 'dist', format: 'esm' });
 const typed = ts.transpileDeclaration(readFileSync(join(root, 'src', 'verify-token.ts'), 'utf8'), {
   fileName: 'verify-token.ts',
   reportDiagnostics: true,

@@ -33,7 +33,7 @@ export const openKeychain = (io: Pick<Io, 'env' | 'platform' | 'execPath'>): Key
   if (!hasDesktop(io)) return 'there is no desktop session whose keychain could be asked';
   let library: string;
   try {
-    library = createRequire(import.meta.url).resolve('@napi-rs/keyring');
+    library = createRequire(import.meta.filename).resolve('@napi-rs/keyring');
   } catch {
     return 'the optional package @napi-rs/keyring is not installed';
   }

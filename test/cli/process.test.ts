@@ -22,14 +22,14 @@ const ended = (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
   new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
 
 beforeAll(() => {
-  if (!existsSync(join(program, '..', '..', 'dist', 'main.js'))) throw new Error('not built: npm run build');
+  if (!existsSync(join(program, '..', '..', 'dist', 'start.cjs'))) throw new Error('not built: npm run build');
 });
 
 test('before it is built it says so', () => {
   const folder = newFolder();
   mkdirSync(join(folder, 'bin'));
-  copyFileSync(program, join(folder, 'bin', 'mobius.mjs'));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'bin', 'mobius.mjs')], {
+  copyFileSync(program, join(folder, 'bin', 'mobius.js'));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'bin', 'mobius.js')], {
     encoding: 'utf8',
   });
   expect({ status, stdout, stderr }).toEqual({

@@ -232,6 +232,7 @@ describe('the choice of a binding', () => {
       bundle: true,
       format: 'esm',
       platform: 'node',
+      packages: 'external',
       logLevel: 'error',
     });
     writeFileSync(

@@ -86,7 +86,7 @@ export const run = (
   fault: { at?: number; torn?: boolean; trace?: string; copies?: string; input?: string } = {},
 ): Promise<Ended> =>
   new Promise((done, fail) => {
-    const child = spawn(process.execPath, [resolve('dist/main.js'), ...argv], {
+    const child = spawn(process.execPath, [resolve('dist/program/main.cjs'), ...argv], {
       cwd: site.root,
       env: {
         PATH: process.env.PATH,

@@ -61,7 +61,7 @@ export const ended = (child: ChildProcess, mostMs = limitMs): Promise<Ended> => 
 
 /** Its vault lies in the usual file, or where an address leads to. */
 export const newMachine = (address?: string): Machine => {
-  if (!existsSync('dist/main.js')) throw new Error('not built: npm run build');
+  if (!existsSync('dist/start.cjs')) throw new Error('not built: npm run build');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'mobius-process-')));
   const [home, work, bin] = [join(root, 'home'), join(root, 'work'), join(root, 'bin')];
   for (const folder of [home, work, bin]) mkdirSync(folder);

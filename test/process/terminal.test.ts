@@ -7,10 +7,10 @@ const test = withTools('tmux');
 
 let machine: Machine;
 let terminal: Terminal;
-/** Where Node keeps compiled code for the next start, it does so in the folder for temporary files. */
+/** What was compiled is kept for the next start, and says nothing of what was done. */
 const ofMobius = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-    (name) => !/^(\.tmux|node-compile-cache)/.test(name),
+    (name) => !/^(\.tmux|\.cache(\/mobius(\/[^/]*)?)?$)/.test(name),
   );
 
 beforeEach(() => {

@@ -42,9 +42,9 @@ const isName = (node: ts.Identifier): boolean => {
   );
 };
 
-/** Everything else gets the world as an Io, so that it can be tested and served. */
+/** The program's two beginnings. Everything else gets the world as an Io, so that it can be tested and served. */
 export const onlyMainKnowsTheProcess = each(
-  (file) => /^src\/(?!main\.ts$|tools\/)/.test(file.path) && isCode(file),
+  (file) => /^src\/(?!(?:main|start)\.ts$|tools\/)/.test(file.path) && isCode(file),
   (file) => {
     const used = nodesOf(file).find(
       (node): node is ts.Identifier =>

@@ -110,6 +110,34 @@ it('says once what all commands agree on, and by command what they do not', () =
   ]);
 });
 
+/** As long as one waits for a program to start, a key that was pressed has no effect. */
+describe('no word of ours starts a program', () => {
+  const nowhere = '/plainly/fake';
+
+  it.skipIf(!has('bash'))('in bash', () => {
+    const complete =
+      'COMP_WORDS=(mobius $typed); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _mobius; echo "${COMPREPLY[0]}"';
+    const lines = "'api-k' 'api-keys cr' 'api-keys create --na'";
+    const script = `PATH=${nowhere}; source completions/mobius.bash; for typed in ${lines}; do ${complete}; done`;
+    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'api-keys\ncreate\n--name\n', stderr: '' });
+  });
+
+  it.skipIf(!has('fish'))('in fish', () => {
+    const lines = ['mobius api-k', 'mobius api-keys cr', 'mobius api-keys create --na'];
+    const script = `set PATH ${nowhere}; source completions/mobius.fish; for line in $argv; complete -C $line; end`;
+    const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script, ...lines], {
+      encoding: 'utf8',
+      env: { ...process.env, HOME: folder },
+    });
+    const words = stdout
+      .trimEnd()
+      .split('\n')
+      .map((row) => row.replace(/\t.*/, ''));
+    expect({ words, stderr }).toEqual({ words: ['api-keys', 'create', '--name'], stderr: '' });
+  });
+});
+
 describe.skipIf(!has('bash'))('completion for bash', () => {
   const offers = (typed: string[]): string[] => {
     const script = `source mobius.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mobius; printf '%s\\n' "\${COMPREPLY[@]}"`;

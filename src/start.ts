@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { Script } from 'node:vm';
+import { openCodeCache } from './code-cache.ts';
+import { writeAll } from './write.ts';
+
+/** What the built program begins with. The build puts these in. */
+declare const MOBIUS_BUILD: string;
+/** What is answered without the program, by the one word of the line. */
+declare const MOBIUS_ANSWERS: Readonly<Record<string, string>>;
+/** Every noun and verb, and the short ways to them. */
+declare const MOBIUS_COMMANDS: readonly string[];
+
+/** Words of a person must not become names of files: only a command that there is has a cache of its own. */
+const commandOf = ([noun = '', verb = '']: readonly string[]): string =>
+  MOBIUS_COMMANDS.find((known) => known === `${noun} ${verb}` || known === noun) ?? 'other';
+
+const loaded = new Map<string, unknown>();
+
+/** As Node would load a CommonJS file of the program, but with the code that it was compiled to before. */
+const load = (path: string, command: string): unknown => {
+  if (loaded.has(path)) return loaded.get(path);
+  const source = readFileSync(path, 'latin1');
+  const cache = openCodeCache(process, `${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
+  const script = new Script(`(function (require, module, exports, __filename, __dirname) {${source}\n})`, {
+    filename: path,
+    ...(cache?.data && { cachedData: cache.data }),
+  });
+  if (cache !== undefined && (cache.data === undefined || script.cachedDataRejected === true)) {
+    // At the end, for then it holds the functions that ran.
+    process.once('exit', () => cache.write(script.createCachedData()));
+  }
+  const module = { exports: {} };
+  const ofNode = createRequire(path);
+  const require = (name: string): unknown =>
+    name.startsWith('./') ? load(join(dirname(path), name), command) : ofNode(name);
+  script.runInThisContext()(Object.assign(require, ofNode), module, module.exports, path, dirname(path));
+  loaded.set(path, module.exports);
+  return module.exports;
+};
+
+const start = (argv: readonly string[]): void => {
+  const [word = 'help', ...others] = argv;
+  const answer = others.length === 0 && Object.hasOwn(MOBIUS_ANSWERS, word) ? MOBIUS_ANSWERS[word] : undefined;
+  try {
+    if (answer !== undefined) {
+      writeAll(1, answer);
+      return;
+    }
+  } catch {
+    // The program tells what is wrong with where it was to go.
+  }
+  load(join(__dirname, 'program', 'main.cjs'), commandOf(argv));
+};
+
+start(process.argv.slice(2));
