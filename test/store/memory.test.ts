@@ -38,12 +38,12 @@ describe('whether a statement disturbs what is remembered', () => {
 
 test('what is remembered has an end: the oldest go first', () => {
   const memory = newMemory();
-  for (let i = 0; i <= 200_000; i++) memory.set(String(i), i);
-  expect([memory.get('0'), memory.get('19999'), memory.get('20000'), memory.get('200000')]).toEqual([
+  for (let i = 0; i <= 150_000; i++) memory.set(String(i), i);
+  expect([memory.get('0'), memory.get('14999'), memory.get('15000'), memory.get('150000')]).toEqual([
     undefined,
     undefined,
-    20_000,
-    200_000,
+    15_000,
+    150_000,
   ]);
 });
 
