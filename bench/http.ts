@@ -1,8 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type Sqlite from 'better-sqlite3';
+import { openCommits } from './commits.ts';
 import { fillKeys, openFilled, placeIn } from './filling.ts';
 import { clientsOf, timed } from './load.ts';
 import { newHome, removeHomes } from './process.ts';
@@ -31,30 +27,6 @@ const fill = async (home: string) => {
   const session = await served.core.as({ kind: 'nobody' })('auth.login', login);
   await served.close();
   return { place, raw, key, session: session.access_token };
-};
-
-/** Rows of the size of a key's, each in a transaction of its own, synced as ours are. */
-const openCommits = () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mobius-bench-'));
-  const Database = createRequire(import.meta.url)('better-sqlite3') as typeof Sqlite;
-  const database = new Database(join(folder, 'database'));
-  database.pragma('journal_mode = wal');
-  database.pragma('synchronous = full');
-  database.exec('create table bare (id integer primary key, sealed blob not null)');
-  const insert = database.prepare('insert into bare (sealed) values (?)');
-  const row = Buffer.alloc(300, 7);
-  return {
-    perSecond: () => {
-      const end = performance.now() + seconds * 1000;
-      let done = 0;
-      for (; performance.now() < end; done++) insert.run(row);
-      return done / seconds;
-    },
-    close: () => {
-      database.close();
-      rmSync(folder, { recursive: true });
-    },
-  };
 };
 
 const home = newHome();
@@ -106,7 +78,7 @@ for (let round = 0; round < rounds; round++) {
     const { perSecond, times } = await timed(connections, seconds, step);
     found[at]?.push({ perSecond, p50: quantile(times, 0.5), p99: quantile(times, 0.99) });
   }
-  committed.push(commits.perSecond());
+  committed.push(commits.perSecond(seconds));
 }
 
 const middle = (at: number, of: 'perSecond' | 'p50' | 'p99'): number => median((found[at] ?? []).map((one) => one[of]));
