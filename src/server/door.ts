@@ -84,7 +84,7 @@ export const openDoor = <T>(routes: readonly OperationRoute[], { actorOf, header
     more: readonly string[],
     text?: string,
   ): void => {
-    if (response.destroyed) return;
+    if (response.destroyed || response.headersSent) return;
     const headers = headersOf(request, told);
     headers.push(...more);
     if (text !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text)));
