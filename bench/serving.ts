@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { get } from 'node:http';
+import { join } from 'node:path';
 import { freePort } from '../test/store/postgres.ts';
 import { newHome, program, removeHomes } from './process.ts';
 
@@ -96,4 +97,12 @@ export const startServing = async (log?: 'error' | 'info'): Promise<Node & { key
       return code;
     },
   };
+};
+
+/** A server that does next to nothing: see `bare.ts`. */
+export const startBare = async (address?: string): Promise<{ port: number; stop(): void }> => {
+  const line = [...process.execArgv, join(import.meta.dirname, 'bare.ts'), ...(address === undefined ? [] : [address])];
+  const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [port] = await once(child.stdout, 'data');
+  return { port: Number(port), stop: () => void child.kill() };
 };

@@ -337,8 +337,22 @@ export const loadSodium = async (choice?: string): Promise<Sodium> => {
   return loadBinding('native').catch(() => loadBinding('wasm'));
 };
 
-/** From the system's generator for keys. */
-export const randomBytes = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
+const poolLength = 1024;
+let pool = new Uint8Array(0);
+let poolAt = 0;
+
+/** From the system's generator, which takes as long for many as for a few. What was given away is nowhere else any more. */
+export const randomBytes = (length: number): Uint8Array => {
+  if (length > poolLength / 8) return randomFillSync(new Uint8Array(length));
+  if (poolAt + length > pool.length) {
+    pool = randomFillSync(pool.length === 0 ? new Uint8Array(poolLength) : pool);
+    poolAt = 0;
+  }
+  const bytes = pool.slice(poolAt, poolAt + length);
+  pool.fill(0, poolAt, poolAt + length);
+  poolAt += length;
+  return bytes;
+};
 
 export const sha256 = (message: Uint8Array): Uint8Array =>
   new Uint8Array(createHash('sha256').update(message).digest());

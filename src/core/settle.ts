@@ -52,16 +52,34 @@ const touchAll = async (store: Store, used: readonly [id: string, at: number][],
   }
 };
 
+/** So many times a second, with a pause for others in between, uses that are due are written. */
+const mostWrites = 20;
+const pauseMs = 10;
+
+const pause = (): Promise<void> => new Promise((done) => setTimeout(done, pauseMs));
+
 /** Does what could wait until answers were out; `secretsTouched` where a version may have come to its end. */
 export const makeSettling = ({ db, sealer, now, journal, newNode, uses, refusals }: Unsettled) => {
   let node: string | undefined;
   let pruneAt = now() + pruneEveryMs;
+
+  /** Of many keys that are used at once, the last are written some seconds later. */
+  const writeUses = async (): Promise<void> => {
+    for (let writes = 1; ; writes++) {
+      const { taken, hasMore } = uses.take(now());
+      if (taken.length > 0) await db.tx('count', (tx) => touchAll({ db: tx, sealer }, taken, 1));
+      if (!hasMore || writes === mostWrites) return;
+      await pause();
+    }
+  };
+
   return async (which: 'all' | 'due' | 'rest', secretsTouched: boolean): Promise<void> => {
     const at = now();
     const until = which === 'due' ? at : undefined;
     const prunes = which === 'due' && at >= pruneAt;
     const pruning = prunes ? await import('../store/prune.ts') : undefined;
-    const [noted, used] = [refusals.take(until), uses.take(until)];
+    if (which === 'due') await writeUses();
+    const [noted, used] = [refusals.take(until), which === 'due' ? [] : uses.takeAll()];
     if (used.length > 0 || noted.length > 0 || prunes) {
       // When something was last used is one statement each, and the greater time stands.
       const written = db.tx(noted.length > 0 || prunes ? 'write' : 'count', async (tx) => {

@@ -87,24 +87,24 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   let draining = false;
   let refuseIn: RefuseIn = () => undefined;
 
-  const toldOfRaw = (request: IncomingMessage): Told => {
-    const told = requests.get(request);
+  const toldOf = ({ raw }: FastifyRequest): Told => {
+    const told = requests.get(raw);
     if (told === undefined) throw new MobiusError('internal', 'a request came past the door');
     return told;
   };
-  const toldOf = ({ raw }: FastifyRequest): Told => toldOfRaw(raw);
 
-  const tellFailure = (request: IncomingMessage, error: unknown): void => {
+  const tellFailure = ({ id }: Told, error: unknown): void => {
     const stack = error instanceof Error ? error.stack : String(error);
-    log.error({ request_id: toldOfRaw(request).id, stack }, 'failed');
+    log.error({ request_id: id, stack }, 'failed');
   };
-  const noteFailure = ({ raw }: FastifyRequest, error: unknown): void => tellFailure(raw, error);
+  const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request), error);
 
-  const actorOfRaw = (request: IncomingMessage): Actor =>
-    actorOf(request, toldOfRaw(request).ip, options.ownerWithoutCredential);
-  const headersFor = (request: IncomingMessage): readonly string[] => {
-    const headers = headersOf(request, toldOfRaw(request).id, options);
-    return draining ? [...headers, 'Connection', 'close'] : headers;
+  const actorFor = (request: IncomingMessage, { ip }: Told): Actor =>
+    actorOf(request, ip, options.ownerWithoutCredential);
+  const headersFor = (request: IncomingMessage, { id }: Told): string[] => {
+    const headers = headersOf(request, id, options);
+    if (draining) headers.push('Connection', 'close');
+    return headers;
   };
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
@@ -146,13 +146,17 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   });
 
   const routes = await routesOf(core);
-  for (const route of routes) addRoute(app, { core, actorOf: ({ raw }) => actorOfRaw(raw) }, route);
+  for (const route of routes)
+    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request)) }, route);
   // Other contracts have some of the paths besides.
   const ownAlone = routes.filter(({ path }) => path.startsWith('/v1/projects/{project}/'));
-  const enter = openDoor(ownAlone, {
-    actorOf: actorOfRaw,
+  const enter = openDoor<Told>(ownAlone, {
+    actorOf: actorFor,
     headersOf: headersFor,
-    found: (request, { name, url }) => void Object.assign(toldOfRaw(request), { operation: name, route: url }),
+    found: (told, { name, url }) => {
+      told.operation = name;
+      told.route = url;
+    },
     failed: tellFailure,
   });
   refuseIn = await addDialects(app, options.dialects, {
@@ -181,10 +185,10 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
       const id = typeId(idPrefixes.request, io.newUuid());
       const ip = addressFor(request, throughFile, options.behindProxy);
       const told: Told = { id, operation: 'unknown', route: 'unknown', ip };
-      requests.set(request, told);
       tellAtEnd(request, response, told, ports);
-      if (enter(request, response)) return;
-      addHeaders(response, headersFor(request));
+      if (enter({ request, response, told })) return;
+      requests.set(request, told);
+      addHeaders(response, headersFor(request, told));
       app.routing(request, response);
     },
     drain() {

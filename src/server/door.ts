@@ -38,20 +38,27 @@ const planOf = (routes: readonly OperationRoute[]): Step => {
 /** Nothing in it has to be decoded, and nothing is longer than a name. */
 const plainTarget = /^(?:\/[\w.~-]{1,128})+(?:\?[\w.~=&-]*)?$/;
 
-export interface DoorPorts {
-  actorOf(request: IncomingMessage): Actor;
+/** `T`: what else is known of a request. */
+export interface DoorPorts<T> {
+  actorOf(request: IncomingMessage, told: T): Actor;
   /** All headers of the answer but those that tell of its body. */
-  headersOf(request: IncomingMessage): readonly string[];
+  headersOf(request: IncomingMessage, told: T): string[];
   /** From here on the request is known to be of this operation. */
-  found(request: IncomingMessage, route: OperationRoute): void;
-  failed(request: IncomingMessage, error: unknown): void;
+  found(told: T, route: OperationRoute): void;
+  failed(told: T, error: unknown): void;
+}
+
+interface Asked<T> {
+  request: IncomingMessage;
+  response: ServerResponse;
+  told: T;
 }
 
 /**
  * The short way to an operation, for requests with nothing unusual about them: Fastify's own costs more than looking up a
  * key. The same routes stand behind it, and whatever isn't plain goes the long way, to the same answer.
  */
-export const openDoor = (routes: readonly OperationRoute[], { actorOf, headersOf, found, failed }: DoorPorts) => {
+export const openDoor = <T>(routes: readonly OperationRoute[], { actorOf, headersOf, found, failed }: DoorPorts<T>) => {
   const plan = planOf(routes);
 
   const find = (
@@ -72,37 +79,37 @@ export const openDoor = (routes: readonly OperationRoute[], { actorOf, headersOf
   };
 
   const send = (
-    request: IncomingMessage,
-    response: ServerResponse,
+    { request, response, told }: Asked<T>,
     status: number,
     more: readonly string[],
     text?: string,
   ): void => {
     if (response.destroyed) return;
-    const about =
-      text === undefined ? [] : ['Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text))];
-    response.writeHead(status, [...headersOf(request), ...more, ...about]);
+    const headers = headersOf(request, told);
+    headers.push(...more);
+    if (text !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text)));
+    response.writeHead(status, headers);
     response.end(text);
   };
 
-  const refuse = (request: IncomingMessage, response: ServerResponse, error: unknown, route: OperationRoute): void => {
-    const { status, headers, body, ours }: Refusal = refusalOf(error, route.wire);
-    if (ours) failed(request, error);
-    send(request, response, status, Object.entries(headers).flat(), JSON.stringify(body));
+  const refuse = (asked: Asked<T>, error: unknown, { wire }: OperationRoute): void => {
+    const { status, headers, body, ours }: Refusal = refusalOf(error, wire);
+    if (ours) failed(asked.told, error);
+    send(asked, status, Object.entries(headers).flat(), JSON.stringify(body));
   };
 
   const answer = async (
-    request: IncomingMessage,
-    response: ServerResponse,
+    asked: Asked<T>,
     { route, params }: NonNullable<ReturnType<typeof find>>,
     body: Uint8Array | undefined,
   ): Promise<void> => {
     try {
-      const { method = '', url: target = '', headers } = request;
-      const { status, text } = await route.answer(actorOf(request), { method, target, headers, params, body });
-      send(request, response, status, [], text);
+      const { method = '', url: target = '', headers } = asked.request;
+      const actor = actorOf(asked.request, asked.told);
+      const { status, text } = await route.answer(actor, { method, target, headers, params, body });
+      send(asked, status, [], text);
     } catch (error) {
-      refuse(request, response, error, route);
+      refuse(asked, error, route);
     }
   };
 
@@ -111,13 +118,14 @@ export const openDoor = (routes: readonly OperationRoute[], { actorOf, headersOf
    * for each answer, and the database is asked once whether what is remembered still stands.
    */
   const arrived: (() => void)[] = [];
-  const answerSoon = (...asked: Parameters<typeof answer>): void => {
+  const answerSoon = (...given: Parameters<typeof answer>): void => {
     if (arrived.length === 0) setImmediate(() => arrived.splice(0).forEach((one) => void one()));
-    arrived.push(() => void answer(...asked));
+    arrived.push(() => void answer(...given));
   };
 
   /** False where the request has to go the long way; none of its body has been read then. */
-  return (request: IncomingMessage, response: ServerResponse): boolean => {
+  return (asked: Asked<T>): boolean => {
+    const { request } = asked;
     const { method = '', url: target = '', headers } = request;
     const { isLarge, isOdd } = announced(method, headers);
     if (isLarge || isOdd || headers.authorization === undefined || headers.expect !== undefined) return false;
@@ -125,16 +133,16 @@ export const openDoor = (routes: readonly OperationRoute[], { actorOf, headersOf
     const mark = target.indexOf('?');
     const way = find(method, mark === -1 ? target : target.slice(0, mark));
     if (way === undefined) return false;
-    found(request, way.route);
+    found(asked.told, way.route);
     if (isWithoutBody(method)) {
-      answerSoon(request, response, way, undefined);
+      answerSoon(asked, way, undefined);
       return true;
     }
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const [first] = parts;
-      answerSoon(request, response, way, parts.length === 1 ? first : Buffer.concat(parts));
+      answerSoon(asked, way, parts.length === 1 ? first : Buffer.concat(parts));
     });
     return true;
   };

@@ -22,7 +22,6 @@ const preflight: Readonly<Record<string, string>> = {
 };
 
 const corsOf = ({ method, headers: { origin } }: IncomingMessage, origins: readonly string[]): readonly string[] => {
-  if (origins.length === 0) return [];
   const vary = ['Vary', 'Origin'];
   if (origin === undefined || !origins.includes(origin)) return vary;
   const allowed = ['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', 'X-Request-Id, Retry-After'];
@@ -32,17 +31,12 @@ const corsOf = ({ method, headers: { origin } }: IncomingMessage, origins: reado
 const always = Object.entries(security).flat();
 
 /** What every answer carries, each name before its value. A route may say another thing in the place of one. */
-export const headersOf = (
-  request: IncomingMessage,
-  id: string,
-  { corsOrigins, tls }: HeaderOptions,
-): readonly string[] => [
-  'X-Request-Id',
-  id,
-  ...always,
-  ...(tls ? ['Strict-Transport-Security', 'max-age=31536000'] : []),
-  ...corsOf(request, corsOrigins),
-];
+export const headersOf = (request: IncomingMessage, id: string, { corsOrigins, tls }: HeaderOptions): string[] => {
+  const headers = ['X-Request-Id', id, ...always];
+  if (tls) headers.push('Strict-Transport-Security', 'max-age=31536000');
+  if (corsOrigins.length > 0) headers.push(...corsOf(request, corsOrigins));
+  return headers;
+};
 
 export const addHeaders = (response: ServerResponse, headers: readonly string[]): void => {
   for (let at = 0; at < headers.length; at += 2) response.setHeader(headers[at] ?? '', headers[at + 1] ?? '');

@@ -27,6 +27,20 @@ const gathering = (write: (text: string) => void): ((line: string) => void) => {
   };
 };
 
+/** Many lines are of one millisecond. */
+const stamps = (now: () => number): (() => string) => {
+  let last = Number.NaN;
+  let stamp = '';
+  return () => {
+    const at = now();
+    if (at !== last) {
+      last = at;
+      stamp = `,"time":"${new Date(at).toISOString()}"`;
+    }
+    return stamp;
+  };
+};
+
 /** A line of JSON for each thing that happened, on stderr. That nobody can read it is no reason to stop serving. */
 export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, level: Level): Log =>
   pino(
@@ -34,7 +48,7 @@ export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, level: Leve
       level,
       base: null,
       messageKey: 'message',
-      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+      timestamp: stamps(now),
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: gathering((text) => stderr.write(text)) },

@@ -45,7 +45,7 @@ export const disturbs = (sql: string): boolean => {
 };
 
 /** More than any server has at once of what is used again and again. */
-const most = 200_000;
+const most = 150_000;
 
 /** An empty one. The oldest are let go where it gets too large. */
 export const newMemory = (): Memory => {

@@ -188,6 +188,30 @@ describe.each(bindings)('%s', (binding) => {
     refused(() => sodium.hash(wrong), 'message');
     refused(() => sodium.wipe(wrong), 'bytes');
   });
+
+  // RFC 8032, 7.1, the second and the third.
+  it.each([
+    [
+      '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c',
+      '72',
+      '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
+        '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+    ],
+    [
+      'fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025',
+      'af82',
+      '6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac' +
+        '18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a',
+    ],
+  ])('knows an Ed25519 signature by %s, and none with another bit', (key, message, signature) => {
+    const verify = (one: Uint8Array): boolean => sodium.verifyEd25519(bytes(key), bytes(message), one);
+    expect(verify(bytes(signature))).toBe(true);
+    expect(flipped(bytes(signature)).filter(verify)).toEqual([]);
+    expect(sodium.verifyEd25519(bytes(key), bytes('00'), bytes(signature))).toBe(false);
+    expect(sodium.verifyEd25519(new Uint8Array(32), bytes(message), bytes(signature))).toBe(false);
+    refused(() => sodium.verifyEd25519(new Uint8Array(31), bytes(message), bytes(signature)), 'publicKey');
+    refused(() => verify(new Uint8Array(63)), 'signature');
+  });
 });
 
 describe.runIf(bindings.length === 2)('both bindings', () => {
