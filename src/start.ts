@@ -18,15 +18,12 @@ const commandOf = ([noun = '', verb = '']: readonly string[]): string =>
 
 const loaded = new Map<string, unknown>();
 
-/** As Node would load a CommonJS file of the program, but with the code that it was compiled to before. */
+/** As Node would load a CommonJS file, but the build has put the function around it, and it was compiled before. */
 const load = (path: string, command: string): unknown => {
   if (loaded.has(path)) return loaded.get(path);
   const source = readFileSync(path, 'latin1');
   const cache = openCodeCache(process, `${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
-  const script = new Script(`(function (require, module, exports, __filename, __dirname) {${source}\n})`, {
-    filename: path,
-    ...(cache?.data && { cachedData: cache.data }),
-  });
+  const script = new Script(source, { filename: path, ...(cache?.data && { cachedData: cache.data }) });
   if (cache !== undefined && (cache.data === undefined || script.cachedDataRejected === true)) {
     // At the end, for then it holds the functions that ran.
     process.once('exit', () => cache.write(script.createCachedData()));

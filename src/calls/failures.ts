@@ -115,3 +115,6 @@ export const tooLate = ({ url }: Route, ms: number): MobiusError =>
   unavailable('timeout', `"${url}" did not answer within ${ms / 1000} s`, 'MOBIUS_TIMEOUT=120 waits two minutes');
 
 export const notConnected = late;
+
+export const tooLarge = ({ url }: Pick<Route, 'url'>, most: number): MobiusError =>
+  new MobiusError('service_unavailable', `"${url}" answered with more than ${most / 2 ** 20} MiB`);

@@ -1,6 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { MobiusError } from '../errors.ts';
-import { failureOf, notConnected, type Route, tooLate } from './failures.ts';
+import { failureOf, notConnected, type Route, tooLarge, tooLate } from './failures.ts';
 import { proxyFor, withoutLogin } from './proxy.ts';
 
 export interface Request {
@@ -113,13 +113,11 @@ const tlsLine = async (url: URL, proxy: URL | undefined, ways: Ways): Promise<Li
 };
 
 /** Plain HTTP: to a proxy as a whole address, as proxies want it. */
-const plainLine = async (url: URL, proxy: URL | undefined, { socketPath }: Ways): Promise<Line> => {
+const plainLine = async (url: URL, proxy: URL | undefined): Promise<Line> => {
   const http = await import('node:http');
   if (proxy === undefined) {
     const agent = new http.Agent({ keepAlive: true });
-    // A name for TLS, which there is none of: Node would look for one in the address, and compile what it looks with.
-    const socket = socketPath === undefined ? {} : { socketPath, servername: '' };
-    return { agent, start: (path, headers, more) => http.request(url, { ...more, ...socket, path, headers, agent }) };
+    return { agent, start: (path, headers, more) => http.request(url, { ...more, path, headers, agent }) };
   }
   const { request, Agent } = proxy.protocol === 'https:' ? await import('node:https') : http;
   const agent = new Agent({ keepAlive: true });
@@ -143,7 +141,7 @@ const readAnswer = (response: IncomingMessage, url: string): Promise<Answer> =>
       parts.push(part);
       if (size <= largest) return;
       response.destroy();
-      failed(new MobiusError('service_unavailable', `"${url}" answered with more than ${largest / 2 ** 20} MiB`));
+      failed(tooLarge({ url }, largest));
     });
     response.on('error', failed);
     response.on('end', () => {
@@ -154,33 +152,47 @@ const readAnswer = (response: IncomingMessage, url: string): Promise<Answer> =>
 
 const givenUp = (): MobiusError => new MobiusError('service_unavailable', 'the call was given up', { reason: 'abort' });
 
-/** Waits for the answer within both limits: to be connected, and for all of it. */
-const exchange = (request: ClientRequest, asked: Request, route: Route, limitMs: number): Promise<Answer> => {
-  const { signal, body } = asked;
-  let giveUp = (): void => undefined;
-  let timers: NodeJS.Timeout[] = [];
-  const answer = new Promise<Answer>((done, failed) => {
-    const stop = (error: MobiusError): void => {
-      failed(error);
-      request.destroy();
-    };
-    giveUp = () => stop(givenUp());
-    const connecting = setTimeout(() => stop(notConnected(route)), Math.min(connectMs, limitMs));
-    timers = [connecting, setTimeout(() => stop(tooLate(route, limitMs)), limitMs)];
-    const connected = (): void => clearTimeout(connecting);
+/** Whom a request tells what becomes of it. Only the first answer or failure counts. */
+interface Going {
+  connected(): void;
+  done(answer: Answer): void;
+  failed(error: unknown): void;
+}
+
+/** Sends a request. What it gives ends it, whatever it is at. */
+export type Begin = (going: Going) => { destroy(): unknown };
+
+const beginWith =
+  (request: ClientRequest, { body }: Request, route: Route): Begin =>
+  ({ connected, done, failed }) => {
     request.on('socket', (socket) => {
       if (!socket.connecting) connected();
       else socket.once(route.isTls && route.proxy === undefined ? 'secureConnect' : 'connect', connected);
     });
-    request.on('error', (error) => failed(failureOf(error, route)));
+    request.on('error', failed);
     request.on('response', (response) => {
       connected();
-      readAnswer(response, route.url).then(done, (error) =>
-        failed(error instanceof MobiusError ? error : failureOf(error, route)),
-      );
+      readAnswer(response, route.url).then(done, failed);
     });
-    signal?.addEventListener('abort', giveUp, { once: true });
     request.end(body);
+    return request;
+  };
+
+/** Waits for the answer within both limits: to be connected, and for all of it. */
+const exchange = (begin: Begin, { signal }: Request, route: Route, limitMs: number): Promise<Answer> => {
+  let giveUp = (): void => undefined;
+  let timers: NodeJS.Timeout[] = [];
+  const answer = new Promise<Answer>((done, refused) => {
+    const failed = (error: unknown): void => refused(error instanceof MobiusError ? error : failureOf(error, route));
+    const stop = (error: MobiusError): void => {
+      failed(error);
+      carried.destroy();
+    };
+    giveUp = () => stop(givenUp());
+    const connecting = setTimeout(() => stop(notConnected(route)), Math.min(connectMs, limitMs));
+    timers = [connecting, setTimeout(() => stop(tooLate(route, limitMs)), limitMs)];
+    const carried = begin({ connected: () => clearTimeout(connecting), done, failed });
+    signal?.addEventListener('abort', giveUp, { once: true });
   });
   return answer.finally(() => {
     for (const timer of timers) clearTimeout(timer);
@@ -212,12 +224,18 @@ export const openConnection = (address: URL, ways: Ways): Connection => {
     url,
     async send(asked) {
       if (asked.signal?.aborted) throw givenUp();
-      opened ??= isTls ? tlsLine(address, proxy, ways) : plainLine(address, proxy, ways);
-      const { start } = await opened;
       const length = asked.body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(asked.body)) };
-      const request = start(base + asked.path, { ...asked.headers, ...length }, { method: asked.method });
+      const headers = { ...asked.headers, ...length };
+      if (ways.socketPath !== undefined) {
+        const { askSocket } = await import('./socket.ts');
+        return exchange(askSocket(ways.socketPath, { ...asked, headers }, largest), asked, route, limitMs);
+      }
+      opened ??= isTls ? tlsLine(address, proxy, ways) : plainLine(address, proxy);
+      const { start } = await opened;
+      const request = start(base + asked.path, headers, { method: asked.method });
       const refused = isTls && route.proxy !== undefined ? refuseProxyAnswer(request, route.proxy) : {};
-      const [answer] = await Promise.allSettled([exchange(request, asked, route, limitMs)]);
+      const begin = beginWith(request, asked, route);
+      const [answer] = await Promise.allSettled([exchange(begin, asked, route, limitMs)]);
       if (refused.error !== undefined) throw refused.error;
       if (answer.status === 'rejected') throw answer.reason;
       return answer.value;

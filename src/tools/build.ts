@@ -44,9 +44,14 @@ const commonJs: BuildOptions = {
   metafile: true,
 };
 
+/** What `start.ts` loads: the function that it calls is written here, for to put it around there copies all of the file. */
+const head = '(function (require, module, exports, __filename, __dirname) {';
+const tail = '})';
+const ofProgram: BuildOptions = { ...commonJs, banner: { js: head }, footer: { js: tail } };
+
 rmSync(dist, { recursive: true, force: true });
 const main = await build({
-  ...commonJs,
+  ...ofProgram,
   entryPoints: ['src/main.ts'],
   outdir: 'dist/program',
   minifyWhitespace: true,
@@ -56,22 +61,22 @@ const main = await build({
   plugins: [withoutNeverAsked, lateBuiltins, bundledBindings, keepApart],
 });
 const libraries = await build({
-  ...commonJs,
+  ...ofProgram,
   entryPoints: Object.fromEntries(Object.entries(apart).map(([name, path]) => [basename(name), path])),
   outdir: 'dist/program',
   mainFields: ['module', 'main'],
   plugins: [onlyPromptsThatAsk],
 });
 const wasm = await build({
-  ...commonJs,
+  ...ofProgram,
   entryPoints: ['libsodium-wrappers'],
   outdir: 'dist/program',
   // It is an ES module with a default; to who imports a CommonJS file, all of that is the default.
-  footer: { js: 'module.exports = module.exports.default;' },
+  footer: { js: `module.exports = module.exports.default;${tail}` },
   plugins: [webAssemblyApart(program)],
 });
 const generated = await build({
-  ...commonJs,
+  ...ofProgram,
   entryPoints: Object.keys(validatorsOf).map((noun) => `src/generated/validators/${noun}.js`),
   outdir: 'dist/program/validators',
   minify: true,

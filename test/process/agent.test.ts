@@ -27,7 +27,7 @@ interface State {
 }
 
 const passphrase = 'plainly a fake passphrase of a test';
-const hash = /^[0-9a-f]{16}\.sock$/;
+const hash = /^[0-9a-f]+-[0-9a-f]+-[0-9a-f]{1,8}\.sock$/;
 const longMs = 120_000;
 
 /** A new passphrase takes a while to hash: the vault is made once, and copied for each test. */

@@ -121,8 +121,7 @@ describe('what somebody else could have written is not run', () => {
   const plant = (): string => {
     expect(run(help)).toMatchObject(expected);
     const path = cached();
-    const text = readFileSync('dist/program/main.cjs', 'latin1');
-    const { length } = `(function (require, module, exports, __filename, __dirname) {${text}\n})`;
+    const { length } = readFileSync('dist/program/main.cjs', 'latin1');
     const source = '(function () { process.stdout.write("planted"); })'.padEnd(length);
     const making = `
       const script = new (require('node:vm').Script)(require('node:fs').readFileSync(0, 'latin1'));
