@@ -65,16 +65,8 @@ export interface Argon2Cost {
 const argon2Limits = { operations: [1, 1_000], memoryBytes: [8_192, 4 * 2 ** 30] } as const;
 
 /** What a binding brings; it may rely on every type and length having been checked. */
-interface Raw {
-  seal(plain: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array;
-  open(sealed: Uint8Array, associated: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined;
+interface Raw extends Omit<Sodium, 'binding' | 'hash' | 'keyedHash'> {
   hash(message: Uint8Array, key: Uint8Array | undefined): Uint8Array;
-  argon2id(passphrase: Uint8Array, salt: Uint8Array, cost: Argon2Cost): Promise<Uint8Array>;
-  boxKeys(): BoxKeys;
-  boxSeal(plain: Uint8Array, recipient: Uint8Array): Uint8Array | undefined;
-  boxOpen(sealed: Uint8Array, keys: BoxKeys): Uint8Array | undefined;
-  verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
-  wipe(bytes: Uint8Array): void;
 }
 
 /** sodium-native brings no types; results go into the first argument, which has to be of the exact size. */
@@ -141,7 +133,7 @@ const within = (name: keyof Argon2Cost, cost: Argon2Cost): number => {
 const checked = (binding: Binding, raw: Raw): Sodium => ({
   binding,
   aeadSeal: (plain, associated, nonce, key) =>
-    raw.seal(
+    raw.aeadSeal(
       bytes('plain', plain),
       bytes('associated', associated),
       bytes('nonce', nonce, nonceLength),
@@ -152,7 +144,7 @@ const checked = (binding: Binding, raw: Raw): Sodium => ({
     bytes('associated', associated);
     bytes('nonce', nonce, nonceLength);
     bytes('key', key, keyLength);
-    return sealed.length < tagLength ? undefined : raw.open(sealed, associated, nonce, key);
+    return sealed.length < tagLength ? undefined : raw.aeadOpen(sealed, associated, nonce, key);
   },
   keyedHash: (message, key) => raw.hash(bytes('message', message), bytes('key', key, keyLength)),
   hash: (message) => raw.hash(bytes('message', message), undefined),
@@ -179,12 +171,12 @@ const checked = (binding: Binding, raw: Raw): Sodium => ({
 });
 
 const native = (sodium: NativeModule): Raw => ({
-  seal(plain, associated, nonce, key) {
+  aeadSeal(plain, associated, nonce, key) {
     const sealed = new Uint8Array(plain.length + tagLength);
     sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plain, associated, null, nonce, key);
     return sealed;
   },
-  open(sealed, associated, nonce, key) {
+  aeadOpen(sealed, associated, nonce, key) {
     const plain = new Uint8Array(sealed.length - tagLength);
     try {
       sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, sealed, associated, nonce, key);
@@ -234,9 +226,9 @@ const native = (sodium: NativeModule): Raw => ({
 });
 
 const wasm = (sodium: typeof Wrappers.default): Raw => ({
-  seal: (plain, associated, nonce, key) =>
+  aeadSeal: (plain, associated, nonce, key) =>
     withinMemory(() => sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, associated, null, nonce, key)),
-  open: (sealed, associated, nonce, key) =>
+  aeadOpen: (sealed, associated, nonce, key) =>
     unlessRefused(() => sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealed, associated, nonce, key)),
   hash: (message, key) => withinMemory(() => sodium.crypto_generichash(hashLength, message, key ?? null)),
   async argon2id(passphrase, salt, { operations, memoryBytes }) {
@@ -311,12 +303,8 @@ const loadBinding = (binding: Binding): Promise<Sodium> => {
       (raw) => checked(binding, raw),
       (fault: unknown) => {
         const reason = String(fault instanceof Error ? fault.message : fault).split('\n', 1)[0];
-        throw new MobiusError(
-          'unsupported',
-          `the "${binding}" libsodium doesn't load here`,
-          { reason },
-          hints[binding],
-        );
+        const message = `the "${binding}" libsodium doesn't load here`;
+        throw new MobiusError('unsupported', message, { reason }, hints[binding]);
       },
     );
     loading.set(binding, sodium);
@@ -338,16 +326,13 @@ export const loadSodium = async (choice?: string): Promise<Sodium> => {
 };
 
 const poolLength = 1024;
-let pool = new Uint8Array(0);
-let poolAt = 0;
+let pool = new Uint8Array(poolLength);
+let poolAt = poolLength;
 
 /** From the system's generator, which takes as long for many as for a few. What was given away is nowhere else any more. */
 export const randomBytes = (length: number): Uint8Array => {
   if (length > poolLength / 8) return randomFillSync(new Uint8Array(length));
-  if (poolAt + length > pool.length) {
-    pool = randomFillSync(pool.length === 0 ? new Uint8Array(poolLength) : pool);
-    poolAt = 0;
-  }
+  if (poolAt + length > poolLength) [pool, poolAt] = [randomFillSync(pool), 0];
   const bytes = pool.slice(poolAt, poolAt + length);
   pool.fill(0, poolAt, poolAt + length);
   poolAt += length;
