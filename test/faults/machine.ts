@@ -8,6 +8,7 @@ import type { Call } from '../../src/operations.ts';
 import { uuidSource } from '../../src/uuid.ts';
 import { checkVault } from '../../src/vault/check.ts';
 import type { Place, World } from '../../src/vault/open.ts';
+import { caches } from '../caches.ts';
 
 export const world: World = {
   now: () => Date.now(),
@@ -86,11 +87,12 @@ export const run = (
   fault: { at?: number; torn?: boolean; trace?: string; copies?: string; input?: string } = {},
 ): Promise<Ended> =>
   new Promise((done, fail) => {
-    const child = spawn(process.execPath, [resolve('dist/program/main.cjs'), ...argv], {
+    const child = spawn(process.execPath, [resolve('bin/mobius.js'), ...argv], {
       cwd: site.root,
       env: {
         PATH: process.env.PATH,
         HOME: site.root,
+        XDG_CACHE_HOME: caches,
         MOBIUS_VAULT: site.place.path,
         MOBIUS_CONFIG_DIR: join(site.root, 'config'),
         ...(killer === undefined ? {} : { LD_PRELOAD: killer, FAULT_DIR: site.root }),

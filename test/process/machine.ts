@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { caches } from '../caches.ts';
 
 /** The built product, as it is installed. */
 export const program = resolve('bin/mobius.js');
@@ -71,6 +72,7 @@ export const newMachine = (address?: string): Machine => {
     HOME: home,
     LANG: 'C.UTF-8',
     TMPDIR: work,
+    XDG_CACHE_HOME: caches,
     ...(address === undefined ? {} : { MOBIUS_VAULT: address }),
   };
   const dataFolder = join(home, '.local', 'share', 'mobius');
