@@ -12,7 +12,7 @@ import { finerStatus, ofCaller, retryHeaders } from './answer.ts';
 import { jsonType } from './beside.ts';
 import { readJson } from './body.ts';
 import { pairsOf, queryOf } from './query.ts';
-import { largestUnasked } from './routes.ts';
+import { largestUnasked, urlOf } from './routes.ts';
 
 export interface DialectPorts {
   core: Pick<Core, 'as' | 'screen'>;
@@ -130,8 +130,6 @@ const inHttp = (refusal: Answered, told: MobiusError): Answered => {
   const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
   return { ...refusal, status, headers: { ...challenge, ...retryHeaders(told), ...refusal.headers } };
 };
-
-const urlOf = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
 /** The paths that our own contract has too. */
 const shared = ['/v1/auth/login', '/v1/auth/refresh', '/v1/auth/logout', '/v1/auth/register'];

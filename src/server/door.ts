@@ -117,10 +117,14 @@ export const openDoor = <T>(routes: readonly OperationRoute[], { actorOf, header
    * What arrives in one turn of the event loop is answered together at its end: whom we write to wakes up once, not once
    * for each answer, and the database is asked once whether what is remembered still stands.
    */
-  const arrived: (() => void)[] = [];
+  const arrived: Parameters<typeof answer>[] = [];
   const answerSoon = (...given: Parameters<typeof answer>): void => {
-    if (arrived.length === 0) setImmediate(() => arrived.splice(0).forEach((one) => void one()));
-    arrived.push(() => void answer(...given));
+    if (arrived.length === 0) {
+      setImmediate(() => {
+        for (const one of arrived.splice(0)) void answer(...one);
+      });
+    }
+    arrived.push(given);
   };
 
   /** False where the request has to go the long way; none of its body has been read then. */

@@ -52,11 +52,14 @@ const limitOf = ({ scope }: Operation, fields: readonly Field[]): number => {
   return fields.some(({ secret, kind }) => secret === true && kind === 'json') ? largestValues : largestBody;
 };
 
+/** As Fastify spells it. */
+export const urlOf = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
+
 const routeOf = (core: Answering, name: Name, operation: Operation, fields: readonly Field[]): OperationRoute => ({
   name,
   method: operation.method,
   path: operation.path,
-  url: operation.path.replace(/\{(\w+)\}/g, ':$1'),
+  url: urlOf(operation.path),
   ...(operation.wire === undefined ? {} : { wire: operation.wire }),
   bodyLimit: limitOf(operation, fields),
   async answer(actor, { method, ...incoming }) {

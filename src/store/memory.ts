@@ -1,3 +1,5 @@
+import type { Query } from './db.ts';
+
 /**
  * What was made of rows that were read and that still stand, by a name that tells how it was found. It lasts until a
  * change of one of the tables below; nothing may be kept in it that was made of any other. What the seal doesn't answer
@@ -14,6 +16,18 @@ export class NotRemembered extends Error {
     super('this is not in the memory');
   }
 }
+
+const notRemembered = (): never => {
+  throw new NotRemembered();
+};
+
+/** What is remembered and nothing else. */
+export const memoryAlone = (memory: Memory): Query => ({
+  all: notRemembered,
+  get: notRemembered,
+  run: notRemembered,
+  memory,
+});
 
 /** Tables that say what a credential is bound to, and whether the vault is open. */
 const tables = new Set([

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from './db.ts';
-import { type Memory, NotRemembered, newMemory } from './memory.ts';
+import { type Memory, memoryAlone, NotRemembered, newMemory } from './memory.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
 import { type Go, queryThrough, type Statements, statementsOf } from './sqlite-statements.ts';
@@ -102,10 +102,6 @@ const openMemory = (connection: Connection) => {
   };
 };
 
-const notRemembered = (): never => {
-  throw new NotRemembered();
-};
-
 export const transactionsOver = (connection: Connection, file: string, patiently: Patiently): Transactions => {
   const remembered = openMemory(connection);
   const statements = statementsOf(connection, remembered.changes);
@@ -204,7 +200,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       // A lock, or a fault: whoever reads finds out.
     }
     if (memory === undefined) throw new NotRemembered();
-    return body({ all: notRemembered, get: notRemembered, run: notRemembered, memory });
+    return body(memoryAlone(memory));
   };
 
   /** One change among others that are committed with it. Throws where none of them can be any more. */

@@ -2,11 +2,11 @@ import type { Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import { canonical } from '../store/canonical.ts';
 import type { Db, Mode, Query } from '../store/db.ts';
-import { recall } from '../store/memory.ts';
+import { memoryAlone, recall } from '../store/memory.ts';
 import { openKeyring } from './keyring.ts';
 import { refuseWhileMoving } from './moving.ts';
 import { type Keys, openBlob } from './sealer.ts';
-import { memoryAlone, readState, remembering, type State, type Witness } from './witness.ts';
+import { readState, remembering, type State, type Witness } from './witness.ts';
 
 export const nextRootPlace = (vaultId: string, rekeyId: string): Uint8Array =>
   canonical('mobius/next-root/1', vaultId, rekeyId);

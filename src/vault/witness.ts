@@ -1,5 +1,5 @@
 import type { Db, Query, Row, Value } from '../store/db.ts';
-import { disturbs, type Memory, NotRemembered, newMemory } from '../store/memory.ts';
+import { disturbs, type Memory, newMemory } from '../store/memory.ts';
 
 /** What every transaction asks of the vault before anything else. */
 export interface State extends Row {
@@ -78,18 +78,6 @@ export const openWitness = (db: Db): Witness => {
     },
   };
 };
-
-const notRemembered = (): never => {
-  throw new NotRemembered();
-};
-
-/** What is remembered and nothing else. */
-export const memoryAlone = (memory: Memory): Query => ({
-  all: notRemembered,
-  get: notRemembered,
-  run: notRemembered,
-  memory,
-});
 
 const known = new Map<string, boolean | undefined>();
 
