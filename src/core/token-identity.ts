@@ -9,7 +9,7 @@ import * as tokens from '../store/tokens.ts';
 import { asKey, type Caller, examineKey, type Fault, owner } from './caller.ts';
 import { holds } from './catalogue.ts';
 import type { Identified, Question } from './identify.ts';
-import { parseUuidText } from './ids.ts';
+import { isUuidText } from './ids.ts';
 import { readJwt } from './jwt.ts';
 import { asUser } from './session-identity.ts';
 
@@ -141,7 +141,7 @@ export const findToken = async (
   const claims = await readJwt(store, signatures, tokenJwt, text);
   if (claims === undefined) return 'malformed';
   const { iss, jti, aud, nbf, exp } = claims;
-  if (iss !== issuer || typeof jti !== 'string' || parseUuidText(jti) === undefined) return 'malformed';
+  if (iss !== issuer || typeof jti !== 'string' || !isUuidText(jti)) return 'malformed';
   const row = await find(store, jti);
   if (row === undefined) {
     if (handle !== undefined && aud !== handle) return 'elsewhere';

@@ -10,7 +10,7 @@ import { findKey } from './api-keys.ts';
 import { admits, credentialOf, requireHolds, verifyCode } from './caller.ts';
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
-import { parseUuidText, uuidText } from './ids.ts';
+import { isUuidText, uuidText } from './ids.ts';
 import { newSigningKey, openSigner } from './jwt.ts';
 import { longestJwt } from './jwt-text.ts';
 import { requireMintsLeft } from './mint-rate.ts';
@@ -76,7 +76,7 @@ const findSigned = (context: ProjectContext, text: string, find = tokens.byId) =
 
 /** As long as pages are read, time goes on: what is over by now is not begun with. */
 const pageStart = (cursor: string | undefined, from: number): tokens.Filter['after'] => {
-  const after = readTimeCursor(cursor, (id) => parseUuidText(id) !== undefined);
+  const after = readTimeCursor(cursor, isUuidText);
   return after === undefined || after.at < from ? { at: from, id: '' } : after;
 };
 
