@@ -33,7 +33,7 @@ const envOf = (env: unknown, said: string): Readonly<Record<string, string>> => 
   if (!isTexts(env)) throw usage(`"env" in ${said} must be an object of texts`, 'such as {"env":{"NAME":"text"}}');
   const [leaking] = Object.entries(env).find(([, text]) => secretShape.test(text)) ?? [];
   if (leaking === undefined) return env;
-  const hint = 'keep it in a secret, and refer to it here: ${secret:name.key}';
+  const hint = 'keep it in a secret, and refer to it here as mobius trust --help shows';
   throw usage(`"${leaking}" of "env" in ${said} holds a credential, and the file is for everybody to read`, hint);
 };
 
