@@ -1,14 +1,5 @@
 import type { Io } from '../io.ts';
-
-type Shell = 'sh' | 'fish' | 'powershell';
-
-/** The shell that the person most likely types in. */
-const shellOf = ({ env, platform }: Io): Shell => {
-  const name = (env.SHELL ?? '').split(/[\\/]/).at(-1) ?? '';
-  if (name === 'fish') return 'fish';
-  if (/^pwsh(\.exe)?$/.test(name) || (platform === 'win32' && name === '')) return 'powershell';
-  return 'sh';
-};
+import { type Shell, shellOf } from '../platform.ts';
 
 /** The line that sets a variable for the rest of the session. The value must need no escaping in any shell. */
 export const exportLine = (io: Io, name: string, value: string): string => {
