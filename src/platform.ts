@@ -163,15 +163,15 @@ const plainPath = /^[^"%!^&|<>\p{Cc}]*$/u;
 /**
  * How a program that was found is started with its arguments. A batch file, as npm's own commands are on Windows, needs
  * the command interpreter, whose rules of quoting a batch file can undo: it gets no word that could be read as anything
- * but a word. The first one that could is told instead.
+ * but a word. The first one that could is told by its place; 0 is the path.
  */
-export const programStart = (system: System, path: string, args: readonly string[]): Start | { unfit: string } => {
+export const programStart = (system: System, path: string, args: readonly string[]): Start | { unfit: number } => {
   if (!isBatch(system.platform, path)) return { program: path, args };
-  const unfit = plainPath.test(path) ? args.find((word) => !plainWord.test(word)) : path;
-  if (unfit !== undefined) return { unfit };
+  const words = [path, ...args];
+  const unfit = words.findIndex((word, at) => !(at === 0 ? plainPath : plainWord).test(word));
+  if (unfit !== -1) return { unfit };
   // A quote after a backslash would be a part of the word.
-  const words = [path, ...args].map((word) => `"${word.replace(/\\+$/, '$&$&')}"`);
-  return interpreted(system, words.join(' '));
+  return interpreted(system, words.map((word) => `"${word.replace(/\\+$/, '$&$&')}"`).join(' '));
 };
 
 /** Such a name means the one file there, whatever PATH says. */

@@ -217,6 +217,15 @@ const house: Record<string, House> = {
     ],
   },
 
+  'lines end alike': {
+    rule: rules.linesEndAlike,
+    bad: [['CR LF', ['test/golden/help.txt', 'one\r\ntwo\n']]],
+    good: [
+      ['test/golden/help.txt', 'one\ntwo\r'],
+      ['test/frozen/v1/vault.db', '\r\n'],
+    ],
+  },
+
   'no word of the workplace': {
     rule: rules.noWordOfTheWorkplace,
     bad: [

@@ -47,7 +47,8 @@ export const startOf = (
 ): Start => {
   const start = programStart(io, path, args);
   if (!('unfit' in start)) return start;
-  const message = `"${typed}" is a batch file, which could read more than a word in ${JSON.stringify(start.unfit)}`;
+  const which = start.unfit === 0 ? 'its own path' : `its argument ${start.unfit}`;
+  const message = `"${typed}" is a batch file, which could read ${which} as more than a word`;
   const hint = 'give it letters, digits, spaces and , . : ; = @ / \\ + _ - alone, or run the program that it starts';
   throw new MobiusError('invalid_input', message, {}, hint);
 };
