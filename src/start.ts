@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { openCodeCache } from './code-cache.ts';
@@ -29,10 +28,10 @@ const load = (path: string, command: string): unknown => {
     process.once('exit', () => cache.write(script.createCachedData()));
   }
   const module = { exports: {} };
-  const ofNode = createRequire(path);
-  const require = (name: string): unknown =>
-    name.startsWith('./') ? load(join(dirname(path), name), command) : ofNode(name);
-  script.runInThisContext()(Object.assign(require, ofNode), module, module.exports, path, dirname(path));
+  // What lies in a folder below finds the same packages as this file.
+  const requireIn = (name: string): unknown =>
+    name.startsWith('./') ? load(join(dirname(path), name), command) : require(name);
+  script.runInThisContext()(Object.assign(requireIn, require), module, module.exports, path, dirname(path));
   loaded.set(path, module.exports);
   return module.exports;
 };

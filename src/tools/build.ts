@@ -12,6 +12,7 @@ import {
   keepApart,
   lateBuiltins,
   onlyPromptsThatAsk,
+  requireAtHand,
   root,
   webAssemblyApart,
   withoutNeverAsked,
@@ -58,7 +59,7 @@ const main = await build({
   minifySyntax: true,
   lineLimit: 120,
   external: ['bindings', 'sodium-native/package.json', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
-  plugins: [withoutNeverAsked, lateBuiltins, bundledBindings, keepApart],
+  plugins: [withoutNeverAsked, lateBuiltins, requireAtHand, bundledBindings, keepApart],
 });
 const libraries = await build({
   ...ofProgram,
