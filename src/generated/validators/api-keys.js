@@ -4,9 +4,9 @@ var codePoints = (text) => {
   for (const _ of text) count++;
   return count;
 };
-var controls = /\p{Cc}/u;
+var controls = /[\u0000-\u001f\u007f-\u009f]/;
 var separators = /[\u2028\u2029]/;
-var loneSurrogates = /\p{Cs}/u;
+var loneSurrogates = /[\ud800-\udfff]/u;
 var idShape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/;
 var atMost = (text, limit) => text.length > limit && codePoints(text) > limit ? `must be at most ${limit} characters` : void 0;
 var line = (text) => {
