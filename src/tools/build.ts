@@ -58,7 +58,7 @@ const main = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
-  external: ['bindings', 'sodium-native/package.json', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
+  external: ['bindings', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
   plugins: [withoutNeverAsked, lateBuiltins, requireAtHand, bundledBindings, keepApart],
 });
 const libraries = await build({

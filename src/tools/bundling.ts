@@ -94,9 +94,8 @@ export const bundledBindings: Plugin = {
     // Its own way asks seven packages where the addon may be.
     onLoad({ filter: /[\\/]sodium-native[\\/]binding\.js$/ }, () => ({
       contents: [
-        "const manifest = require.resolve('sodium-native/package.json');",
         "const folder = process.platform + '-' + process.arch;",
-        "module.exports = require(manifest.replace('package.json', 'prebuilds/' + folder + '/sodium-native.node'));",
+        "module.exports = require('sodium-native/prebuilds/' + folder + '/sodium-native.node');",
       ].join('\n'),
     }));
   },
