@@ -140,8 +140,9 @@ const createIo = (): Io => {
     get cwd() {
       return process.cwd();
     },
+    // As `homedir` looks for it, which need not be loaded where the variable is set.
     get home() {
-      return homedir();
+      return (process.platform !== 'win32' && process.env.HOME) || homedir();
     },
     platform: process.platform,
     execPath: process.execPath,

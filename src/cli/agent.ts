@@ -65,20 +65,17 @@ export const requireOwnFolder = (io: Io, socket: string): void => {
 
 /** What a killed agent left refuses connections. */
 const answers = async (socket: string): Promise<boolean> => {
-  const { connect } = await import('node:net');
-  return new Promise((done, failed) => {
-    const connection = connect(socket);
-    connection.once('connect', () => {
-      connection.destroy();
-      done(true);
-    });
-    connection.once('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') done(false);
-      // There is one, and a hundred others ask it at this moment.
-      else if (code === 'EAGAIN' || code === 'EBUSY') done(true);
-      else failed(distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock'));
-    });
-  });
+  const { reachSocket } = await import('../calls/socket.ts');
+  try {
+    await reachSocket(socket);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') return false;
+    // There is one, and a hundred others ask it at this moment.
+    if (code === 'EAGAIN' || code === 'EBUSY') return true;
+    throw distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock');
+  }
 };
 
 /** Without any agent there is no need to know what the one of this vault would be called. */

@@ -81,7 +81,9 @@ const settings = [
   'secure_delete = on',
   'trusted_schema = off',
   'cell_size_check = on',
-];
+]
+  .map((setting) => `pragma ${setting};`)
+  .join('');
 
 /** Stands in the file's header: a mistyped path never makes a vault of another program's database. */
 const applicationId = 0x6d_62_78_76;
@@ -104,7 +106,7 @@ const connect = (file: string, { create = false, readOnly = false, alone = false
   const connection = connectTo(file, { readonly: readOnly, fileMustExist: true, timeout: 0 });
   const pragma = (text: string): unknown => connection.pragma(text)[0];
   try {
-    for (const setting of settings) pragma(setting);
+    connection.exec(settings);
     if (pragma('application_id') !== applicationId) {
       if (!create || pragma('schema_version') !== 0) {
         throw new MobiusError('not_initialised', `no vault at "${file}": the file is empty or another program's`);
