@@ -3,7 +3,7 @@
 
 _mobius_words() {
   case $1 in
-    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets rotations audit-logs run env import inject scan trust vault serve server doctor automations catalog completion whoami can help' ;;
+    '') echo 'quickstart auth projects principals roles users permissions api-keys tokens secrets rotations audit-logs run env import inject scan trust vault serve server api doctor automations catalog completion whoami can help' ;;
     auth) echo 'list login logout remove revoke status token use whoami' ;;
     projects) echo 'archive create delete get list restore update' ;;
     principals) echo 'create delete get list update' ;;
@@ -128,6 +128,7 @@ _mobius_flags() {
     'vault unlock') echo '--idle= --max=' ;;
     'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --dialects= --open-registration --bootstrap-admin-file= --audit-anchor= --audit-anchor-every= --audit-anchor-policy= --stop-timeout= --log=' ;;
     'server migrate') echo '--database= --check' ;;
+    'api') echo '--query= --data= -d= --body= --file= -f= --header= -H= --include -i --all --dry-run' ;;
   esac
 }
 

@@ -176,6 +176,8 @@ export interface OperationCommand<K extends Name = Name> {
   extra?: readonly ExtraFlag[];
   /** At least two lines that work when pasted, without `mobius` left out. */
   examples: readonly string[];
+  /** What one would look at next, besides what the verb itself brings: words of commands, and of topics: `help targets`. */
+  related?: readonly string[];
   /** The property that `--file` may also hold bare: a file with no field of the request is taken for it. */
   bare?: string & keyof Input<K>;
   /** Completes the input from extra flags, stdin or the clock. Runs before validation and before a dry run. */
@@ -215,6 +217,7 @@ export interface LocalCommand {
   /** No person types it: neither the help nor a completion names it. */
   hidden?: true;
   examples: readonly string[];
+  related?: readonly string[];
   run(context: LocalContext): Promise<number | undefined>;
 }
 

@@ -23,6 +23,9 @@ const scriptPath = (file: string): string => {
 
 export default localCommand({
   summary: 'print the completion script of a shell',
+  about:
+    'It completes nouns, verbs, topics, flags and the values of flags. Load it as the examples show, each for its ' +
+    'shell.',
   args: [{ name: 'shell', description: `one of ${shells.join(', ')}` }],
   examples: [
     'source <(mobius completion bash)',
@@ -30,6 +33,7 @@ export default localCommand({
     'mobius completion fish > ~/.config/fish/completions/mobius.fish',
     'mobius completion powershell >> $PROFILE',
   ],
+  related: ['help formatting', 'quickstart'],
   async run({ args, io }) {
     const shell = shells.find((known) => known === args.shell);
     if (shell === undefined) {

@@ -77,6 +77,7 @@ export default localCommand({
     'Looks whether the vault or server is reached and the credential accepted, what expires within 14 days, and which ' +
     'rotations are due or were left. The exit code is that of what is wrong, and 0 where there are warnings alone.',
   examples: ['mobius doctor', 'mobius doctor -o json | jq -r ".items[] | select(.state != \\"ok\\") | .mend"'],
+  related: ['auth status', 'vault check', 'help targets'],
   async run(context) {
     const { io, globals, show, warn } = context;
     let target: Target | undefined;

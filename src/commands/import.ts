@@ -133,6 +133,7 @@ export default localCommand({
     'mobius import vault-kv export.json --prefix vault/',
     'doppler secrets download --no-file --format json | mobius import doppler - --name shop/prod',
   ],
+  related: ['secrets list', 'secrets create'],
   async run(context) {
     const { args, flags, text, show, say, warn } = context;
     const format = await formatOf(args.format);

@@ -184,6 +184,7 @@ export default localCommand({
     { name: 'no-secrets', description: 'look for keys only; no value is used' },
   ],
   examples: ['mobius scan', 'mobius scan --staged', 'mobius scan . --no-secrets -o json | jq .items'],
+  related: ['secrets list', 'secrets rotate'],
   async run(context) {
     if (context.flags.staged === true && context.rest.length > 0) {
       throw new MobiusError('usage', `--staged takes no paths, such as "${context.rest[0]}": it is all that is staged`);

@@ -10,6 +10,7 @@ export default localCommand({
   args: [{ name: 'file', description: 'mobius.json in the working folder when absent', optional: true }],
   extra: [{ name: 'forget', description: 'trust it no longer' }],
   examples: ['mobius trust', 'mobius trust ./mobius.json', 'mobius trust --forget'],
+  related: ['run', 'env', 'help references'],
   async run({ io, args, flags, show, say }) {
     const file = await readProjectFile(io, args.file ?? projectFileName);
     const trusted = flags.forget !== true;

@@ -333,6 +333,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       load: () => import('../commands/server/migrate.ts'),
     },
   },
+  api: {
+    '': {
+      summary: 'send a request of your own to the API, with the credential and the care of every command',
+      load: () => import('../commands/api.ts'),
+    },
+  },
   doctor: {
     '': {
       summary: 'look whether everything is as it should be, and say how to mend what is not',

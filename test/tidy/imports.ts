@@ -98,6 +98,7 @@ const layers: readonly Layer[] = [
       'cli/progress',
       'cli/project-file',
       'cli/recovery',
+      'cli/request',
       'cli/secret-values',
       'cli/shell',
       'cli/sign-in',

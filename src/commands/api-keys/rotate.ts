@@ -52,6 +52,7 @@ export default operationCommand({
     'mobius api-keys rotate ci --grace 24h --out ci.key --verify "test -s ci.key"',
     'mobius api-keys rotate ci --if-older-than 30d --out ci.key --expires-in 90d',
   ],
+  related: ['rotations set', 'rotations resume', 'api-keys verify'],
   prepare(input, { flags }) {
     if (typeof flags.variable === 'string' && !isVariable(flags.variable)) {
       throw usage('--variable must be the name of a variable', 'such as: --variable NEW_KEY');

@@ -7,6 +7,7 @@ export default localCommand({
   about: 'Nothing changes on its server: mobius auth logout ends the credential there first.',
   args: [{ name: 'profile', description: 'its name; the default one when absent', optional: true }],
   examples: ['mobius auth remove team', 'mobius auth remove'],
+  related: ['auth list', 'auth logout'],
   async run({ io, globals, args, show, say }) {
     const name = await changeCredentials(io, async (now) => {
       const chosen = args.profile ?? globals.profile ?? now.default;

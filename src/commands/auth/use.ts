@@ -8,6 +8,7 @@ export default localCommand({
   about: 'With --vault, a vault on this machine is saved under the name first.',
   args: [{ name: 'profile', description: 'its name: mobius auth list' }],
   examples: ['mobius auth use team', 'mobius auth use mine --vault ~/vaults/mine.db'],
+  related: ['auth list', 'help targets'],
   async run({ io, globals, args, show, say }) {
     const { profile: name = '' } = args;
     const target = await changeCredentials(io, async (now) => {

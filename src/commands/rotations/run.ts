@@ -30,6 +30,7 @@ export default localCommand({
     'mobius rotations run --dry-run',
     'mobius rotations run --all --no-input --log-format json',
   ],
+  related: ['rotations due', 'rotations schedule'],
   async run(context) {
     const { io, globals, flags, rest, show, warn, debug } = context;
     const [{ runDue }, { logged, openLog }, { targetOf }] = await Promise.all([

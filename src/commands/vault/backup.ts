@@ -75,6 +75,7 @@ export default localCommand({
     'mobius vault backup verify ./vault-backup.db',
     'mobius vault backup verify ./old.db --key-file ./old.key',
   ],
+  related: ['vault restore', 'vault check'],
   async run(context) {
     const { file = '', verified } = context.args;
     if (verified === undefined) {

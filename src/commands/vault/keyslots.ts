@@ -166,6 +166,7 @@ export default localCommand({
     'mobius vault keyslots add key-file --to ./second.key',
     'mobius vault keyslots remove recovery --yes',
   ],
+  related: ['vault passwd', 'vault rekey'],
   async run(context) {
     const { verb, what } = context.args;
     const { oneOf } = await import('../../cli/suggest.ts');

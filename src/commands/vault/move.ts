@@ -84,6 +84,7 @@ export default localCommand({
     'mobius vault move --vault ./moved.db --to ./vault.db --yes',
     'mobius vault move --abort',
   ],
+  related: ['vault backup', 'server migrate'],
   run(context) {
     const { io, flags } = context;
     const named = typeof flags.to === 'string' && flags.to !== '' ? flags.to : undefined;

@@ -15,6 +15,7 @@ export default localCommand({
     'mobius vault restore ./vault-backup.db --replace',
     'mobius vault restore ./old.db --vault ./restored.db --key-file ./old.key',
   ],
+  related: ['vault backup', 'vault check'],
   async run({ io, globals, args, flags, show, say, warn }) {
     const [{ bookkeepingOf }, { restoreVault }, { resolve }] = await Promise.all([
       import('../../calls/local.ts'),
