@@ -11,7 +11,7 @@ const width = 80;
 const widestLabel = 28;
 
 /** The text in lines of at most this length. A word that is longer has a line of its own. */
-const wrap = (text: string, length: number): string[] => {
+export const wrap = (text: string, length: number): string[] => {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
@@ -49,15 +49,20 @@ const paragraph = (text: string): string => `${wrap(text, width).join('\n')}\n`;
 const breakable = /(?:'[^']*'|(?! --| \| )[^'])+/g;
 
 /** Long lines go on in the next one, as a shell takes them when they are pasted. */
-const example = (line: string): string => {
+export const exampleLines = (line: string): string[] => {
   const lines: string[] = [];
   for (const [part] of line.matchAll(breakable)) {
     const last = lines.at(-1);
     if (last === undefined || last.length + part.length + 1 > width - 6) lines.push(part);
     else lines[lines.length - 1] = `${last} ${part}`;
   }
-  return `  ${lines.join(' \\\n      ')}\n`;
+  return lines.map((part, at) => (at === 0 ? '' : '    ') + part + (at < lines.length - 1 ? ' \\' : ''));
 };
+
+const example = (line: string): string =>
+  exampleLines(line)
+    .map((part) => `  ${part}\n`)
+    .join('');
 
 const examples = (lines: readonly string[], title = 'examples'): string => section(title, lines.map(example).join(''));
 
@@ -190,8 +195,10 @@ const exitCodes = Object.entries(exits)
 export const productSummary =
   "mobius: API keys, secrets and short-lived tokens, in a sealed vault or on a team's server";
 
+type Listed = Pick<Product, 'nouns'> & { commands: Readonly<Record<string, unknown>> };
+
 /** The nouns of one part of the help; one whose part is not known is among the last. */
-export const nounsIn = ({ nouns, commands }: Pick<Product, 'nouns' | 'commands'>, group: string): Row[] => {
+export const nounsIn = ({ nouns, commands }: Listed, group: string): Row[] => {
   const named = new Set(groups.map(([name]) => name));
   return Object.entries(nouns)
     .filter(([noun]) => commands[noun] !== undefined)

@@ -173,7 +173,7 @@ describe('what is related', () => {
 
   test('is there for every command and topic, and is a command or a topic itself, another one', async () => {
     for (const { words, related, about } of whole.commands) {
-      expect(about, words.join(' ')).toMatch(/^[A-Z"'].{20}/);
+      expect(about.length, words.join(' ')).toBeGreaterThan(20);
       expect(related.length, words.join(' ')).toBeGreaterThan(0);
       expect(related.filter((line) => !known.includes(line))).toEqual([]);
       expect(related).not.toContain(`mobius ${words.join(' ')}`);
