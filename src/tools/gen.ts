@@ -7,7 +7,7 @@ import { fishFile } from './completions/fish.ts';
 import { powershellFile } from './completions/powershell.ts';
 import { wordsFrom } from './completions/words.ts';
 import { zshFile } from './completions/zsh.ts';
-import { manFiles } from './man.ts';
+import { manFiles, withManPages } from './man.ts';
 import { openapiFile } from './openapi.ts';
 import { inOrder, readSchemas, type Schemas } from './read.ts';
 import { fieldsFile, lazyFile, operationsFile } from './tables.ts';
@@ -68,7 +68,10 @@ export const filesOfCommands = (tree: Tree, root: string): Files => {
     ['completions/mobius.fish', fishFile(words, from)],
     ['completions/mobius.ps1', powershellFile(words, from)],
   ]);
-  for (const [name, text] of manFiles(tree, from)) files.set(`man/${name}`, text);
+  const man = manFiles(tree, from);
+  for (const [name, text] of man) files.set(`man/${name}`, text);
+  const manifest = join(root, 'package.json');
+  if (existsSync(manifest)) files.set('package.json', withManPages(readFileSync(manifest, 'utf8'), [...man.keys()]));
   const readme = join(root, 'README.md');
   if (existsSync(readme)) files.set('README.md', withCommandTable(readFileSync(readme, 'utf8'), tree));
   return files;

@@ -202,3 +202,17 @@ export const manFiles = (tree: Tree, mark: string): Map<string, string> => {
   ];
   return new Map(files.map(([name, text]) => [name, `.\\" ${mark}\n${text}`]));
 };
+
+/** npm links into the manual what the package names one by one, and no folder. */
+export const withManPages = (manifest: string, names: readonly string[]): string => {
+  const { man: _, ...rest } = JSON.parse(manifest) as Record<string, unknown>;
+  const entries = Object.entries(rest).flatMap(([name, value]): [string, unknown][] =>
+    name === 'files'
+      ? [
+          [name, value],
+          ['man', names.map((one) => `./man/${one}`)],
+        ]
+      : [[name, value]],
+  );
+  return `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
+};
