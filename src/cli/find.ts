@@ -2,7 +2,7 @@ import { MobiusError } from '../errors.ts';
 import { globalFlags } from './globals.ts';
 import { type Given, type Line, readLine } from './line.ts';
 import type { CommandEntry, Product } from './product.ts';
-import { nearest } from './suggest.ts';
+import { listed, meant, nearest } from './suggest.ts';
 
 /** Which command a line means, before anything of that command was loaded. */
 export interface Found {
@@ -32,7 +32,12 @@ export const unknownFlag = async (
   const long = flags.map((flag) => `--${flag.name}`);
   const all = `see its flags: ${helpFor(words)}`;
   if (long.includes(typed)) return new MobiusError('usage', `${typed} takes no value`, {}, all);
-  const near = typed.startsWith('--') ? await nearest(typed, long) : undefined;
+  const isLong = typed.startsWith('--');
+  // One name may go on where the other ends: --expires-in-seconds, --principal.
+  const longer = long.filter((name) => name.startsWith(`${typed}-`) || typed.startsWith(`${name}-`));
+  const named = flags.map(({ name }) => name);
+  const nearName = isLong && longer.length !== 1 ? await nearest(typed.slice(2), named) : undefined;
+  const near = isLong && longer.length === 1 ? longer[0] : nearName && `--${nearName}`;
   return new MobiusError(
     'usage',
     `unknown flag ${typed}`,
@@ -46,23 +51,35 @@ const unknownCommand = async (
   typed: string,
   known: readonly string[],
   words: readonly string[],
-  start: readonly string[] = words,
+  { start = words, elsewhere = [] }: { start?: readonly string[]; elsewhere?: readonly string[] } = {},
 ): Promise<MobiusError> => {
-  const near = await nearest(typed, known);
+  const near = await meant(typed, known);
   const message = `unknown command "${[...words, typed].join(' ')}"`;
-  const hint =
-    near === undefined ? `see which there are: ${helpFor(words)}` : `did you mean: ${lineFor([...start, near])}`;
+  const lines = near === undefined ? elsewhere : [lineFor([...start, near])];
+  const hint = lines.length === 0 ? `see which there are: ${helpFor(words)}` : `did you mean: ${listed(lines)}`;
   return new MobiusError('usage', message, {}, hint);
 };
 
-const unknownFirst = async ({ nouns, aliases, topics }: Product, typed: string, wantsHelp: boolean) => {
+const mostNouns = 3;
+
+/** The commands of this name, where few nouns have one: `mobius login` is one of `auth`. */
+const nounsWith = ({ commands }: Product, verb: string): string[] => {
+  const lines = Object.keys(commands).flatMap((noun) =>
+    verb !== '' && commands[noun]?.[verb] !== undefined ? [lineFor([noun, verb])] : [],
+  );
+  return lines.length > mostNouns ? [] : lines;
+};
+
+const unknownFirst = async (product: Product, typed: string, wantsHelp: boolean): Promise<MobiusError> => {
+  const { nouns, aliases, topics } = product;
+  const elsewhere = nounsWith(product, typed);
   const commands = [...Object.keys(nouns), ...Object.keys(aliases)];
   const named = Object.keys(topics);
   if (!wantsHelp) {
-    if (!named.includes(typed)) return unknownCommand(typed, [...commands, 'help'], []);
+    if (!named.includes(typed)) return unknownCommand(typed, [...commands, 'help'], [], { elsewhere });
     return new MobiusError('usage', `unknown command "${typed}"`, {}, `did you mean: ${lineFor(['help', typed])}`);
   }
-  return unknownCommand(typed, [...commands, ...named], [], ['help']);
+  return unknownCommand(typed, [...commands, ...named], [], { start: ['help'], elsewhere });
 };
 
 const readGlobals = async (args: readonly string[], words: readonly string[]): Promise<Line> => {
