@@ -14,7 +14,7 @@ export default localCommand({
   ],
   extra: [{ name: 'forget', description: 'trust it no longer' }],
   examples: ['mobius trust', 'mobius trust ./mobius.json', 'mobius trust --forget'],
-  related: ['run', 'env', 'help references'],
+  related: ['auth status', 'run', 'env', 'help targets', 'help references'],
   async run({ io, args, flags, show, say }) {
     const file = await readProjectFile(io, args.file);
     const trusted = flags.forget !== true;

@@ -29,7 +29,7 @@ export const references: Topic = {
         ['mobius run --secret', 'NAME=PREFIX_ makes a variable of each key of a secret, no reference needed'],
         ['mobius env', 'the same flags; writes the variables in the words of a shell'],
         ['mobius inject', 'a template of any kind, to the byte'],
-        ['mobius.json', '{"env":{"NAME":"text"}} in the working folder, once mobius trust was told that it may'],
+        ['mobius.json', '{"env":{"NAME":"text"}} in this folder or one around, once mobius trust was told that it may'],
       ],
     },
     { text: 'Of several that set one variable the last wins: mobius.json, --env-file and --refs, --secret, --env.' },

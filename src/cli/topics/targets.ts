@@ -11,6 +11,7 @@ export const targets: Topic = {
         ['--api-url URL', 'a server (MOBIUS_API_URL)'],
         ['--profile NAME', 'a server or vault that was saved under a name (MOBIUS_PROFILE)'],
         ['--vault PATH', 'a vault: its file, or the address of its database (MOBIUS_VAULT)'],
+        ['a mobius.json', 'the profile that the nearest one names, in this folder or one around'],
         ['the default profile', 'the first that was saved, or as mobius auth use says'],
         ['the local vault', 'vault.db in the data folder of the user'],
       ],
@@ -18,7 +19,7 @@ export const targets: Topic = {
     {
       text:
         'Where one of these flags stands on the line, the variables of all three are left aside. --vault goes with neither ' +
-        'of the others. The mobius.json of a project names variables for run, env and inject, and never a target.',
+        'of the others. A mobius.json counts once mobius trust was told that it may, and until it changes.',
     },
     {
       title: 'who acts on a server',
@@ -54,6 +55,7 @@ export const targets: Topic = {
       rows: [
         ['--project HANDLE', 'as it says (MOBIUS_PROJECT)'],
         ['the credential', 'of a key, the handle behind its full stop; one that contradicts --project is refused'],
+        ['a mobius.json', 'the project that it names'],
         ['the profile', 'the one that was saved with it'],
         ['default', 'the project of that name'],
       ],
@@ -68,5 +70,5 @@ export const targets: Topic = {
       examples: ['mobius auth status', 'mobius api-keys list --project default --as-owner'],
     },
   ],
-  related: ['auth status', 'auth login', 'auth use', 'vault status', 'help environment'],
+  related: ['auth status', 'auth login', 'auth use', 'trust', 'vault status', 'help environment'],
 };
