@@ -50,6 +50,7 @@ _mobius_alias() {
   esac
 }
 
+_mobius_targets=' --api-url --profile --project --vault '
 _mobius_globals='--api-url= --api-key= --profile= --project= --dialect= --organization= --vault= --key-file= --key-command= --passphrase-file= --passphrase-fd= --as-owner --output= -o= --fields= -F= --raw --quiet -q --var= --no-input --no-color --log-level= --help -h --version'
 
 _mobius_flags() {
@@ -131,22 +132,87 @@ _mobius_flags() {
   esac
 }
 
-# The words that may follow a flag; a slash stands for files.
+# What may follow a flag, or be the argument of that number: words, a slash for files, and behind a colon what is to be
+# named.
 _mobius_values() {
   case "$1 $2" in
+    'auth remove 1') echo ':profiles' ;;
+    'auth use 1') echo ':profiles' ;;
+    'projects archive 1') echo ':projects' ;;
+    'projects delete 1') echo ':projects' ;;
+    'projects get 1') echo ':projects' ;;
+    'projects restore 1') echo ':projects' ;;
+    'projects update 1') echo ':projects' ;;
+    'principals delete 1') echo ':principals' ;;
+    'principals get 1') echo ':principals' ;;
+    'principals update 1') echo ':principals' ;;
+    'roles delete 1') echo ':roles' ;;
+    'roles delete-assignment 1') echo ':assignments' ;;
+    'roles get 1') echo ':roles' ;;
+    'roles update 1') echo ':roles' ;;
+    'users disable 1') echo ':users' ;;
+    'users enable 1') echo ':users' ;;
+    'users set-password 1') echo ':users' ;;
+    'permissions check 1') echo ':principals' ;;
+    'permissions check 2') echo 'mobius.project.view mobius.project.admin mobius.access.manage mobius.work.execute mobius.keys.issue mobius.keys.verify mobius.secrets.view mobius.secrets.manage mobius.secrets.use mobius.tokens.issue mobius.audit.view' ;;
+    'api-keys get 1') echo ':api-keys' ;;
+    'api-keys revoke 1') echo ':api-keys' ;;
+    'api-keys rotate 1') echo '@me :api-keys' ;;
+    'api-keys update 1') echo ':api-keys' ;;
+    'tokens get 1') echo ':tokens' ;;
+    'tokens revoke 1') echo ':tokens' ;;
+    'secrets delete 1') echo ':secrets' ;;
+    'secrets destroy-version 1') echo ':secrets' ;;
+    'secrets disable-version 1') echo ':secrets' ;;
+    'secrets edit 1') echo ':secrets' ;;
+    'secrets enable-version 1') echo ':secrets' ;;
+    'secrets get 1') echo ':secrets' ;;
+    'secrets get-version 1') echo ':secrets' ;;
+    'secrets list-versions 1') echo ':secrets' ;;
+    'secrets rollback 1') echo ':secrets' ;;
+    'secrets rotate 1') echo ':secrets' ;;
+    'secrets update 1') echo ':secrets' ;;
+    'rotations abort 1') echo ':rotations' ;;
+    'rotations resume 1') echo ':rotations' ;;
+    'rotations set 1') echo ':subjects' ;;
+    'rotations unset 1') echo ':subjects' ;;
+    'import 1') echo 'dotenv json vault-kv doppler' ;;
+    'import 2') echo '/' ;;
+    'trust 1') echo '/' ;;
+    'vault backup 1') echo 'verify /' ;;
+    'vault backup 2') echo '/' ;;
+    'vault keyslots 1') echo 'list add remove' ;;
+    'vault keyslots 2') echo 'passphrase key-file keychain recovery' ;;
+    'vault restore 1') echo '/' ;;
+    'completion 1') echo 'bash zsh fish powershell' ;;
+    'rotations run +') echo ':subjects' ;;
+    'scan +') echo '/' ;;
     'principals update --state') echo 'active disabled' ;;
     'api-keys list --state') echo 'active disabled expired retiring revoked' ;;
     'api-keys update --state') echo 'active disabled' ;;
     'rotations schedule --every') echo '1h 6h 12h 1d 7d' ;;
-    'vault keyslots --to') echo '/' ;;
     *' --file') echo '/' ;;
     *' -f') echo '/' ;;
+    *' --role-ids') echo ':roles' ;;
+    *' --role') echo ':roles' ;;
+    *' --user-id') echo ':users' ;;
+    *' --user') echo ':users' ;;
     *' --out') echo '/' ;;
     *' --kind') echo 'service user agent system' ;;
+    *' --permissions') echo 'mobius.project.view mobius.project.admin mobius.access.manage mobius.work.execute mobius.keys.issue mobius.keys.verify mobius.secrets.view mobius.secrets.manage mobius.secrets.use mobius.tokens.issue mobius.audit.view' ;;
+    *' --permission') echo 'mobius.project.view mobius.project.admin mobius.access.manage mobius.work.execute mobius.keys.issue mobius.keys.verify mobius.secrets.view mobius.secrets.manage mobius.secrets.use mobius.tokens.issue mobius.audit.view' ;;
+    *' --principal-id') echo ':principals' ;;
+    *' --role-id') echo ':roles' ;;
+    *' --role-name') echo ':roles' ;;
     *' --log-format') echo 'text json' ;;
+    *' --principal') echo ':principals' ;;
+    *' --key-id') echo ':api-keys' ;;
     *' --dotenv') echo '/' ;;
+    *' --subject') echo ':subjects' ;;
     *' --append') echo '/' ;;
+    *' --project-id') echo ':projects' ;;
     *' --anchor') echo '/' ;;
+    *' --secret') echo ':secrets' ;;
     *' --env-file') echo '/' ;;
     *' --refs') echo '/' ;;
     *' --config') echo '/' ;;
@@ -155,6 +221,7 @@ _mobius_values() {
     *' -i') echo '/' ;;
     *' -o') echo '/' ;;
     *' --new-passphrase-file') echo '/' ;;
+    *' --to') echo '/' ;;
     *' --unix') echo '/' ;;
     *' --tls-cert') echo '/' ;;
     *' --tls-key') echo '/' ;;
@@ -162,6 +229,8 @@ _mobius_values() {
     *' --audit-anchor') echo '/' ;;
     *' --audit-anchor-policy') echo 'required best-effort' ;;
     *' --log') echo 'error warn info debug' ;;
+    *' --profile') echo ':profiles' ;;
+    *' --project') echo ':projects' ;;
     *' --dialect') echo 'mobius mobilenext mobula mutx' ;;
     *' --vault') echo '/' ;;
     *' --key-file') echo '/' ;;
@@ -171,45 +240,177 @@ _mobius_values() {
   esac
 }
 
-# The first word of that line is a program, the others are most likely files.
+# A word without its quotes, in plain; plain is empty where only the shell itself could tell. quote holds what is open,
+# and from where readline's own word begins.
+_mobius_unquote() {
+  local word=$1 i char escaped=''
+  plain='' quote='' from=0
+  [[ $word == '~/'* ]] && word=$HOME${word:1}
+  for ((i = 0; i < ${#word}; i++)); do
+    char=${word:i:1}
+    if [[ $escaped ]]; then
+      [[ $quote == '"' && $char != ['$`"\'] ]] && plain+='\'
+      plain+=$char escaped=''
+    elif [[ $quote == "'" ]]; then
+      if [[ $char == "'" ]]; then quote=''; else plain+=$char; fi
+    elif [[ $char == '\' ]]; then escaped=1
+    elif [[ $char == '$' || $char == '`' ]]; then plain='' quote='' from=-1; return
+    elif [[ $quote ]]; then
+      if [[ $char == '"' ]]; then quote=''; else plain+=$char; fi
+    elif [[ $char == "'" || $char == '"' ]]; then quote=$char from=${#plain}
+    else
+      plain+=$char
+      [[ $COMP_WORDBREAKS == *"$char"* ]] && from=${#plain}
+    fi
+  done
+}
+
+# The line as words, each with its quotes: bash takes --flag=value and a:b for three.
+_mobius_split() {
+  local left=${COMP_LINE:0:COMP_POINT} i word gap
+  words=()
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    gap=${left%%[![:space:]]*}
+    left=${left:${#gap}}
+    ((i < COMP_CWORD)) || word=$left
+    left=${left:${#word}}
+    if ((i == 0)) || [[ $gap ]] || ((${#words[@]} == 0)); then words+=("$word"); else words[${#words[@]} - 1]+=$word; fi
+  done
+}
+
+# Readline's own names of files, which it quotes; where a shell has no way to ask for them, plain ones.
+_mobius_files() {
+  compopt -o default 2>/dev/null && return
+  local name
+  _mobius_unquote "$cur"
+  while IFS= read -r name; do COMPREPLY+=("$name"); done <<<"$(compgen -f -- "${plain:from}")"
+  [[ ${COMPREPLY[*]} ]] || COMPREPLY=()
+}
+
+# Of the lines of $1 those that go on as the word began, quoted like it.
+_mobius_offer() {
+  local name
+  while IFS= read -r name; do
+    [[ $name && $name == "$plain"* ]] || continue
+    name=${name:from}
+    case $quote in
+      "'") [[ $name == *"'"* ]] && continue ;;
+      '"') [[ $name == *['"$`\!']* ]] && continue ;;
+      *) printf -v name %q "$name" ;;
+    esac
+    COMPREPLY+=("$name")
+  done <<<"$1"
+}
+
+# The names of what there is: mobius tells those of the vault on this machine, where it opens by itself.
+_mobius_names() {
+  [[ $unknown ]] && return
+  _mobius_offer "$(command mobius vault names "$1" ${where[@]+"${where[@]}"} -- "$plain" 2>/dev/null </dev/null)"
+}
+
+# Which vault the line is about; what only the shell itself can read leaves that open.
+_mobius_where() {
+  _mobius_unquote "$1"
+  where+=("${2-}$plain")
+  ((from >= 0)) || unknown=1
+}
+
+_mobius_offer_values() {
+  local value values
+  read -ra values <<<"$(_mobius_values "$1" "$2")"
+  for value in ${values[@]+"${values[@]}"}; do
+    case $value in
+      /) _mobius_files ;;
+      :*) _mobius_names "${value#:}" ;;
+      *) _mobius_offer "$value" ;;
+    esac
+  done
+}
+
+# Another program's line, which begins with the word of that number: the program, then what it completes by itself.
 _mobius_line() {
-  local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]}
-  compopt -o filenames 2>/dev/null
-  if ((COMP_CWORD == $1)); then COMPREPLY=($(compgen -c -f -- "$cur")); else COMPREPLY=($(compgen -f -- "$cur")); fi
+  local start=$1 spec
+  if ((COMP_CWORD <= start)); then
+    local name
+    while IFS= read -r name; do COMPREPLY+=("$name"); done <<<"$(compgen -c -- "$cur")"
+    [[ ${COMPREPLY[*]} ]] || COMPREPLY=()
+    [[ $cur != */* && ${#COMPREPLY[@]} -gt 0 ]] || { COMPREPLY=() && _mobius_files; }
+    return
+  fi
+  if declare -F _command_offset >/dev/null; then _command_offset "$start"; return; fi
+  spec=$(complete -p -- "${COMP_WORDS[start]}" 2>/dev/null)
+  if [[ $spec == *' -F '* ]]; then
+    spec=${spec#*' -F '}
+    COMP_WORDS=("${COMP_WORDS[@]:start}")
+    ((COMP_CWORD -= start))
+    local before=${COMP_LINE%%"${COMP_WORDS[0]}"*}
+    COMP_LINE=${COMP_LINE:${#before}}
+    ((COMP_POINT -= ${#before}))
+    "${spec%% *}" "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+  else
+    _mobius_files
+  fi
+}
+
+# The number among bash's own words of the one at which a word of ours begins.
+_mobius_at() {
+  local wanted=$1 ours=-1 left=${COMP_LINE:0:COMP_POINT} i gap
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    gap=${left%%[![:space:]]*}
+    left=${left:${#gap}}
+    if ((i == 0)) || [[ $gap ]]; then ((ours++)); fi
+    if ((ours == wanted)); then echo "$i"; return; fi
+    left=${left:${#COMP_WORDS[i]}}
+  done
+  echo "$COMP_CWORD"
 }
 
 _mobius() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' skip='' i word flags values
-  # bash takes --flag=value for three words.
-  if [[ $cur == '=' ]]; then cur=''; elif [[ $prev == '=' ]]; then prev=${COMP_WORDS[COMP_CWORD - 2]}; fi
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word=${COMP_WORDS[i]}
-    if [[ $word == '=' ]]; then skip=1
-    elif [[ $skip ]]; then skip=''
-    elif [[ $word == -- ]] && _mobius_takes_line "$command"; then ((i++)); _mobius_line "$i"; return
-    elif [[ $word == -* ]]; then [[ " $(_mobius_flags "$command") $_mobius_globals " == *" $word= "* ]] && skip=1
-    elif _mobius_takes_line "$command"; then _mobius_line "$i"; return
+  local words cur command='' skip='' operands=0 ended='' i word flags plain quote from where=() unknown=''
+  local IFS=$' \t\n'
+  COMPREPLY=()
+  _mobius_split
+  cur=${words[${#words[@]} - 1]}
+  for ((i = 1; i < ${#words[@]} - 1; i++)); do
+    word=${words[i]}
+    if [[ $skip ]]; then
+      [[ $_mobius_targets == *" $skip "* ]] && _mobius_where "$word" "$skip="
+      skip=''
+    elif [[ $ended ]]; then ((operands++))
+    elif [[ $word == -- ]]; then
+      if _mobius_takes_line "$command"; then _mobius_line "$(_mobius_at $((i + 1)))"; return; fi
+      ended=1
+    elif [[ $word == --*=* ]]; then [[ $_mobius_targets == *" ${word%%=*} "* ]] && _mobius_where "$word"
+    elif [[ $word == -* ]]; then [[ " $(_mobius_flags "$command") $_mobius_globals " == *" $word= "* ]] && skip=$word
+    elif _mobius_takes_line "$command"; then _mobius_line "$(_mobius_at "$i")"; return
     elif [[ ! $command ]]; then command=$(_mobius_alias "$word")
     elif [[ $command != *' '* && $(_mobius_words "$command") ]]; then command="$command $word"
+    else ((operands++))
     fi
   done
   flags=" $(_mobius_flags "$command") $_mobius_globals "
-  if [[ $flags == *" $prev= "* ]]; then
-    values=$(_mobius_values "$command" "$prev")
-    if [[ $values == '/' ]]; then
-      local IFS=$'\n'
-      compopt -o filenames 2>/dev/null
-      COMPREPLY=($(compgen -f -- "$cur"))
-    else
-      COMPREPLY=($(compgen -W "$values" -- "$cur"))
-    fi
-  elif [[ $cur == -* ]]; then
-    COMPREPLY=($(compgen -W "${flags//=/}" -- "$cur"))
+  _mobius_unquote "$cur"
+  ((from >= 0)) || { _mobius_files; return; }
+  if [[ $skip ]]; then _mobius_offer_values "$command" "$skip"
+  elif [[ ! $ended && $cur == --*=* ]]; then
+    word=${cur%%=*}
+    plain=${plain#*=}
+    ((from -= ${#word} + 1))
+    # A shell that does not part words at = puts the whole word in.
+    local joined=''
+    ((from >= 0)) || { joined=$word=; from=0; }
+    _mobius_offer_values "$command" "$word"
+    if [[ $joined ]]; then for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=$joined${COMPREPLY[i]}; done; fi
+  elif [[ ! $ended && $cur == -* ]]; then
+    for word in ${flags//=/}; do [[ $word == "$plain"* ]] && COMPREPLY+=("$word"); done
   elif _mobius_takes_line "$command"; then _mobius_line "$COMP_CWORD"
-  elif [[ $command != *' '* ]]; then
-    COMPREPLY=($(compgen -W "$(_mobius_words "$command")" -- "$cur"))
+  elif [[ $command != *' '* && $(_mobius_words "$command") ]]; then
+    for word in $(_mobius_words "$command"); do [[ $word == "$plain"* ]] && COMPREPLY+=("$word"); done
   else
-    COMPREPLY=()
+    word=$((operands + 1))
+    [[ $(_mobius_values "$command" "$word") ]] || word=+
+    _mobius_offer_values "$command" "$word"
   fi
 }
 

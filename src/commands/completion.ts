@@ -23,7 +23,7 @@ const scriptPath = (file: string): string => {
 
 export default localCommand({
   summary: 'print the completion script of a shell',
-  args: [{ name: 'shell', description: `one of ${shells.join(', ')}` }],
+  args: [{ name: 'shell', description: `one of ${shells.join(', ')}`, choices: shells }],
   examples: [
     'source <(mobius completion bash)',
     'mobius completion zsh > "$fpath[1]/_mobius"',

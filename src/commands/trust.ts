@@ -7,7 +7,7 @@ export default localCommand({
     'A mobius.json names the variables that the programs of a project want: {"env":{"OPENAI_API_KEY":' +
     '"${secret:openai.api_key}"}}. It comes with a checkout, so it is used only after you looked at it and said so ' +
     'here; when it changes, say so again. --forget takes it back.',
-  args: [{ name: 'file', description: 'mobius.json in the working folder when absent', optional: true }],
+  args: [{ name: 'file', description: 'mobius.json in the working folder when absent', optional: true, takes: 'file' }],
   extra: [{ name: 'forget', description: 'trust it no longer' }],
   examples: ['mobius trust', 'mobius trust ./mobius.json', 'mobius trust --forget'],
   async run({ io, args, flags, show, say }) {

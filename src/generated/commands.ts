@@ -320,6 +320,11 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       hidden: true,
       load: () => import('../commands/vault/agent.ts'),
     },
+    names: {
+      summary: 'list names for a shell that completes one',
+      hidden: true,
+      load: () => import('../commands/vault/names.ts'),
+    },
   },
   serve: {
     '': {

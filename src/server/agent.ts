@@ -96,9 +96,9 @@ export const runAgent = async (
       log: 'error',
       ...(kept && { anchoring: kept }),
       health: () => ({ ...limits() }),
-      asked: ({ url }, response) => {
-        // Who looks how long it stays does not keep it.
-        if (url === '/healthz') return;
+      asked: ({ url, headers }, response) => {
+        // Who looks how long it stays does not keep it; nor does who asks in passing, as a shell does that completes.
+        if (url === '/healthz' || headers['mobius-aside'] !== undefined) return;
         seen();
         response.once('close', seen);
       },

@@ -69,6 +69,7 @@ const layers: readonly Layer[] = [
     lazily: ['calls/http', 'dialects/names'],
     types: ['dialects/names'],
   },
+  { files: ['cli/names'], may: ['cli/'], lazily: ['calls/local'] },
   { files: ['cli/expiring'], may: ['cli/', 'core/carries'] },
   { files: ['cli/speech'], may: ['cli/'], lazily: ['calls/speech', 'dialects/names'], types: ['calls/speech'] },
   { files: ['cli/sign-in'], may: ['cli/', 'version'], types: ['calls/speech'] },
@@ -109,7 +110,7 @@ const layers: readonly Layer[] = [
       'dialects/names',
       'rotation/flags',
     ],
-    lazily: ['audit/', 'cli/suggest', 'calls/local', 'crypto', 'rotation/', 'server/', 'use/', 'vault/'],
+    lazily: ['audit/', 'cli/names', 'cli/suggest', 'calls/local', 'crypto', 'rotation/', 'server/', 'use/', 'vault/'],
     types: ['rotation/', 'server/', 'use/', 'vault/'],
   },
   {

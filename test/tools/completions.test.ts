@@ -37,7 +37,7 @@ const words: Words = {
       'cats adopt',
       [
         { ...colour, repeatable: false },
-        { spellings: ['--file', '-f'], description: 'all of it', value: 'PATH', values: 'file', repeatable: false },
+        { spellings: ['--file', '-f'], description: 'all of it', value: 'PATH', values: ['/'], repeatable: false },
         { spellings: ['--nick'], description: 'what it hears', value: 'NAME', repeatable: true },
         { spellings: ['--yes', '-y'], description: 'do not ask', repeatable: false },
       ],
@@ -52,9 +52,23 @@ const words: Words = {
       ],
     ],
   ]),
+  operands: new Map([
+    [
+      'cats adopt',
+      [
+        { label: 'shelter', values: ['east', 'west'] },
+        { label: 'cat', values: [] },
+        { label: 'contract', values: ['none', '/'] },
+      ],
+    ],
+    ['cats list', [{ label: 'cat', values: ['@all', ':principals'] }]],
+    ['purr', []],
+    ['walk', []],
+  ]),
+  rest: new Map([['purr', { label: 'tone', values: ['high', 'low'] }]]),
   globals: [
     { spellings: ['--output', '-o'], description: 'how', value: 'MODE', values: ['json', 'text'], repeatable: false },
-    { spellings: ['--home'], description: 'where', value: 'PATH', values: 'file', repeatable: false },
+    { spellings: ['--home'], description: 'where', value: 'PATH', values: ['/'], repeatable: false },
     { spellings: ['--quiet', '-q'], description: 'say less', repeatable: false },
   ],
   aliases: new Map([
@@ -95,11 +109,22 @@ const cases: [string, string, string[]][] = [
   ['flags before a program', 'mobius walk --leash red --mu', ['--mute']],
   ['a file of a program', 'mobius walk --leash red cat only', ['only.json']],
   ['a file, not a flag of ours, after it', 'mobius walk -- cat --mute only', ['only.json']],
-  ['nothing where a person names something', 'mobius cats adopt ', []],
+  ['a first argument', 'mobius cats adopt ', ['east', 'west']],
+  ['a first argument after flags', 'mobius cats adopt --nick w --yes w', ['west']],
+  ['nothing where a person names something', 'mobius cats adopt west ', []],
+  ['a third argument', 'mobius take west tom n', ['none']],
+  ['a file as an argument', 'mobius take west tom on', ['only.json']],
+  ['an argument behind the end of flags', 'mobius cats adopt -- w', ['west']],
+  ['any number of further arguments', 'mobius purr low hi', ['high']],
+  ['nothing more than there is', 'mobius cats adopt west tom none w', []],
 ];
 
 it('says once what all commands agree on, and by command what they do not', () => {
   expect(valuesOf(words).map((row) => [row.words, row.spelling])).toEqual([
+    ['cats adopt', '1'],
+    ['cats adopt', '3'],
+    ['cats list', '1'],
+    ['purr', '+'],
     ['cats adopt', '--colour'],
     ['cats list', '--colour'],
     ['*', '--file'],
@@ -116,7 +141,8 @@ describe('no word of ours starts a program', () => {
 
   it.skipIf(!has('bash'))('in bash', () => {
     const complete =
-      'COMP_WORDS=(mobius $typed); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _mobius; echo "${COMPREPLY[0]}"';
+      'COMP_WORDS=(mobius $typed); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="mobius $typed"; ' +
+      'COMP_POINT=${#COMP_LINE}; _mobius; echo "${COMPREPLY[0]}"';
     const lines = "'api-k' 'api-keys cr' 'api-keys create --na'";
     const script = `PATH=${nowhere}; source completions/mobius.bash; for typed in ${lines}; do ${complete}; done`;
     const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' });
@@ -139,25 +165,33 @@ describe('no word of ours starts a program', () => {
 });
 
 describe.skipIf(!has('bash'))('completion for bash', () => {
-  const offers = (typed: string[]): string[] => {
-    const script = `source mobius.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mobius; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const out = execFileSync('bash', ['--norc', '-c', script, 'bash', ...typed], { cwd: folder, encoding: 'utf8' });
-    return out.split('\n').filter((line) => line !== '');
+  /** What bash itself hands over: the line, and its words as it parts them. */
+  const offers = (line: string): string[] => {
+    const words = line.match(/[=:@]|(?:\\.|[^\s=:@])+|\s+$/g) ?? [];
+    const script =
+      'source mobius.bash; COMP_LINE=$1; COMP_POINT=${#1}; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); ' +
+      '_mobius; printf "%s\\n" "${COMPREPLY[@]}"';
+    const typed = words.map((word) => word.replace(/^\s+$/, ''));
+    const out = execFileSync('bash', ['--norc', '-c', script, 'bash', line, ...typed], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    return out.split('\n').filter((one) => one !== '');
   };
 
   it.each(cases)('offers %s', (_what, line, expected) => {
-    expect(offers(line.split(' ')).sort()).toEqual(expected);
+    expect(offers(line).sort()).toEqual(expected);
   });
 
   it('offers files, spaces and all', () => {
-    expect(offers(['mobius', 'cats', 'adopt', '--file', 'my']).sort()).toEqual(['my cat.json', 'my dog.json']);
-    expect(offers(['mobius', '--home', 'my c'])).toEqual(['my cat.json']);
+    expect(offers('mobius cats adopt --file my').sort()).toEqual(['my cat.json', 'my dog.json']);
+    expect(offers('mobius --home my\\ c')).toEqual(['my cat.json']);
   });
 
   it('understands --flag=value, which bash takes apart', () => {
-    expect(offers(['mobius', 'cats', 'list', '--colour', '=', 'gr'])).toEqual(['grey']);
-    expect(offers(['mobius', 'cats', 'list', '--colour', '='])).toEqual(['black', 'grey']);
-    expect(offers(['mobius', '--output', '=', 'json', 'cats', 'l'])).toEqual(['list']);
+    expect(offers('mobius cats list --colour=gr')).toEqual(['grey']);
+    expect(offers('mobius cats list --colour=')).toEqual(['black', 'grey']);
+    expect(offers('mobius --output=json cats l')).toEqual(['list']);
   });
 });
 
@@ -229,11 +263,8 @@ describe.skipIf(!has('zsh'))('completion for zsh', () => {
   });
 
   it('offers nothing where a person names something', () => {
-    expect(completed(['mobius cats adopt m', 'mobius cats adopt --nick m', 'mobius purr c'])).toEqual([
-      'mobius cats adopt m',
-      'mobius cats adopt --nick m',
-      'mobius purr c',
-    ]);
+    const lines = ['mobius cats adopt west m', 'mobius cats adopt --nick m', 'mobius purr c'];
+    expect(completed(lines)).toEqual(lines);
   });
 });
 

@@ -1,7 +1,16 @@
+import type { Argument, Takes } from '../../cli/command.ts';
 import type { Flag } from '../../cli/flags.ts';
 import { asGlobal } from '../../cli/flags.ts';
 import { globalFlags } from '../../cli/globals.ts';
-import { type Tree, wordsOf } from '../commands.ts';
+import { type NameKind, nameKinds } from '../../cli/names.ts';
+import { catalogue } from '../../core/catalogue.ts';
+import { type Page, type Tree, wordsOf } from '../commands.ts';
+
+/**
+ * What a value can be, word for word; a slash stands for the path of a file or folder, and a kind of names behind a colon
+ * for those that there are in the vault.
+ */
+export type Choices = readonly string[];
 
 /** A flag as a shell offers it. */
 export interface Offer {
@@ -10,15 +19,24 @@ export interface Offer {
   description: string;
   /** The word for its value; absent for a switch. */
   value?: string;
-  /** What the value can be: one of these, or a file; absent where nothing can be offered. */
-  values?: readonly string[] | 'file';
+  /** Absent where nothing can be offered. */
+  values?: Choices;
   repeatable: boolean;
+}
+
+/** An argument as a shell offers it. */
+export interface Operand {
+  label: string;
+  values: Choices;
 }
 
 export interface Word {
   name: string;
   summary: string;
 }
+
+/** What of a line decides whose names are offered: handed on to mobius, which tells them. */
+export const targetFlags: readonly string[] = ['--api-url', '--profile', '--project', '--vault'];
 
 /** All that a completion script knows. */
 export interface Words {
@@ -28,6 +46,10 @@ export interface Words {
   second: ReadonlyMap<string, readonly Word[]>;
   /** Own flags, by the words of the command. */
   flags: ReadonlyMap<string, readonly Offer[]>;
+  /** By the words of the command: its arguments in their order. */
+  operands: ReadonlyMap<string, readonly Operand[]>;
+  /** What any number of further arguments can be. */
+  rest: ReadonlyMap<string, Operand>;
   globals: readonly Offer[];
   /** What an alias stands for: the noun, or the words of a command; for `help` nothing, the command comes after it. */
   aliases: ReadonlyMap<string, string>;
@@ -35,18 +57,19 @@ export interface Words {
   lines: readonly string[];
 }
 
-/** Where a flag's values are told: of one command, or of every command where no two differ. */
+/** Where it is told what can be typed: for a flag of one command, or of every command where no two differ; or an argument. */
 export interface Values {
   /** The words of the command; `*` for all. */
   words: string;
+  /** A flag, or the number of an argument, or `+` for all that follow. */
   spelling: string;
-  values: readonly string[] | 'file';
+  values: Choices;
 }
 
 const same = (a: Offer['values'], b: Offer['values']): boolean => String(a) === String(b);
 
 /** One row a flag and meaning: what several commands agree on is said once. */
-export const valuesOf = ({ flags, globals }: Words): readonly Values[] => {
+export const valuesOf = ({ flags, globals, operands, rest }: Words): readonly Values[] => {
   const all = [...flags].flatMap(([words, offers]) => offers.map((offer) => ({ words, offer })));
   const agreed = (one: Offer): boolean =>
     all.every(({ offer }) => offer.spellings[0] !== one.spellings[0] || same(offer.values, one.values));
@@ -55,14 +78,61 @@ export const valuesOf = ({ flags, globals }: Words): readonly Values[] => {
   );
   const first = (row: Omit<Values, 'values'>): number =>
     rows.findIndex(({ words, spelling }) => words === row.words && spelling === row.spelling);
-  return rows
+  const ofFlags = rows
     .filter((row, index): row is Values => row.values !== undefined && first(row) === index)
     .sort((a, b) => Number(a.words === '*') - Number(b.words === '*'));
+  const ofOperands = [...operands].flatMap(([words, list]) =>
+    list.flatMap(({ values }, index) => (values.length === 0 ? [] : [{ words, spelling: String(index + 1), values }])),
+  );
+  const ofRest = [...rest].flatMap(([words, { values }]) =>
+    values.length === 0 ? [] : [{ words, spelling: '+', values }],
+  );
+  return [...ofOperands, ...ofRest, ...ofFlags];
 };
 
-const offer = (flag: Flag): Offer => {
-  const { name, short, description, value, choices, repeatable } = flag;
-  const values = choices ?? (value === 'PATH' || value === 'FILE' ? 'file' : undefined);
+/** The properties of inputs that name a record, whatever the operation is. */
+const naming: Readonly<Record<string, NameKind>> = {
+  secret: 'secrets',
+  principal_id: 'principals',
+  role_id: 'roles',
+  role_ids: 'roles',
+  role_name: 'roles',
+  project_id: 'projects',
+  key_id: 'api-keys',
+  user_id: 'users',
+  subject: 'subjects',
+  rotation: 'rotations',
+};
+
+/** An `id` is that of the noun, but for what is no record of its own. */
+const nameOf = (words: string, property: string): NameKind | undefined => {
+  const [noun = ''] = words.split(' ');
+  if (property !== 'id') return naming[property];
+  if (words === 'roles delete-assignment') return 'assignments';
+  return nameKinds.find((kind) => kind === noun);
+};
+
+const permissions: Choices = catalogue.map(({ id }) => id);
+
+/** What is known of a value by the name of the property that it fills, and by what was said of it. */
+const choicesOf = (
+  words: string,
+  {
+    property,
+    choices = [],
+    takes,
+  }: { property?: string | undefined; choices?: Choices | undefined; takes?: Takes | undefined },
+): Choices | undefined => {
+  const kind = takes ?? (property === undefined ? undefined : nameOf(words, property));
+  const fixed = property === 'permission' || property === 'permissions' ? permissions : choices;
+  const all = [...fixed, ...(kind === undefined ? [] : [kind === 'file' ? '/' : `:${kind}`])];
+  return all.length === 0 ? undefined : all;
+};
+
+const offer = (flag: Flag, words = ''): Offer => {
+  const { name, short, description, value, choices, repeatable, field } = flag;
+  const takes = flag.takes ?? (value === 'PATH' || value === 'FILE' ? 'file' : undefined);
+  const values = choicesOf(words, { property: field?.name, choices, takes });
   return {
     spellings: [`--${name}`, ...(short === undefined ? [] : [`-${short}`])],
     description: description.replace(/\s+/g, ' '),
@@ -71,6 +141,14 @@ const offer = (flag: Flag): Offer => {
     repeatable: repeatable === true,
   };
 };
+
+const operand = (words: string, { label, name, choices, takes }: Argument): Operand => ({
+  label: label ?? name,
+  values: choicesOf(words, { property: name, choices, takes }) ?? [],
+});
+
+const restOf = ({ command: { kind, spec } }: Page): Argument | undefined =>
+  kind === 'local' && spec.passesOn !== true ? spec.rest : undefined;
 
 export const wordsFrom = ({ nouns, aliases, pages }: Tree): Words => {
   const summaryOf = (words: string): string => pages.find((page) => wordsOf(page) === words)?.summary ?? '';
@@ -93,10 +171,21 @@ export const wordsFrom = ({ nouns, aliases, pages }: Tree): Words => {
     flags: new Map(
       pages.map((page) => [
         wordsOf(page),
-        page.flags.filter(({ from, negates }) => from !== 'global' && negates !== true).map(offer),
+        page.flags
+          .filter(({ from, negates }) => from !== 'global' && negates !== true)
+          .map((flag) => offer(flag, wordsOf(page))),
       ]),
     ),
-    globals: globalFlags.map(asGlobal).map(offer),
+    operands: new Map(
+      pages.map((page) => [wordsOf(page), (page.command.spec.args ?? []).map((arg) => operand(wordsOf(page), arg))]),
+    ),
+    rest: new Map(
+      pages.flatMap((page) => {
+        const rest = restOf(page);
+        return rest === undefined ? [] : [[wordsOf(page), operand(wordsOf(page), rest)]];
+      }),
+    ),
+    globals: globalFlags.map(asGlobal).map((flag) => offer(flag)),
     aliases: new Map([...singular, ...whole, ['help', '']]),
     lines: pages.filter(({ command: { spec } }) => 'passesOn' in spec && spec.passesOn === true).map(wordsOf),
   };
