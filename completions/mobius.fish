@@ -705,17 +705,63 @@ function __mobius_values
             printf '%s\n' :subjects
         case 'scan +'
             printf '%s\n' /
+        case 'projects create -f'
+            printf '%s\n' /
+        case 'projects update -f'
+            printf '%s\n' /
+        case 'principals create -f'
+            printf '%s\n' /
         case 'principals update --state'
             printf '%s\n' active disabled
+        case 'principals update -f'
+            printf '%s\n' /
+        case 'roles create -f'
+            printf '%s\n' /
+        case 'roles create-assignment -f'
+            printf '%s\n' /
+        case 'roles update -f'
+            printf '%s\n' /
+        case 'users create -f'
+            printf '%s\n' /
+        case 'users set-password -f'
+            printf '%s\n' /
+        case 'api-keys create -f'
+            printf '%s\n' /
         case 'api-keys list --state'
             printf '%s\n' active disabled expired retiring revoked
+        case 'api-keys rotate -f'
+            printf '%s\n' /
         case 'api-keys update --state'
             printf '%s\n' active disabled
+        case 'api-keys update -f'
+            printf '%s\n' /
+        case 'api-keys verify -f'
+            printf '%s\n' /
+        case 'tokens create -f'
+            printf '%s\n' /
+        case 'tokens inspect -f'
+            printf '%s\n' /
+        case 'tokens rotate-signing-key -f'
+            printf '%s\n' /
+        case 'tokens verify -f'
+            printf '%s\n' /
+        case 'secrets create -f'
+            printf '%s\n' /
+        case 'secrets rollback -f'
+            printf '%s\n' /
+        case 'secrets update -f'
+            printf '%s\n' /
+        case 'rotations abort -f'
+            printf '%s\n' /
         case 'rotations schedule --every'
             printf '%s\n' 1h 6h 12h 1d 7d
-        case '* --file'
+        case 'rotations set -f'
             printf '%s\n' /
-        case '* -f'
+        case 'audit-logs prune -f'
+            printf '%s\n' /
+        case 'inject -o'
+            printf '%s\n' /
+        case '* --file'
             printf '%s\n' /
         case '* --role-ids'
             printf '%s\n' :roles
@@ -769,8 +815,6 @@ function __mobius_values
             printf '%s\n' /
         case '* -i'
             printf '%s\n' /
-        case '* -o'
-            printf '%s\n' /
         case '* --new-passphrase-file'
             printf '%s\n' /
         case '* --to'
@@ -802,6 +846,8 @@ function __mobius_values
         case '* --passphrase-file'
             printf '%s\n' /
         case '* --output'
+            printf '%s\n' auto pretty json yaml text
+        case '* -o'
             printf '%s\n' auto pretty json yaml text
         case '* --log-level'
             printf '%s\n' error warn debug

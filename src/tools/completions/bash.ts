@@ -75,8 +75,10 @@ _mobius_unquote() {
       if [[ $char == '"' ]]; then quote=''; else plain+=$char; fi
     elif [[ $char == "'" || $char == '"' ]]; then quote=$char from=\${#plain}
     else
+      # Of these readline leaves the @ to its word.
+      [[ $char == @ && $COMP_WORDBREAKS == *@* ]] && from=\${#plain}
       plain+=$char
-      [[ $COMP_WORDBREAKS == *"$char"* ]] && from=\${#plain}
+      [[ $char != @ && $COMP_WORDBREAKS == *"$char"* ]] && from=\${#plain}
     fi
   done
 }
@@ -144,42 +146,43 @@ _mobius_offer_values() {
   done
 }
 
+# Where the word of ours with that number begins: among bash's own words, and on the line.
+_mobius_find() {
+  local ours=-1 left=\${COMP_LINE:0:COMP_POINT} i gap
+  offset=0
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    gap=\${left%%[![:space:]]*}
+    left=\${left:\${#gap}}
+    ((offset += \${#gap}))
+    if ((i == 0)) || [[ $gap ]]; then ((ours++)); fi
+    start=$i
+    if ((ours == $1)); then return; fi
+    left=\${left:\${#COMP_WORDS[i]}}
+    ((offset += \${#COMP_WORDS[i]}))
+  done
+}
+
 # Another program's line, which begins with the word of that number: the program, then what it completes by itself.
 _mobius_line() {
-  local start=$1 spec
-  if ((COMP_CWORD <= start)); then
-    local name
+  local start offset spec name
+  if (($1 >= \${#words[@]} - 1)); then
     while IFS= read -r name; do COMPREPLY+=("$name"); done <<<"$(compgen -c -- "$cur")"
-    [[ \${COMPREPLY[*]} ]] || COMPREPLY=()
-    [[ $cur != */* && \${#COMPREPLY[@]} -gt 0 ]] || { COMPREPLY=() && _mobius_files; }
+    [[ $cur != */* && \${COMPREPLY[*]} ]] || { COMPREPLY=() && _mobius_files; }
     return
   fi
+  _mobius_find "$1"
   if declare -F _command_offset >/dev/null; then _command_offset "$start"; return; fi
   spec=$(complete -p -- "\${COMP_WORDS[start]}" 2>/dev/null)
   if [[ $spec == *' -F '* ]]; then
     spec=\${spec#*' -F '}
     COMP_WORDS=("\${COMP_WORDS[@]:start}")
     ((COMP_CWORD -= start))
-    local before=\${COMP_LINE%%"\${COMP_WORDS[0]}"*}
-    COMP_LINE=\${COMP_LINE:\${#before}}
-    ((COMP_POINT -= \${#before}))
+    COMP_LINE=\${COMP_LINE:offset}
+    ((COMP_POINT -= offset))
     "\${spec%% *}" "\${COMP_WORDS[0]}" "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD - 1]}"
   else
     _mobius_files
   fi
-}
-
-# The number among bash's own words of the one at which a word of ours begins.
-_mobius_at() {
-  local wanted=$1 ours=-1 left=\${COMP_LINE:0:COMP_POINT} i gap
-  for ((i = 0; i <= COMP_CWORD; i++)); do
-    gap=\${left%%[![:space:]]*}
-    left=\${left:\${#gap}}
-    if ((i == 0)) || [[ $gap ]]; then ((ours++)); fi
-    if ((ours == wanted)); then echo "$i"; return; fi
-    left=\${left:\${#COMP_WORDS[i]}}
-  done
-  echo "$COMP_CWORD"
 }
 
 _mobius() {
@@ -195,11 +198,11 @@ _mobius() {
       skip=''
     elif [[ $ended ]]; then ((operands++))
     elif [[ $word == -- ]]; then
-      if _mobius_takes_line "$command"; then _mobius_line "$(_mobius_at $((i + 1)))"; return; fi
+      if _mobius_takes_line "$command"; then _mobius_line $((i + 1)); return; fi
       ended=1
     elif [[ $word == --*=* ]]; then [[ $_mobius_targets == *" \${word%%=*} "* ]] && _mobius_where "$word"
     elif [[ $word == -* ]]; then [[ " $(_mobius_flags "$command") $_mobius_globals " == *" $word= "* ]] && skip=$word
-    elif _mobius_takes_line "$command"; then _mobius_line "$(_mobius_at "$i")"; return
+    elif _mobius_takes_line "$command"; then _mobius_line "$i"; return
     elif [[ ! $command ]]; then command=$(_mobius_alias "$word")
     elif [[ $command != *' '* && $(_mobius_words "$command") ]]; then command="$command $word"
     else ((operands++))
@@ -220,7 +223,7 @@ _mobius() {
     if [[ $joined ]]; then for i in "\${!COMPREPLY[@]}"; do COMPREPLY[i]=$joined\${COMPREPLY[i]}; done; fi
   elif [[ ! $ended && $cur == -* ]]; then
     for word in \${flags//=/}; do [[ $word == "$plain"* ]] && COMPREPLY+=("$word"); done
-  elif _mobius_takes_line "$command"; then _mobius_line "$COMP_CWORD"
+  elif _mobius_takes_line "$command"; then _mobius_line "\${#words[@]}"
   elif [[ $command != *' '* && $(_mobius_words "$command") ]]; then
     for word in $(_mobius_words "$command"); do [[ $word == "$plain"* ]] && COMPREPLY+=("$word"); done
   else

@@ -70,12 +70,13 @@ const same = (a: Offer['values'], b: Offer['values']): boolean => String(a) === 
 
 /** One row a flag and meaning: what several commands agree on is said once. */
 export const valuesOf = ({ flags, globals, operands, rest }: Words): readonly Values[] => {
-  const all = [...flags].flatMap(([words, offers]) => offers.map((offer) => ({ words, offer })));
-  const agreed = (one: Offer): boolean =>
-    all.every(({ offer }) => offer.spellings[0] !== one.spellings[0] || same(offer.values, one.values));
-  const rows = [...all, ...globals.map((offer) => ({ words: '*', offer }))].flatMap(({ words, offer }) =>
-    offer.spellings.map((spelling) => ({ words: agreed(offer) ? '*' : words, spelling, values: offer.values })),
+  const own = [...flags].flatMap(([words, offers]) => offers.map((offer) => ({ words, offer })));
+  const said = [...own, ...globals.map((offer) => ({ words: '*', offer }))].flatMap(({ words, offer }) =>
+    offer.spellings.map((spelling) => ({ words, spelling, values: offer.values })),
   );
+  const agreed = (one: (typeof said)[number]): boolean =>
+    said.every(({ spelling, values }) => spelling !== one.spelling || same(values, one.values));
+  const rows = said.map((row) => (agreed(row) ? { ...row, words: '*' } : row));
   const first = (row: Omit<Values, 'values'>): number =>
     rows.findIndex(({ words, spelling }) => words === row.words && spelling === row.spelling);
   const ofFlags = rows

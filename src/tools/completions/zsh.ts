@@ -56,13 +56,14 @@ ${[...second].map(([noun, verbs]) => `    ${noun}) words=(${described(verbs)}) ;
   _describe command words
 }
 
-# The names of what there is: mobius tells those of the vault on this machine, where it opens by itself.
+# The names of what there is: mobius tells those of the vault on this machine, where it opens by itself. Before the kind
+# may stand what _arguments wants compadd to be told.
 _mobius_names() {
   local -a names
   [[ -n $unknown ]] && return 1
-  names=("\${(@f)$(command mobius vault names $1 $where -- "\${(Q)PREFIX}" 2>/dev/null </dev/null)}")
+  names=("\${(@f)$(command mobius vault names \${@[-1]} $where -- "\${(Q)PREFIX}" 2>/dev/null </dev/null)}")
   names=(\${names:#})
-  (( $#names )) && compadd -- $names
+  (( $#names )) && compadd "\${(@)argv[1,-2]}" -- $names
 }
 
 # Which vault the line is about; what only the shell itself can read leaves that open.
