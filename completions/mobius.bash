@@ -129,6 +129,7 @@ _mobius_flags() {
     'vault unlock') echo '--idle= --max=' ;;
     'serve') echo '--listen= --database= --unix= --tls-cert= --tls-key= --public-url= --behind-proxy --cors-origin= --dialects= --open-registration --bootstrap-admin-file= --audit-anchor= --audit-anchor-every= --audit-anchor-policy= --stop-timeout= --log=' ;;
     'server migrate') echo '--database= --check' ;;
+    'completion') echo '--install --uninstall --dry-run' ;;
   esac
 }
 

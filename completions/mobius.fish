@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'audit-logs	who did what and when, and whether that was tampered with' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'audit-logs	who did what and when, and whether that was tampered with' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	have a shell complete what is typed' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -570,6 +570,11 @@ function __mobius_flags
             printf '%s\n' \
                 '--database=	the PostgreSQL database that holds the vault; MOBIUS_DATABASE_URL when absent' \
                 '--check	only say what is missing'
+        case 'completion'
+            printf '%s\n' \
+                '--install	put it where the shell looks, and say what is left to do' \
+                '--uninstall	take back what --install did' \
+                '--dry-run	only say which files would change'
     end
 end
 

@@ -358,6 +358,9 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     },
   },
   completion: {
-    '': { summary: 'print the completion script of a shell', load: () => import('../commands/completion.ts') },
+    '': {
+      summary: 'print the completion script of a shell, or put it where that shell looks',
+      load: () => import('../commands/completion.ts'),
+    },
   },
 };

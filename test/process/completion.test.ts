@@ -165,3 +165,41 @@ withTools('fish')('in fish too', () => {
   }
   expect(existsSync(join(machine.work, 'pwned'))).toBe(false);
 });
+
+/** What a shell with its own files does, as a person opens it; the last word typed is what is completed. */
+const asOpened: Record<string, (line: string) => string[]> = {
+  bash: (line) => [
+    'bash',
+    '-ic',
+    `COMP_LINE=$1 COMP_POINT=\${#1} COMP_WORDS=($1) COMP_CWORD=\${#COMP_WORDS[@]}; ((COMP_CWORD--)); _mobius; echo "\${COMPREPLY[@]}"`,
+    'bash',
+    line,
+  ],
+  zsh: (line) => ['zsh', '-ic', 'print -r -- $_comps[mobius] $+functions[_mobius]', 'zsh', line],
+  fish: (line) => ['fish', '-c', 'complete -C $argv[1] | string replace -r "\\t.*" ""', line],
+};
+
+describe.each([
+  ['bash', 'api-keys'],
+  ['zsh', '_mobius 1'],
+  ['fish', 'api-keys'],
+])('installed for %s', (shell, expected) => {
+  withTools(shell)('it is there in the next shell, and gone with --uninstall', async () => {
+    const own = newMachine();
+    const open = async (): Promise<string> => {
+      const words = asOpened[shell]?.('mobius api-k').map((word) => `'${word.replaceAll("'", "'\\''")}'`) ?? [];
+      return (await own.bash(`${words.join(' ')} 2>/dev/null`)).stdout.trim();
+    };
+    try {
+      expect(await open()).not.toBe(expected);
+      const env = { SHELL: `/usr/bin/${shell}` };
+      const { code, stderr } = await own.mobius(['completion', '--install'], { env });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: `mobius: for ${shell}, as SHELL says\n` });
+      expect(await open()).toBe(expected);
+      expect(await own.mobius(['completion', '--uninstall'], { env })).toMatchObject({ code: 0 });
+      expect(await open()).not.toBe(expected);
+    } finally {
+      own.remove();
+    }
+  });
+});
