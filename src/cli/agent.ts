@@ -11,6 +11,8 @@ import { agentFolder } from './places.ts';
 /** What an agent tells of itself. */
 export interface AgentState {
   pid: number;
+  /** Of the program; absent in those that didn't tell it yet. */
+  version?: string;
   since: string;
   /** When it ends if nothing is asked of it until then; absent where it waits for ever. */
   idle_until?: string;

@@ -40,7 +40,7 @@ export default localCommand({
     { name: 'dry-run', description: 'only say which files would change' },
   ],
   examples: [
-    'mobius completion --install',
+    'mobius completion bash --install',
     'mobius completion zsh --install --dry-run',
     'source <(mobius completion bash)',
     'mobius completion powershell >> $PROFILE',

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import type { Io } from '../io.ts';
 import { identityOf } from '../store/files.ts';
 import type { Anchoring, Place, World } from '../vault/open.ts';
+import { version } from '../version.ts';
 import { type Serving, startServer } from './serve.ts';
 import { stopAt } from './stop.ts';
 
@@ -17,6 +18,7 @@ export interface AgentOptions {
 /** What it says of itself, in /healthz and to who started it. */
 export interface Limits {
   pid: number;
+  version: string;
   since: string;
   idle_until?: string;
   locks_at: string;
@@ -72,6 +74,7 @@ export const runAgent = async (
   });
   const limits = (): Limits => ({
     pid: io.signals.pid,
+    version,
     since: iso(since),
     ...(idleMs === 0 ? {} : { idle_until: iso(Math.min(lastAsked + idleMs, locksAt)) }),
     locks_at: iso(locksAt),

@@ -69,6 +69,11 @@ const layers: readonly Layer[] = [
     lazily: ['calls/http', 'dialects/names'],
     types: ['dialects/names'],
   },
+  {
+    files: ['cli/doctor/'],
+    may: ['cli/'],
+    lazily: ['audit/', 'calls/http', 'crypto', 'vault/glance', 'version'],
+  },
   { files: ['cli/names'], may: ['cli/'], lazily: ['calls/local'] },
   { files: ['cli/expiring'], may: ['cli/', 'core/carries'] },
   { files: ['cli/speech'], may: ['cli/'], lazily: ['calls/speech', 'dialects/names'], types: ['calls/speech'] },
@@ -114,6 +119,7 @@ const layers: readonly Layer[] = [
     lazily: [
       'audit/',
       'cli/completion/',
+      'cli/doctor/',
       'cli/names',
       'cli/suggest',
       'calls/local',
@@ -133,7 +139,7 @@ const layers: readonly Layer[] = [
   { files: ['calls/'], may: ['dialects/', 'core/ids', 'crypto', 'version'] },
   { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids', 'dialects/'], types: ['vault/open'] },
   { files: ['server/beside', 'server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
-  { files: ['server/agent'], may: ['server/', 'store/files'], types: ['vault/open'] },
+  { files: ['server/agent'], may: ['server/', 'store/files', 'version'], types: ['vault/open'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
   { files: ['dialects/'], may: ['core/carries', 'core/ids', 'core/manner'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },
