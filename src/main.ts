@@ -144,6 +144,7 @@ const createIo = (): Io => {
       return homedir();
     },
     platform: process.platform,
+    nodeVersion: process.version,
     execPath: process.execPath,
     program: [...process.execArgv, ...process.argv.slice(1, 2)],
     uid: process.getuid?.(),

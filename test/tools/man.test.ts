@@ -84,7 +84,7 @@ describe.skipIf(!has('mandoc'))('mandoc', () => {
       /--principal-id worker-prod \\\n +--expires-at 2027-01-01T00:00:00Z\n/,
     );
     expect(shown('mobius-references.7')).toContain('$${secret:');
-    expect(shown('mobius-completion.1')).toContain('mobius completion fish > ~/.config/fish/completions/mobius.fish');
+    expect(shown('mobius-vault-move.1')).toContain('~/.pgpass');
     expect(shown('mobius-doctor.1')).toContain('.items[]');
   });
 });
