@@ -60,17 +60,15 @@ ${[...second].map(([noun, verbs]) => `    ${noun}) words=(${described(verbs)}) ;
 # may stand what _arguments wants compadd to be told.
 _mobius_names() {
   local -a names
-  [[ -n $unknown ]] && return 1
   names=("\${(@f)$(command mobius vault names \${@[-1]} $where -- "\${(Q)PREFIX}" 2>/dev/null </dev/null)}")
   names=(\${names:#})
   (( $#names )) && compadd "\${(@)argv[1,-2]}" -- $names
 }
 
-# Which vault the line is about; what only the shell itself can read leaves that open.
+# Which vault the line is about; what only the shell itself can read is the name of none.
 _mobius_where() {
   local flag=$1 text=$2
   [[ ' ${targetFlags.join(' ')} ' == *" $flag "* ]] || return
-  [[ $text == *[\\$\\\`]* ]] && unknown=1
   [[ $text == '~/'* ]] && text=$HOME\${text[2,-1]}
   where+=("$flag=\${(Q)text}")
 }
@@ -79,7 +77,7 @@ _mobius() {
   local -a globals flags operands where
   local -A whole
   local -i at=1 index=1
-  local command='' skip='' unknown='' word lines=' ${lines.join(' ')} ' seconds='  ${[...second.keys()].join(' ')} '
+  local command='' skip='' word lines=' ${lines.join(' ')} ' seconds='  ${[...second.keys()].join(' ')} '
   whole=(${[...aliases].map(([alias, words]) => `${alias} ${quoted(words)}`).join(' ')})
   globals=(
 ${specs(globals, '    ')}
