@@ -145,6 +145,7 @@ const createIo = (): Io => {
       return (process.platform !== 'win32' && process.env.HOME) || homedir();
     },
     platform: process.platform,
+    nodeVersion: process.version,
     execPath: process.execPath,
     program: [...process.execArgv, ...process.argv.slice(1, 2)],
     uid: process.getuid?.(),
