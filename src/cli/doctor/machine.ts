@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { lookAtCompletion } from '../completion/install.ts';
 import { shellOf } from '../completion/scripts.ts';
-import { configuredEnv, projectFileName } from '../project-file.ts';
+import { projectAround } from '../project-file.ts';
 import { type Check, type Finding, found, type Look } from './finding.ts';
 
 /** As package.json says it. */
@@ -50,11 +48,11 @@ const completion = ({ io }: Look): Finding => {
 /** The program itself and what it runs in. */
 export const onMachine: Check = async (look) => [node(look), await sodium(look), terminal(look), completion(look)];
 
-/** What the folder at hand wants of `mobius run`. */
+/** What the project around the folder at hand says. */
 export const inProject: Check = async ({ io }) => {
-  if (!existsSync(resolve(io.cwd, projectFileName))) return [];
-  const { env, untrusted } = await configuredEnv(io, undefined);
+  const { path, file, untrusted } = (await projectAround(io)) ?? {};
   if (untrusted !== undefined) return [found('project-file', untrusted, 'look at it, then: mobius trust')];
-  const count = Object.keys(env).length;
-  return [found('project-file', `"${projectFileName}" is trusted; it sets ${count} variable${count === 1 ? '' : 's'}`)];
+  if (file === undefined) return [];
+  const count = Object.keys(file.env).length;
+  return [found('project-file', `"${path}" is trusted; it sets ${count} variable${count === 1 ? '' : 's'}`)];
 };
