@@ -6,7 +6,7 @@ import { isAddress } from '../vault-place.ts';
 import { agentOf, askAside } from './agent.ts';
 import type { Globals } from './command.ts';
 import { destinationOf, projectOf } from './destination.ts';
-import { credentialsPath, defaultKeyFile, vaultPath } from './places.ts';
+import { credentialsPath, defaultKeyFile, projectFileAround, vaultPath } from './places.ts';
 import { worldOf } from './profiles.ts';
 
 /** What a shell can be told the names of. */
@@ -108,10 +108,12 @@ const askerOf = async (io: Io, vault: string): Promise<{ ask: Ask; close(): Prom
   return found && { ask: (name, input) => (found.call as Call)(name as Name, input as never), close: found.close };
 };
 
+/** Whoever reads a pipe waits for one who writes to it. */
+const wouldWait = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined && !isFile(path);
+
 const placed = async (io: Io, globals: Globals): Promise<string | undefined> => {
   if (globals.apiUrl !== undefined) return undefined;
-  const credentials = credentialsPath(io);
-  if (statSync(credentials, { throwIfNoEntry: false }) !== undefined && !isFile(credentials)) return undefined;
+  if ([credentialsPath(io), projectFileAround(io) ?? ''].some(wouldWait)) return undefined;
   const destination = await destinationOf(io, globals);
   if (destination.kind !== 'vault') return undefined;
   const vault = vaultPath(io, destination.vault);
@@ -145,7 +147,8 @@ const listed = async (
 };
 
 /** The names that begin with what was typed: those of the local vault, as far as it opens by itself. Writes nothing. */
-export const namesOf = async (io: Io, globals: Globals, kind: NameKind, typed: string): Promise<readonly string[]> => {
+export const namesOf = async (io: Io, given: Globals, kind: NameKind, typed: string): Promise<readonly string[]> => {
+  const globals: Globals = { ...given, logLevel: 'error' };
   const last = io.now() + patienceMs;
   if (kind === 'profiles') return (await ofProfiles(io)).filter((name) => name.startsWith(typed)).slice(0, most);
   const vault = await placed(io, globals);

@@ -104,10 +104,26 @@ test('asks no server and no database', async () => {
   }
 });
 
+test('the project around the working folder counts as far as it is trusted, and is not spoken of', async () => {
+  const file = join(machine.work, 'mobius.json');
+  writeFileSync(file, '{"project":"other"}');
+  try {
+    expect(await names(['principals', 'st'])).toEqual([]);
+    await machine.json('trust');
+    expect(await names(['principals', 'st'])).toEqual(['stranger']);
+  } finally {
+    rmSync(file);
+  }
+});
+
 withTools('mkfifo')('waits for nothing that nobody writes', async () => {
   const pipe = join(machine.work, 'pipe');
   execFileSync('mkfifo', [pipe]);
   expect(await names(['principals', '--vault', pipe])).toEqual([]);
+  const file = join(machine.work, 'mobius.json');
+  execFileSync('mkfifo', [file]);
+  expect(await names(['principals'])).toEqual([]);
+  rmSync(file);
   expect(await names(['profiles'], { MOBIUS_CREDENTIALS_FILE: pipe })).toEqual([]);
   expect(await names(['principals'], { MOBIUS_CREDENTIALS_FILE: pipe })).toEqual([]);
   renameSync(keyFile, `${keyFile}.away`);

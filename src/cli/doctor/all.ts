@@ -1,7 +1,7 @@
 import type { Io } from '../../io.ts';
 import type { Context, Globals } from '../command.ts';
 import { access } from './access.ts';
-import { type Check, type Finding, guarded } from './finding.ts';
+import { type Check, type Finding, guarded, type Look } from './finding.ts';
 import { inProject, onMachine } from './machine.ts';
 import { permissions } from './permissions.ts';
 import { profiles } from './servers.ts';
@@ -20,7 +20,8 @@ const checks: readonly (readonly [name: string, check: Check])[] = [
 
 /** Looks at everything, whatever is wrong with some of it, and asks nobody anything. */
 export const lookAtAll = async (io: Io, given: Globals, warn: Context['warn']): Promise<readonly Finding[]> => {
-  const look = { io, globals: { ...given, input: false } };
+  // What is said on the way is among what is found.
+  const look: Look = { io, globals: { ...given, input: false, logLevel: 'error' } };
   const findings: Finding[] = [];
   for (const [name, check] of checks) findings.push(...(await guarded(name, () => check(look))));
   // Whoever opens an old vault brings it up to date, and nothing is changed here.

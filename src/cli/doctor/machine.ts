@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { lookAtCompletion } from '../completion/install.ts';
 import { shellOf } from '../completion/scripts.ts';
-import { projectFileName } from '../places.ts';
-import { configuredEnv } from '../project-file.ts';
+import { projectAround } from '../project-file.ts';
 import { type Check, type Finding, found, type Look } from './finding.ts';
 
 /** As package.json says it. */
@@ -51,11 +48,17 @@ const completion = ({ io }: Look): Finding => {
 /** The program itself and what it runs in. */
 export const onMachine: Check = async (look) => [node(look), await sodium(look), terminal(look), completion(look)];
 
-/** What the folder at hand wants of `mobius run`. */
+/** What the project around the folder at hand says. */
 export const inProject: Check = async ({ io }) => {
-  if (!existsSync(resolve(io.cwd, projectFileName))) return [];
-  const { env, untrusted } = await configuredEnv(io, undefined);
+  const { path, file, untrusted } = (await projectAround(io)) ?? {};
   if (untrusted !== undefined) return [found('project-file', untrusted, 'look at it, then: mobius trust')];
+  if (file === undefined) return [];
+  const { project, profile, env } = file;
   const count = Object.keys(env).length;
-  return [found('project-file', `"${projectFileName}" is trusted; it sets ${count} variable${count === 1 ? '' : 's'}`)];
+  const said = [
+    ...(project === undefined ? [] : [`the project is "${project}"`]),
+    ...(profile === undefined ? [] : [`the profile is "${profile}"`]),
+    `it sets ${count} variable${count === 1 ? '' : 's'}`,
+  ];
+  return [found('project-file', `"${path}" is trusted: ${said.join(', ')}`)];
 };
