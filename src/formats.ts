@@ -5,11 +5,8 @@
 export type Format = (text: string) => string | undefined;
 
 /** Counts what a person would count: a character outside the basic plane is one, not two. */
-export const codePoints = (text: string): number => {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
-};
+export const codePoints = (text: string): number =>
+  text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 
 /** In numbers: by the names of their classes the engine gathers them from its tables whenever the program starts. */
 const controls = /[\u0000-\u001f\u007f-\u009f]/;

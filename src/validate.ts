@@ -26,10 +26,17 @@ const noObject = (): MobiusError => new MobiusError('bad_request', 'the input mu
  */
 const copyOf = (input: unknown): unknown => {
   let values = 0;
-  const copy = (value: unknown, path: readonly string[]): unknown => {
+  const path: string[] = [];
+  const copyAt = (key: string, value: unknown): unknown => {
+    path.push(key);
+    const copied = copy(value);
+    path.pop();
+    return copied;
+  };
+  const copy = (value: unknown): unknown => {
     if (++values > mostValues) throw new MobiusError('bad_request', 'the input holds too many values');
     if (path.length > deepest) throw new MobiusError('bad_request', 'the input is nested too deeply');
-    if (Array.isArray(value)) return value.map((entry, index) => copy(entry, [...path, String(index)]));
+    if (Array.isArray(value)) return value.map((entry, index) => copyAt(String(index), entry));
     if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
       return value;
     const prototype = typeof value === 'object' ? Object.getPrototypeOf(value) : undefined;
@@ -39,11 +46,11 @@ const copyOf = (input: unknown): unknown => {
     const result: Record<string, unknown> = {};
     for (const [key, entry] of Object.entries(value as object)) {
       if (key === '__proto__') throw unknownField(dotted([...path, key]));
-      if (entry !== undefined) result[key] = copy(entry, [...path, key]);
+      if (entry !== undefined) result[key] = copyAt(key, entry);
     }
     return result;
   };
-  return copy(input, []);
+  return copy(input);
 };
 
 const segmentsOf = ({ instancePath }: Finding): string[] =>

@@ -22,25 +22,31 @@ export const warn = (io: Io, { logLevel }: Pick<Globals, 'logLevel'>, line: stri
 export const createContext = (
   io: Io,
   { globals, flags, reader, help }: { globals: Globals; flags: FlagValues; reader: Reader; help: string },
-): Context => ({
-  io,
-  flags,
-  globals,
-  text: reader.text,
-  exact: reader.exact,
-  time: (text) => timeOrRefuse(text, io.now()),
-  say: (line) => {
-    if (globals.output === 'pretty' && !globals.quiet) tell(io, line);
-  },
-  note: (line) => {
-    if (!globals.quiet && globals.logLevel !== 'error') tell(io, `mobius: ${line}`);
-  },
-  warn: (line) => warn(io, globals, line),
-  debug: (line) => {
-    if (globals.logLevel === 'debug') tell(io, `mobius: debug: ${line}`);
-  },
-  prompt: createPrompt(io, globals, help),
-});
+): Context => {
+  const warned = new Set<string>();
+  return {
+    io,
+    flags,
+    globals,
+    text: reader.text,
+    exact: reader.exact,
+    time: (text) => timeOrRefuse(text, io.now()),
+    say: (line) => {
+      if (globals.output === 'pretty' && !globals.quiet) tell(io, line);
+    },
+    note: (line) => {
+      if (!globals.quiet && globals.logLevel !== 'error') tell(io, `mobius: ${line}`);
+    },
+    warn: (line) => {
+      if (!warned.has(line)) warn(io, globals, line);
+      warned.add(line);
+    },
+    debug: (line) => {
+      if (globals.logLevel === 'debug') tell(io, `mobius: debug: ${line}`);
+    },
+    prompt: createPrompt(io, globals, help),
+  };
+};
 
 /** On a terminal somebody is typing, and what they typed stays in the process table and the shell's history. */
 export const warnOfSecrets = (io: Io, globals: Globals, given: readonly Given<Flag>[]): void => {

@@ -4,8 +4,10 @@ import type { DialectName } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Dialect, Globals } from './command.ts';
+import { warn } from './context.ts';
 import type { Credentials, Profile } from './credentials.ts';
-import { credentialsPath } from './places.ts';
+import { credentialsPath, projectFileAround } from './places.ts';
+import type { ProjectFile } from './project-file.ts';
 
 /** A profile and its name. */
 export interface Saved {
@@ -112,9 +114,26 @@ const leadingTo = async (saved: Saved, globals: Globals): Promise<Destination> =
   );
 };
 
+const around = new WeakMap<Io, Promise<ProjectFile | undefined>>();
+
+const lookAround = async (io: Io, globals: Globals): Promise<ProjectFile | undefined> => {
+  if (projectFileAround(io) === undefined) return undefined;
+  const { projectAround } = await import('./project-file.ts');
+  const { file, untrusted, says } = (await projectAround(io)) ?? {};
+  if (untrusted !== undefined && says) warn(io, globals, `${untrusted}; look at it, then: mobius trust`);
+  return file;
+};
+
+/** What the project around the working folder says, where a person trusts it. It is looked for once. */
+const projectFileOf = (io: Io, globals: Globals): Promise<ProjectFile | undefined> => {
+  const known = around.get(io) ?? lookAround(io, globals);
+  around.set(io, known);
+  return known;
+};
+
 /**
- * An address that was named, else a profile that was named, else a vault that was named, else the default profile, else
- * the local vault.
+ * An address that was named, else a profile that was named, else a vault that was named, else the profile of the project
+ * around, else the default profile, else the local vault.
  */
 export const destinationOf = async (io: Io, globals: Globals): Promise<Destination> => {
   const { apiUrl, profile: name, vault } = globals;
@@ -125,12 +144,19 @@ export const destinationOf = async (io: Io, globals: Globals): Promise<Destinati
     (await import('../calls/http.ts')).serverUrl(apiUrl);
     return serverAt(apiUrl, savedFor(apiUrl, globals, credentials), globals);
   }
-  const chosen = name ?? credentials.default;
+  const file = name === undefined ? await projectFileOf(io, globals) : undefined;
+  const chosen = name ?? file?.profile ?? credentials.default;
   if (chosen === undefined) return vaultAt(vault, undefined, globals);
   const profile = credentials.profiles.get(chosen);
   if (profile !== undefined) return leadingTo({ name: chosen, profile }, globals);
   const { noProfile } = await import('./credentials.ts');
-  throw noProfile(chosen, credentials);
+  if (file?.profile === undefined) throw noProfile(chosen, credentials);
+  throw new MobiusError(
+    'not_found',
+    `no profile "${chosen}", which "${file.path}" names`,
+    { resource: 'profile', name: chosen },
+    `sign in under that name: mobius auth login --profile ${chosen} --api-url URL`,
+  );
 };
 
 /** The key that acts, where one was given. On --as-owner a key is left aside. */
@@ -142,7 +168,10 @@ const suffixOf = (token: string | undefined): string | undefined => {
   return parsed?.ok ? parsed.project : undefined;
 };
 
-/** The project that a call names: as given, else as the credential's suffix says, else the profile's, else `default`. */
+/**
+ * The project that a call names: as given, else as the credential's suffix says, else the project's around the working
+ * folder, else the profile's, else `default`.
+ */
 export const projectOf = async (io: Io, globals: Globals): Promise<string> => {
   const { saved } = await destinationOf(io, globals);
   const key = keyOf(globals);
@@ -151,5 +180,6 @@ export const projectOf = async (io: Io, globals: Globals): Promise<string> => {
     const what = key === undefined ? `the credential of the profile "${saved?.name}"` : 'the API key';
     throw new MobiusError('usage', `${what} is for project "${bound}", not "${globals.project}"`, { field: 'project' });
   }
-  return globals.project ?? bound ?? saved?.profile.project ?? 'default';
+  const named = globals.project ?? bound;
+  return named ?? (await projectFileOf(io, globals))?.project ?? saved?.profile.project ?? 'default';
 };

@@ -2,7 +2,7 @@ import { MobiusError } from '../errors.ts';
 import { globalFlags } from './globals.ts';
 import { type Given, type Line, readLine } from './line.ts';
 import type { CommandEntry, Product } from './product.ts';
-import { nearest } from './suggest.ts';
+import { listed, meant, nearest } from './suggest.ts';
 
 /** Which command a line means, before anything of that command was loaded. */
 export interface Found {
@@ -30,7 +30,12 @@ export const unknownFlag = async (
   const long = flags.map((flag) => `--${flag.name}`);
   const all = `see its flags: ${helpFor(words)}`;
   if (long.includes(typed)) return new MobiusError('usage', `${typed} takes no value`, {}, all);
-  const near = typed.startsWith('--') ? await nearest(typed, long) : undefined;
+  const isLong = typed.startsWith('--');
+  // One name may go on where the other ends: --expires-in-seconds, --principal.
+  const longer = long.filter((name) => name.startsWith(`${typed}-`) || typed.startsWith(`${name}-`));
+  const named = flags.map(({ name }) => name);
+  const nearName = isLong && longer.length !== 1 ? await nearest(typed.slice(2), named) : undefined;
+  const near = isLong && longer.length === 1 ? longer[0] : nearName && `--${nearName}`;
   return new MobiusError(
     'usage',
     `unknown flag ${typed}`,
@@ -43,11 +48,12 @@ const unknownCommand = async (
   typed: string,
   known: readonly string[],
   words: readonly string[],
+  elsewhere: readonly string[] = [],
 ): Promise<MobiusError> => {
-  const near = await nearest(typed, known);
+  const near = await meant(typed, known);
   const message = `unknown command "${[...words, typed].join(' ')}"`;
-  const hint =
-    near === undefined ? `see which there are: ${helpFor(words)}` : `did you mean: ${lineFor([...words, near])}`;
+  const lines = near === undefined ? elsewhere : [lineFor([...words, near])];
+  const hint = lines.length === 0 ? `see which there are: ${helpFor(words)}` : `did you mean: ${listed(lines)}`;
   return new MobiusError('usage', message, {}, hint);
 };
 
@@ -62,6 +68,16 @@ const nounOf = ({ nouns, commands }: Product, typed: string): string | undefined
   return Object.keys(nouns).find((noun) => nouns[noun]?.alias === typed);
 };
 
+const mostNouns = 3;
+
+/** The commands of this name, where few nouns have one: `mobius login` is one of `auth`. */
+const nounsWith = ({ commands }: Product, verb: string): string[] => {
+  const lines = Object.keys(commands).flatMap((noun) =>
+    verb !== '' && commands[noun]?.[verb] !== undefined ? [lineFor([noun, verb])] : [],
+  );
+  return lines.length > mostNouns ? [] : lines;
+};
+
 /** Walks from the words to the command; the help's own words included. */
 export const find = async (product: Product, argv: readonly string[]): Promise<Found> => {
   const start = await readGlobals(argv, []);
@@ -73,7 +89,7 @@ export const find = async (product: Product, argv: readonly string[]): Promise<F
   const noun = alias === undefined ? nounOf(product, typed) : alias[0];
   if (noun === undefined) {
     const known = [...Object.keys(product.nouns), ...Object.keys(product.aliases), 'help'];
-    throw await unknownCommand(typed, known, []);
+    throw await unknownCommand(typed, known, [], nounsWith(product, typed));
   }
   const verbs = product.commands[noun] ?? {};
   const itself = verbs[''];

@@ -32,6 +32,12 @@ const time = (said: string, { never }: Field, text: string, now: number): string
   throw wrong(said, `must be ${examples}${never === true ? ' or never' : ''}, not "${text}"`);
 };
 
+/** Where a duration is asked for, none can be meant that is over. */
+const refusePast = ({ flag: { name, field, value: word } }: Given<Flag>, text: string): void => {
+  if (field?.kind !== 'time' || word !== 'DURATION' || !text.startsWith('-')) return;
+  throw wrong(`--${name}`, `must be a duration from now such as 14d, not "${text}"`);
+};
+
 const duration = (said: string, text: string): number => {
   const seconds = secondsFrom(text);
   if (seconds !== undefined) return seconds;
@@ -93,6 +99,7 @@ export const inputFromFlags = async (given: readonly Given<Flag>[], source: Sour
     const last = those.at(-1);
     if (last === undefined) continue;
     const texts = those.flatMap(({ value }) => (value === undefined ? [] : [value]));
+    refusePast(last, texts.at(-1) ?? '');
     input[field.name] =
       field.kind === 'boolean'
         ? last.flag.negates !== true

@@ -30,7 +30,8 @@ const mayStandIn = (args: readonly string[], { name, short }: ExtraFlag): boolea
 
 /**
  * Takes arguments apart. A flag that has a value takes the next argument whatever it looks like, so `--description -q`
- * is a description. With `stopAtWord` everything from the first word on is left in `words` as it is.
+ * is a description; but `--` alone, which ends the flags, is forgotten rather than meant. With `stopAtWord` everything
+ * from the first word on is left in `words` as it is.
  */
 export const readLine = async <F extends ExtraFlag>(
   args: readonly string[],
@@ -51,8 +52,12 @@ export const readLine = async <F extends ExtraFlag>(
       given.push(typeof value === 'string' ? { flag, value } : { flag }),
     );
   }
+  const needsValue = (flag: string): MobiusError =>
+    new MobiusError('usage', `${flag} needs a value`, {}, `see its flags: ${help}`);
   try {
     const { operands, unknown } = parser.parseOptions([...args]);
+    const empty = given.find(({ flag, value }) => value === '--' && !args.includes(`--${flag.name}=--`));
+    if (empty !== undefined) throw needsValue(`--${empty.flag.name}`);
     const [first] = unknown;
     return {
       given,
@@ -64,6 +69,6 @@ export const readLine = async <F extends ExtraFlag>(
     // Only the last argument can lack its value; of a group such as -qo it is the last letter.
     const last = args.at(-1) ?? '';
     const flag = last.startsWith('--') ? last : `-${last.at(-1)}`;
-    throw new MobiusError('usage', `${flag} needs a value`, {}, `see its flags: ${help}`);
+    throw needsValue(flag);
   }
 };

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { isAbsolute, join, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { isAddress } from '../vault-place.ts';
@@ -94,3 +94,14 @@ export const credentialsPath = (io: Io): string =>
   io.env.MOBIUS_CREDENTIALS_FILE
     ? resolve(io.cwd, io.env.MOBIUS_CREDENTIALS_FILE)
     : join(configFolder(io), 'credentials');
+
+export const projectFileName = 'mobius.json';
+
+/** The nearest mobius.json: in the working folder, else in one around it. */
+export const projectFileAround = (io: Io): string | undefined => {
+  for (let folder = resolve(io.cwd); ; folder = dirname(folder)) {
+    const path = join(folder, projectFileName);
+    if (existsSync(path)) return path;
+    if (folder === dirname(folder)) return undefined;
+  }
+};

@@ -1,19 +1,21 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MobiusError } from '../errors.ts';
+import { handle } from '../formats.ts';
 import type { Io } from '../io.ts';
 import { openDelivery } from './deliver.ts';
 import { parseJson, reasonOf } from './files.ts';
-import { configFolder } from './places.ts';
+import { configFolder, projectFileAround, projectFileName } from './places.ts';
 
-/** What a project says of the variables that its programs want: references, so that it can be committed. */
+/** What a project says of itself: names and references, so that it can be committed. */
 export interface ProjectFile {
   path: string;
   sha256: string;
+  project?: string;
+  profile?: string;
+  /** The variables that its programs want. */
   env: Readonly<Record<string, string>>;
 }
-
-export const projectFileName = 'mobius.json';
 
 const usage = (message: string, hint?: string): MobiusError => new MobiusError('usage', message, {}, hint);
 
@@ -23,15 +25,40 @@ const isTexts = (value: unknown): value is Record<string, string> =>
   !Array.isArray(value) &&
   Object.values(value).every((text) => typeof text === 'string');
 
-const envOf = (text: string, said: string): Readonly<Record<string, string>> => {
-  const parsed = parseJson(text.replace(/^\uFEFF/, ''), said);
-  const { env = {}, ...others } = (typeof parsed === 'object' && parsed !== null ? parsed : { '': 0 }) as {
-    env?: unknown;
-  };
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw usage(`${said} may hold "env" and nothing else`);
+/** A key or a token of ours, or a private key of anybody's: whoever can read the repository would have it. */
+const secretShape =
+  /\b[a-z][a-z0-9_]{0,9}_[0-9A-Za-z]{43,49}\b|\beyJ[\w-]+\.[\w-]+\.[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+
+const envOf = (env: unknown, said: string): Readonly<Record<string, string>> => {
   if (!isTexts(env)) throw usage(`"env" in ${said} must be an object of texts`, 'such as {"env":{"NAME":"text"}}');
-  return env;
+  const [leaking] = Object.entries(env).find(([, text]) => secretShape.test(text)) ?? [];
+  if (leaking === undefined) return env;
+  const hint = 'keep it in a secret, and refer to it here as mobius trust --help shows';
+  throw usage(`"${leaking}" of "env" in ${said} holds a credential, and the file is for everybody to read`, hint);
+};
+
+const named = (name: string, value: unknown, problemOf: (text: string) => string | undefined, said: string) => {
+  const problem = typeof value === 'string' ? problemOf(value) : 'must be a text';
+  if (problem !== undefined) throw usage(`"${name}" in ${said} ${problem}`);
+  return value as string;
+};
+
+const profileName = (text: string): string | undefined =>
+  /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/.test(text) ? undefined : "can't be the name of a profile";
+
+const contentOf = (text: string, said: string): Omit<ProjectFile, 'path' | 'sha256'> => {
+  const parsed = parseJson(text.replace(/^\uFEFF/, ''), said);
+  const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  if (!isObject) throw usage(`${said} must hold an object`, 'such as {"project":"shop","env":{}}');
+  const { $schema: _, project, profile, env = {}, ...others } = parsed as Record<string, unknown>;
+  const [other] = Object.keys(others);
+  if (other !== undefined)
+    throw usage(`${said} holds "${other}", which it can't`, 'it may hold project, profile and env');
+  return {
+    ...(project === undefined ? {} : { project: named('project', project, handle, said) }),
+    ...(profile === undefined ? {} : { profile: named('profile', profile, profileName, said) }),
+    env: envOf(env, said),
+  };
 };
 
 const hashOf = async (bytes: Uint8Array): Promise<string> => {
@@ -39,7 +66,11 @@ const hashOf = async (bytes: Uint8Array): Promise<string> => {
   return Buffer.from(sha256(bytes)).toString('hex');
 };
 
-export const readProjectFile = async (io: Io, path: string): Promise<ProjectFile> => {
+/** The one that is named, else the nearest. */
+export const readProjectFile = async (
+  io: Io,
+  path = projectFileAround(io) ?? projectFileName,
+): Promise<ProjectFile> => {
   const said = `"${path}"`;
   let bytes: Uint8Array;
   let real: string;
@@ -49,7 +80,7 @@ export const readProjectFile = async (io: Io, path: string): Promise<ProjectFile
   } catch (error) {
     throw usage(`could not read ${said}: ${reasonOf(error)}`);
   }
-  return { path: real, sha256: await hashOf(bytes), env: envOf(Buffer.from(bytes).toString('utf8'), said) };
+  return { path: real, sha256: await hashOf(bytes), ...contentOf(Buffer.from(bytes).toString('utf8'), said) };
 };
 
 /** One small file for each trusted one, so that two at once can't lose one another's; named by the hash of its path. */
@@ -79,28 +110,37 @@ export const setTrust = async (io: Io, { path, sha256 }: ProjectFile, trusted: b
   }
 };
 
-export interface Configured {
-  env: Readonly<Record<string, string>>;
-  /** Why a file that is there is not used. */
+export interface Around {
+  path: string;
+  /** Absent where it is not used. */
+  file?: ProjectFile;
+  /** Why not; `says` where it would lead to another project or server. */
   untrusted?: string;
+  says?: boolean;
 }
 
 /**
- * The variables of the project: of the file that is named, else of the one in the working folder. That one comes with
- * whatever was checked out there, so it is used only as a person has seen it: any change asks for `mobius trust` anew.
+ * The project that the working folder belongs to. Its file comes with whatever was checked out there, so it is used only
+ * as a person has seen it: any change asks for `mobius trust` anew.
  */
-export const configuredEnv = async (io: Io, named: string | undefined): Promise<Configured> => {
-  if (named !== undefined) return { env: (await readProjectFile(io, named)).env };
-  if (!existsSync(resolve(io.cwd, projectFileName))) return { env: {} };
-  let path: string;
-  try {
-    path = realpathSync(resolve(io.cwd, projectFileName));
-  } catch {
-    return { env: {}, untrusted: `"${projectFileName}" is a link that leads nowhere` };
-  }
+export const projectAround = async (io: Io): Promise<Around | undefined> => {
+  const found = projectFileAround(io);
+  if (found === undefined) return undefined;
+  const path = realpathSync(found);
   const known = await trustedHash(io, path);
-  const notUsed = (why: string): Configured => ({ env: {}, untrusted: `"${path}" is not used, because ${why}` });
-  if (known === undefined) return notUsed('nobody said that it may be');
-  const file = await readProjectFile(io, path);
-  return file.sha256 === known ? { env: file.env } : notUsed('it was changed since it was trusted');
+  const file = await readProjectFile(io, path).catch(() => undefined);
+  if (file !== undefined && file.sha256 === known) return { path, file };
+  const why = known === undefined ? 'nobody said that it may be' : 'it was changed since it was trusted';
+  const says = file?.project !== undefined || file?.profile !== undefined;
+  return { path, untrusted: `"${path}" is not used, because ${why}`, says };
+};
+
+/** The variables of the project: of the file that is named, else of the one around. */
+export const configuredEnv = async (
+  io: Io,
+  name: string | undefined,
+): Promise<Pick<ProjectFile, 'env'> & Pick<Around, 'untrusted'>> => {
+  if (name !== undefined) return { env: (await readProjectFile(io, name)).env };
+  const { file, untrusted } = (await projectAround(io)) ?? {};
+  return { env: file?.env ?? {}, ...(untrusted === undefined ? {} : { untrusted }) };
 };

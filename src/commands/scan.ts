@@ -126,29 +126,37 @@ const inBrief = ({ path, line, column, kind, name, key_prefix, key_suffix, state
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-const filesOf = async (
-  { io, rest, flags }: LocalContext,
-  needles: readonly Needle[],
-  tell: (what: Skipped) => void,
-) => {
+/** The same, once it is known that there is a first, or that there can be none. */
+const begun = async <T>(all: AsyncGenerator<T>): Promise<AsyncGenerator<T>> => {
+  const first = await all.next();
+  return (async function* () {
+    if (first.done === true) return;
+    yield first.value;
+    yield* all;
+  })();
+};
+
+const filesOf = async (context: LocalContext, target: Lazily, tell: (what: Skipped) => void) => {
+  const { io, rest, flags } = context;
   const [{ makeScanner }, { scanFiles, scanStaged }, { stagedFiles }] = await Promise.all([
     import('../use/scan.ts'),
     import('../use/walk.ts'),
     import('../use/git.ts'),
   ]);
-  const scanner = makeScanner(needles);
+  // No value is used where git has nothing to say.
+  const staged = flags.staged === true ? await begun(stagedFiles(io.cwd, io.env)) : undefined;
+  const scanner = makeScanner(flags['no-secrets'] === true ? [] : await needlesOf(context, target));
   const found =
-    flags.staged === true
-      ? scanStaged(stagedFiles(io.cwd, io.env), { scanner, tell })
-      : scanFiles(rest.length === 0 ? ['.'] : rest, { cwd: io.cwd, scanner, tell });
+    staged === undefined
+      ? scanFiles(rest.length === 0 ? ['.'] : rest, { cwd: io.cwd, scanner, tell })
+      : scanStaged(staged, { scanner, tell });
   return { found, leftOut: scanner.leftOut };
 };
 
 const scan = async (context: LocalContext, target: Lazily): Promise<number> => {
-  const { globals, flags, show, say, note, warn } = context;
-  const needles = flags['no-secrets'] === true ? [] : await needlesOf(context, target);
+  const { globals, show, say, note, warn } = context;
   const skipped: Skipped[] = [];
-  const { found, leftOut } = await filesOf(context, needles, (what) => skipped.push(what));
+  const { found, leftOut } = await filesOf(context, target, (what) => skipped.push(what));
   const judge = keyJudge(context, target);
   const items: Finding[] = [];
   for await (const one of found) items.push(await findingOf(one, judge));

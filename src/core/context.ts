@@ -4,6 +4,7 @@ import type { KeyRow } from '../store/api-keys.ts';
 import type { Mode } from '../store/db.ts';
 import type { ProjectRow } from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
+import type { TokenRow } from '../store/tokens.ts';
 import type { Actor, Caller } from './caller.ts';
 import type { Signatures } from './jwt.ts';
 import type { Manner } from './manner.ts';
@@ -35,6 +36,8 @@ export interface Context extends Store {
   used(keyId: string): void;
   /** Counts a use of a key that has a rate limit: what is left of it, and whether this one still fits. */
   meter(key: KeyRow): Metered;
+  /** Counts a request of a token, as durable as an answer must be: what is left of it, undefined where nothing was. */
+  spend(token: TokenRow): Promise<number | undefined>;
   signatures: Signatures;
   /** Who issues the tokens of this vault. */
   issuer: string;

@@ -7,6 +7,7 @@ import type { Db, Mode, Query } from '../store/db.ts';
 import { NotRemembered } from '../store/memory.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
+import * as tokens from '../store/tokens.ts';
 import { validate } from '../validate.ts';
 import { type Actor, owner } from './caller.ts';
 import type { Change, Handler, Outside, ProjectContext } from './context.ts';
@@ -22,7 +23,7 @@ import { makeRefusals } from './refusals.ts';
 import { answeredBefore, keepAnswer, type Repeatable } from './replay.ts';
 import { makeSettling } from './settle.ts';
 import type { Soon } from './soon.ts';
-import { countRequest, MustCount } from './spending.ts';
+import { countRequest, MustCount, makeSpending } from './spending.ts';
 import { makeUses } from './uses.ts';
 
 /** What the core needs of the world. It does no input or output of its own. */
@@ -88,7 +89,7 @@ interface Running<K extends Name> {
 }
 
 /** What asks for credentials alone, which are remembered. */
-const asksForCredentials = new Set<Name>(['api-keys.verify']);
+const asksForCredentials = new Set<Name>(['api-keys.verify', 'tokens.verify']);
 
 export const makeCore = ({
   db,
@@ -116,6 +117,7 @@ export const makeCore = ({
   const journal = makeJournal({ db, sealer, signatures, issuer, now, newAuditId, anchors });
   const gate = makeGate({ signatures, issuer, uses, refusals });
   const metering = makeMetering(db, sealer, now);
+  const spend = makeSpending(db, sealer, now);
   const settleNow = makeSettling({ db, sealer, now, journal, newNode: () => hexOf(randomBytes(16)), uses, refusals });
 
   const perform = async <K extends Name>(
@@ -153,6 +155,7 @@ export const makeCore = ({
       changed: (change: Change) => journal.append(store, entryOf(name, change, at, caller, project?.id)),
       used: (id: string) => uses.note(id, at),
       meter: (key: KeyRow) => meterOf(key, metered),
+      spend: (token: tokens.TokenRow) => (mode === 'glance' ? spend(token) : tokens.spend(store, token, at)),
     };
     try {
       if (caller.token !== undefined) await countRequest(store, caller.token, at);

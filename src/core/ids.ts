@@ -71,23 +71,22 @@ export const parseTypeId = (text: string): { prefix: string; uuid: Uint8Array } 
   return { prefix, uuid };
 };
 
-export const isId = (text: string, prefix: string): boolean => parseTypeId(text)?.prefix === prefix;
+export const isId = (text: string, prefix: string): boolean => idGrammar.exec(text)?.[1] === prefix;
 
 export const hexOf = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 
 /** Undefined for what is not 32 bytes in lower case. */
 export const hashOfHex = (text: string): Uint8Array | undefined =>
   /^[0-9a-f]{64}$/.test(text) ? bytesOf(text) : undefined;
 
-const bytesOf = (digits: string): Uint8Array =>
-  Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+const bytesOf = (digits: string): Uint8Array => new Uint8Array(Buffer.from(digits, 'hex'));
 
 export const uuidText = (uuid: Uint8Array): string =>
   hexOf(sixteen(uuid)).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 /** Takes upper case too, as RFC 9562 asks of readers. */
-export const parseUuidText = (text: string): Uint8Array | undefined => {
-  if (!uuidGrammar.test(text)) return undefined;
-  return bytesOf(text.replaceAll('-', ''));
-};
+export const isUuidText = (text: string): boolean => uuidGrammar.test(text);
+
+export const parseUuidText = (text: string): Uint8Array | undefined =>
+  isUuidText(text) ? bytesOf(text.replaceAll('-', '')) : undefined;

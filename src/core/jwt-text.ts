@@ -9,35 +9,19 @@ const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Base64url without padding. */
 export const encode = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url');
 
-const bytesOf = (text: string): Uint8Array | undefined => {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
-  try {
-    const characters = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-    const bytes = new Uint8Array(characters.length);
-    for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
-    return bytes;
-  } catch {
-    return undefined;
-  }
-};
-
-/** Undefined for every other spelling than the one that `encode` has for these bytes. */
+/** Undefined for every other spelling than the one that `encode` has for these bytes: one token has one. */
 export const decode = (text: string): Uint8Array | undefined => {
-  const bytes = bytesOf(text);
-  // Bits that no byte uses would give one token several spellings.
-  return bytes !== undefined && encode(bytes) === text ? bytes : undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  return encode(bytes) === text ? bytes : undefined;
 };
 
 export const writePart = (value: object): string => encode(utf8.encode(JSON.stringify(value)));
 
 /** Undefined for what is spelled otherwise than we do, a claim that stands there twice with it: it can't be ours. */
 export const readPart = (text: string): Claims | undefined => {
-  const bytes = bytesOf(text);
+  const bytes = decode(text);
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(fromUtf8.decode(bytes));

@@ -9,7 +9,7 @@ import * as tokens from '../store/tokens.ts';
 import { asKey, type Caller, examineKey, type Fault, owner } from './caller.ts';
 import { holds } from './catalogue.ts';
 import type { Identified, Question } from './identify.ts';
-import { parseUuidText } from './ids.ts';
+import { isUuidText } from './ids.ts';
 import { readJwt } from './jwt.ts';
 import { asUser } from './session-identity.ts';
 
@@ -128,17 +128,21 @@ export interface FoundToken {
   project: projects.ProjectRow;
 }
 
-/** The token that a JWT of ours is; a fault where it is none, or none any more. */
+/**
+ * The token that a JWT of ours is; a fault where it is none, or none any more. `find` finds its row: as it is, or as it
+ * is remembered.
+ */
 export const findToken = async (
   store: Store,
   text: string,
   { signatures, issuer, now, handle }: Omit<Question, 'actor'>,
+  find = tokens.byId,
 ): Promise<FoundToken | Fault | 'elsewhere'> => {
   const claims = await readJwt(store, signatures, tokenJwt, text);
   if (claims === undefined) return 'malformed';
   const { iss, jti, aud, nbf, exp } = claims;
-  if (iss !== issuer || typeof jti !== 'string' || parseUuidText(jti) === undefined) return 'malformed';
-  const row = await tokens.byId(store, jti);
+  if (iss !== issuer || typeof jti !== 'string' || !isUuidText(jti)) return 'malformed';
+  const row = await find(store, jti);
   if (row === undefined) {
     if (handle !== undefined && aud !== handle) return 'elsewhere';
     return typeof exp === 'number' && exp * 1000 <= now ? 'expired' : 'unknown';

@@ -10,7 +10,7 @@ import { findKey } from './api-keys.ts';
 import { admits, credentialOf, requireHolds, verifyCode } from './caller.ts';
 import { holds } from './catalogue.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
-import { parseUuidText, uuidText } from './ids.ts';
+import { isUuidText, uuidText } from './ids.ts';
 import { newSigningKey, openSigner } from './jwt.ts';
 import { longestJwt } from './jwt-text.ts';
 import { requireMintsLeft } from './mint-rate.ts';
@@ -69,14 +69,14 @@ const findById = async (context: ProjectContext, id: string): Promise<tokens.Tok
 };
 
 /** A token of this project that this vault signed, however long it is over. */
-const findSigned = (context: ProjectContext, text: string) => {
+const findSigned = (context: ProjectContext, text: string, find = tokens.byId) => {
   const { signatures, issuer, now, project } = context;
-  return findToken(context, text, { signatures, issuer, now, handle: project.plain.handle });
+  return findToken(context, text, { signatures, issuer, now, handle: project.plain.handle }, find);
 };
 
 /** As long as pages are read, time goes on: what is over by now is not begun with. */
 const pageStart = (cursor: string | undefined, from: number): tokens.Filter['after'] => {
-  const after = readTimeCursor(cursor, (id) => parseUuidText(id) !== undefined);
+  const after = readTimeCursor(cursor, isUuidText);
   return after === undefined || after.at < from ? { at: from, id: '' } : after;
 };
 
@@ -183,7 +183,7 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
 
   'tokens.verify': async (context, { token, permission, ip }) => {
     if (permission !== undefined) requireKnown([permission], 'permission');
-    const found = await findSigned(context, token);
+    const found = await findSigned(context, token, tokens.known);
     if (found === 'elsewhere') return { valid: false, code: 'NOT_FOUND' };
     if (typeof found === 'string') return { valid: false, code: verifyCode[found] };
     const { row, project } = found;
@@ -204,12 +204,15 @@ export const handlers: Handlers<NameOf<'tokens'>> = {
     }
     const known = { ...about, permissions: [...permissions] };
     const spent = { valid: false, code: 'USAGE_EXCEEDED' as const, ...known, remaining: 0 };
-    if (tokens.remainingOf(row) === 0) return spent;
-    if (permission !== undefined && !holds(permissions, permission)) {
-      return { valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...known, remaining: tokens.remainingOf(row) };
+    const lacks = permission !== undefined && !holds(permissions, permission);
+    if (lacks || key?.plain.rate_limit !== undefined) {
+      // Who has nothing left uses up no rate either.
+      const remaining = await tokens.leftOf(context, row);
+      if (remaining === 0) return spent;
+      if (lacks) return { valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...known, remaining };
     }
     if (key !== undefined && !context.meter(key).fits) return { valid: false, code: 'RATE_LIMITED', ...known };
-    const remaining = await tokens.spend(context, row, context.now);
+    const remaining = await context.spend(row);
     return remaining === undefined ? spent : { valid: true, code: 'VALID', ...known, remaining };
   },
 

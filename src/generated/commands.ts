@@ -272,7 +272,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
   },
   trust: {
     '': {
-      summary: 'let run, inject and env use the mobius.json of a project, as it is now',
+      summary: 'let mobius use the mobius.json of a project, as it is now',
       load: () => import('../commands/trust.ts'),
     },
   },

@@ -76,7 +76,7 @@ const tellAtEnd = (
     const status = response.headersSent ? response.statusCode : 499;
     metrics.ended({ operation, method, status, seconds: took / 1000 });
     const duration_ms = Math.round(took * 1000) / 1000;
-    log.info({ request_id: id, operation, method, route, status, duration_ms, ip }, 'answered');
+    log.info('answered', { request_id: id, operation, method, route, status, duration_ms, ip });
   });
 };
 
@@ -95,7 +95,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
 
   const tellFailure = ({ id }: Told, error: unknown): void => {
     const stack = error instanceof Error ? error.stack : String(error);
-    log.error({ request_id: id, stack }, 'failed');
+    log.error('failed', { request_id: id, stack });
   };
   const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request), error);
 

@@ -22,7 +22,7 @@ export const bootstrap = async (
   }
   try {
     const { id } = await call('users.create', { email, password, administrator: true });
-    log.info({ user: id }, 'made the first administrator');
+    log.info('made the first administrator', { user: id });
   } catch (error) {
     // Another node began at the same moment.
     if (!(error instanceof MobiusError) || error.code !== 'already_exists') throw error;

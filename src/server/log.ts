@@ -1,9 +1,11 @@
-import { type Logger, pino } from 'pino';
 import type { Io } from '../io.ts';
 
-export type Log = Pick<Logger, 'error' | 'warn' | 'info' | 'debug'>;
+/** In the order of what they leave out. */
 export const levels = ['error', 'warn', 'info', 'debug'] as const;
 export type Level = (typeof levels)[number];
+
+type Tell = (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+export type Log = Readonly<Record<'error' | 'info', Tell>>;
 
 /** Nothing that is logged should hold one; a system's words about a failure might. */
 const withoutCredentials = (text: string): string =>
@@ -42,14 +44,15 @@ const stamps = (now: () => number): (() => string) => {
 };
 
 /** A line of JSON for each thing that happened, on stderr. That nobody can read it is no reason to stop serving. */
-export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, level: Level): Log =>
-  pino(
-    {
-      level,
-      base: null,
-      messageKey: 'message',
-      timestamp: stamps(now),
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write: gathering((text) => stderr.write(text)) },
-  );
+export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, most: Level): Log => {
+  const stampNow = stamps(now);
+  const write = gathering((text) => stderr.write(text));
+  const telling = (level: Level): Tell => {
+    if (levels.indexOf(level) > levels.indexOf(most)) return () => undefined;
+    return (message, fields = {}) => {
+      const told = JSON.stringify({ ...fields, message });
+      write(`{"level":"${level}"${stampNow()},${told.slice(1)}\n`);
+    };
+  };
+  return { error: telling('error'), info: telling('info') };
+};

@@ -76,7 +76,7 @@ const settleEverySecond = (settle: () => Promise<void>, log: Log): { now(): Prom
   let running: Promise<void> | undefined;
   const begin = (): Promise<void> => {
     running ??= settle()
-      .catch((error: Error) => log.error({ reason: error.message }, 'what was left for later could not be written'))
+      .catch((error: Error) => log.error('what was left for later could not be written', { reason: error.message }))
       .finally(() => {
         running = undefined;
       });
@@ -168,7 +168,7 @@ export const startServer = async (
   }
   const settling = settleEverySecond(settle, log);
   urls = listeners.map(({ url }) => url);
-  for (const url of urls) log.info({ url, vault: vault.id, opened_by: vault.unlocked.source }, 'listening');
+  for (const url of urls) log.info('listening', { url, vault: vault.id, opened_by: vault.unlocked.source });
 
   const end = async (): Promise<void> => {
     app.drain();

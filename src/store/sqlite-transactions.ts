@@ -26,15 +26,15 @@ interface Transaction {
   failed?: unknown;
 }
 
-/** A change that waits to be made. */
-interface Change {
+/** What waits for its turn. */
+interface Waiting {
   body: (tx: Query) => Promise<unknown>;
   done: (result: unknown) => void;
   failed: (error: unknown) => void;
 }
 
 /** One that was made or undone, and waits for the disk. */
-interface Made extends Pick<Change, 'failed'> {
+interface Made extends Pick<Waiting, 'failed'> {
   tell: () => void;
 }
 
@@ -106,7 +106,8 @@ export const transactionsOver = (connection: Connection, file: string, patiently
   const remembered = openMemory(connection);
   const statements = statementsOf(connection, remembered.changes);
   const around = new AsyncLocalStorage<Transaction>();
-  const waiting: Change[] = [];
+  const waiting: Waiting[] = [];
+  const readers: Waiting[] = [];
   let isGathering = false;
   let last: Promise<unknown> = Promise.resolve();
   let closed: Promise<void> | undefined;
@@ -181,16 +182,28 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       }
     });
 
-  const read = async <T>(body: (tx: Query) => Promise<T>): Promise<T> => {
-    const memory = await beginRead();
+  /** All who wait by now read the same state, one after another. Who comes later may have to see a later one. */
+  const readWaiting = async (): Promise<void> => {
+    const taken = readers.splice(0);
     try {
-      const result = await resultOf(body, statements.read, memory);
-      connection.commit();
-      return result;
+      let memory = await beginRead();
+      for (const { body, done, failed } of taken) {
+        // A fault of the file ends the transaction.
+        if (!connection.inTransaction) memory = await beginRead();
+        await resultOf(body, statements.read, memory).then(done, failed);
+      }
+    } catch (error) {
+      for (const { failed } of taken) failed(error);
     } finally {
       rollBack();
     }
   };
+
+  const read = <T>(body: (tx: Query) => Promise<T>): Promise<T> =>
+    new Promise((done, failed) => {
+      readers.push({ body, done: done as Waiting['done'], failed });
+      if (readers.length === 1) void inTurn(readWaiting);
+    });
 
   const glance = async <T>(body: (tx: Query) => Promise<T>): Promise<T> => {
     let memory: Memory | undefined;
@@ -204,7 +217,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
   };
 
   /** One change among others that are committed with it. Throws where none of them can be any more. */
-  const make = async ({ body, done, failed }: Change, memory: Memory): Promise<Made> => {
+  const make = async ({ body, done, failed }: Waiting, memory: Memory): Promise<Made> => {
     connection.savepoint();
     try {
       const result = await resultOf(body, statements.write, memory);
@@ -254,7 +267,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
 
   const change = <T>(body: (tx: Query) => Promise<T>): Promise<T> =>
     new Promise((done, failed) => {
-      waiting.push({ body, done: done as Change['done'], failed });
+      waiting.push({ body, done: done as Waiting['done'], failed });
       if (isGathering) return;
       isGathering = true;
       void inTurn(commitWaiting);
@@ -281,7 +294,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     async tx(mode, body) {
       admit();
       if (mode === 'glance') return glance(body);
-      return mode === 'read' ? inTurn(() => read(body)) : change(body);
+      return mode === 'read' ? read(body) : change(body);
     },
     async close() {
       refuseInside();

@@ -1,3 +1,4 @@
+import { recall } from './memory.ts';
 import { isTime, isWhole, type Store, type Stored, type Truths, table } from './table.ts';
 
 type Clear = {
@@ -58,17 +59,32 @@ export const remainingOf = ({ clear, free }: TokenRow): number => Math.max(0, cl
 export const byId = (store: Store, id: string): Promise<TokenRow | undefined> =>
   tokenTable.one(store, 'where t.id = $1', [id]);
 
+/** As it is remembered: how often it was used since then is not in it. */
+export const known = (store: Store, id: string): Promise<TokenRow | undefined> =>
+  recall(store.db, `token ${id}`, () => byId(store, id));
+
+/** What is left of it now. */
+export const leftOf = async (store: Store, { id, clear }: TokenRow): Promise<number> => {
+  const row = await store.db.get<{ used: number }>('select used from tokens where id = $1', [id]);
+  return Math.max(0, clear.request_limit - (row?.used ?? clear.request_limit));
+};
+
 /**
- * One request of a token, counted in one statement: of any number at once exactly as many are let through as it may. What
- * is left after it; undefined where none was.
+ * So many requests of a token, counted in one statement, all or none: of any number at once exactly as many are let
+ * through as it may. What is left after them; undefined where there were not so many left.
  */
-export const spend = async (store: Store, { id, clear }: TokenRow, now: number): Promise<number | undefined> => {
+export const spend = async (
+  store: Store,
+  { id, clear }: TokenRow,
+  now: number,
+  requests = 1,
+): Promise<number | undefined> => {
   const row = await store.db.get<{ used: number }>(
-    `update tokens set used = used + 1,
+    `update tokens set used = used + $3,
        last_used_at = case when last_used_at > $2 then last_used_at else $2 end
-     where id = $1 and used < request_limit and revoked_at is null and expires_at > $2
+     where id = $1 and used <= request_limit - $3 and revoked_at is null and expires_at > $2
      returning used`,
-    [id, now],
+    [id, now, requests],
   );
   return row === undefined ? undefined : clear.request_limit - row.used;
 };

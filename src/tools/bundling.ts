@@ -129,7 +129,6 @@ export const apart: Readonly<Record<string, string>> = {
   fastify: 'fastify',
   'https-proxy-agent': 'https-proxy-agent',
   pg: 'pg',
-  pino: 'pino',
   'prom-client': 'prom-client',
   'smol-toml': 'smol-toml',
   yaml: 'yaml',

@@ -14,7 +14,7 @@ export const readState = (query: Query): Promise<State | undefined> =>
   query.get<State>(`select ${stateColumns} from vault`);
 
 /** Entries of the audit log that tell of nothing that is remembered. */
-const harmless = /^(secrets\..*|tokens\.create|tokens\.revoke|api-keys\.create)$/;
+const harmless = /^(secrets\..*|tokens\.create|api-keys\.create)$/;
 
 /** More of them than this are not looked through. */
 const mostEntries = 500;

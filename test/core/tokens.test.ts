@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MobiusError } from '../../src/errors.ts';
 import type { Token, TokenCreated } from '../../src/generated/types.ts';
 import type { Call, Input } from '../../src/operations.ts';
 import * as signing from '../../src/store/signing-keys.ts';
@@ -286,6 +287,66 @@ describe('one who has nothing left', () => {
       });
     }
     expect(await vault.as(key)('auth.whoami', {})).toMatchObject({ kind: 'api-key' });
+  });
+});
+
+describe('many of one token at once', () => {
+  const remainingOf = async (tokens: readonly string[]): Promise<(number | string)[]> => {
+    const answers = await Promise.all(tokens.map((token) => vault.owner('tokens.verify', { token })));
+    return answers.map(({ code, remaining }) => (code === 'VALID' ? (remaining ?? Number.NaN) : code));
+  };
+
+  test('each is told what it left, and those beyond the limit are refused, also where it is remembered', async () => {
+    const [one, other] = [
+      await mint(vault.owner, { request_limit: 11 }),
+      await mint(vault.owner, { request_limit: 100 }),
+    ];
+    expect(await codeOf(one.token)).toBe('VALID');
+    const mixed = Array.from({ length: 30 }, (_, n) => (n % 2 === 0 ? one.token : other.token));
+    const left = await remainingOf(mixed);
+    expect(left.filter((_, n) => n % 2 === 0)).toEqual([
+      9,
+      8,
+      7,
+      6,
+      5,
+      4,
+      3,
+      2,
+      1,
+      0,
+      ...Array(5).fill('USAGE_EXCEEDED'),
+    ]);
+    expect(left.filter((_, n) => n % 2 === 1)).toEqual(Array.from({ length: 15 }, (_, n) => 99 - n));
+    expect((await vault.owner('tokens.get', { id: one.id })).remaining).toBe(0);
+    expect((await vault.owner('tokens.get', { id: other.id })).remaining).toBe(85);
+  });
+
+  test('one that is remembered is refused once it is revoked, and tells what is left without being counted', async () => {
+    const { token, id } = await mint(vault.owner, { request_limit: 9, permissions: ['mobius.secrets.view'] });
+    expect(await remainingOf([token, token])).toEqual([8, 7]);
+    const lacking = { token, permission: 'mobius.keys.verify' };
+    for (let i = 0; i < 2; i++) {
+      const answer = await vault.owner('tokens.verify', lacking);
+      expect(answer).toMatchObject({ code: 'INSUFFICIENT_PERMISSIONS', remaining: 7 });
+    }
+    await vault.owner('tokens.revoke', { id });
+    expect(await remainingOf([token, token])).toEqual(['REVOKED', 'REVOKED']);
+  });
+
+  test('who waits is told where it cannot be counted', async () => {
+    const { token } = await mint(vault.owner);
+    expect(await codeOf(token)).toBe('VALID');
+    const { db } = vault.vault;
+    const { tx } = db;
+    db.tx = async (mode, body) => {
+      if (mode === 'count') throw new MobiusError('service_unavailable', 'a fake fault');
+      return tx.call(db, mode, body) as never;
+    };
+    const refused = await Promise.allSettled([codeOf(token), codeOf(token)]);
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    db.tx = tx;
+    expect(await codeOf(token)).toBe('VALID');
   });
 });
 

@@ -28,7 +28,11 @@ describe('whether a statement disturbs what is remembered', () => {
       false,
     ],
     ['update users set last_login_at = $2 where id = $1', false],
-    ['update tokens set used = used + 1 where id = $1', false],
+    ['update tokens set used = used + $3 where id = $1', false],
+    ['update tokens set used = $2, revoked_at = $3 where id = $1', true],
+    ['update tokens set project_id = $3, sealed = $4 where id = $1 and sealed = $2', true],
+    ['insert into tokens (id) values ($1) on conflict do nothing', false],
+    ['delete from tokens where id in (select id from tokens where expires_at <= $1)', false],
     ['insert into audit_log (id) values ($1)', false],
     ['update secrets set sealed = $1', false],
   ])('%s: %s', (sql, expected) => {

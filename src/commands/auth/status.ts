@@ -2,10 +2,12 @@ import { localCommand } from '../../cli/command.ts';
 import { destinationOf, keyOf, projectOf } from '../../cli/destination.ts';
 import { expiringIn, showsExpiring, warnOfExpiring } from '../../cli/expiring.ts';
 import { credentialFor, openTarget, placeOf } from '../../cli/profiles.ts';
+import { projectAround } from '../../cli/project-file.ts';
 import { speechAt } from '../../cli/speech.ts';
 import { shownPlace } from '../../database-url.ts';
 import { MobiusError } from '../../errors.ts';
 import type { WhoAmI } from '../../generated/types.ts';
+import type { Io } from '../../io.ts';
 import type { Call } from '../../operations.ts';
 
 /** What a person wants to know of whom the target took them for. */
@@ -20,12 +22,21 @@ const accepted = (who: WhoAmI): object => ({
   ...(who.retires_at === undefined ? {} : { retires_at: who.retires_at }),
 });
 
+/** What the project around the working folder makes of it. */
+const folderOf = async (io: Io): Promise<{ folder?: object }> => {
+  const around = await projectAround(io);
+  if (around === undefined) return {};
+  const { project, profile } = around.file ?? {};
+  const said = { ...(project === undefined ? {} : { project }), ...(profile === undefined ? {} : { profile }) };
+  return { folder: { path: around.path, trusted: around.file !== undefined, ...said } };
+};
+
 export default localCommand({
   summary: 'show which server or vault is used, with which credential, and whether it is accepted',
   about:
     'The exit code is 0 for a credential that is accepted, and 4 for one that is not, or where there is none. "expiring" ' +
     'counts, as far as the caller may see them, the API keys and secrets of the project that expire within 14 days, a ' +
-    'hundred of each at most; "more" where there are more. On a terminal a warning names the commands that list them.',
+    'hundred of each at most; "more" where there are more. "folder" tells what a mobius.json around says. On a terminal a warning names the commands that list them.',
   examples: ['mobius auth status', 'mobius auth status --profile team -o json | jq -r .accepted'],
   async run({ io, globals, show, warn }) {
     const destination = await destinationOf(io, globals);
@@ -45,7 +56,7 @@ export default localCommand({
             target: 'vault',
             vault: shownPlace(placeOf(io, { ...globals, ...(destination.vault && { vault: destination.vault }) }).path),
           };
-    const profile = saved === undefined ? {} : { profile: saved.name };
+    const profile = { ...(saved === undefined ? {} : { profile: saved.name }), ...(await folderOf(io)) };
     const lookAround = async (call: Call) => {
       const who = await call('auth.whoami', {});
       const named = who.project === undefined ? within : { project: who.project };
