@@ -74,6 +74,10 @@ export const folderNamed = ({ platform, env }: System, variable: string): string
   return value !== undefined && pathsOf(platform).isAbsolute(value) ? value : undefined;
 };
 
+/** The home that a variable names, where the system goes by it. */
+export const homeNamed = ({ platform, env }: System): string | undefined =>
+  isWindows(platform) ? undefined : env.HOME;
+
 /** A person's folder for things of this kind; absent where neither a variable nor a home leads to one. */
 export const userFolder = (system: System, kind: Kind, home: () => string | undefined): string | undefined => {
   const { platform } = system;
@@ -209,15 +213,34 @@ export const hasDesktop = ({ platform, env }: System): boolean =>
 
 // What a person types
 
-export type Shell = 'sh' | 'fish' | 'powershell';
-
-/** The shell that the person most likely types in. */
-export const shellOf = ({ env, platform }: System): Shell => {
-  const name = (env.SHELL ?? '').split(/[\\/]/).at(-1) ?? '';
-  if (name === 'fish') return 'fish';
-  if (/^pwsh(\.exe)?$/.test(name) || (isWindows(platform) && name === '')) return 'powershell';
-  return 'sh';
+/** The shell that the person most likely types in, by the name of its program; empty where nothing tells. */
+export const shellNamed = ({ env, platform }: System): string => {
+  const name = (env.SHELL ?? '')
+    .split(/[\\/]/)
+    .at(-1)
+    ?.replace(/\.exe$/, '');
+  return name === 'pwsh' || (isWindows(platform) && !name) ? 'powershell' : (name ?? '');
 };
+
+/** What bash reads when a terminal is opened: those of macOS open login shells. */
+export const bashProfile = (platform: NodeJS.Platform): string => (platform === 'darwin' ? '.bash_profile' : '.bashrc');
+
+/** On Windows the folder of documents may lie elsewhere: where PowerShell keeps a person's modules tells it. */
+export const powershellFolder = ({ env, platform }: System, home: string, config: string): string => {
+  if (!isWindows(platform)) return posix.join(config, 'powershell');
+  const own = (env.PSModulePath ?? '')
+    .split(';')
+    .filter((path) => path.toLowerCase().startsWith(home.toLowerCase()))
+    .find((path) => /\\(Windows)?PowerShell\\Modules\\?$/i.test(path));
+  return own === undefined ? win32.join(home, 'Documents', 'PowerShell') : win32.dirname(own);
+};
+
+/** Whether a terminal shows every character, whatever the variables of the language say. */
+export const terminalsShowAll = (platform: NodeJS.Platform): boolean => isWindows(platform);
+
+/** What keeps the clock right from then on, where one line does. */
+export const clockLine = (platform: NodeJS.Platform): string | undefined =>
+  platform === 'linux' ? 'sudo timedatectl set-ntp true' : undefined;
 
 /** The line that ends a process whatever it does. */
 export const endByForce = (platform: NodeJS.Platform, pid: number): string =>

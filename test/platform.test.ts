@@ -48,6 +48,22 @@ test('the folders of a person, where no variable names others', () => {
   expect(folders('win32', profile)).toEqual(['D:\\roaming', 'D:\\local', 'D:\\local']);
 });
 
+test('the home that a variable names', () => {
+  const named = each((platform) => on.homeNamed({ platform, env: { HOME: '/home/ada' } }));
+  expect(named).toEqual({ linux: '/home/ada', darwin: '/home/ada', win32: undefined });
+});
+
+test("where PowerShell keeps what is a person's own", () => {
+  const home = 'C:\\Users\\ada';
+  const folder = (platform: NodeJS.Platform, paths?: string) =>
+    on.powershellFolder({ platform, env: { PSModulePath: paths } }, home, '/home/ada/.config');
+  expect(folder('linux')).toBe('/home/ada/.config/powershell');
+  expect(folder('darwin', `${home}\\PowerShell\\Modules`)).toBe('/home/ada/.config/powershell');
+  expect(folder('win32')).toBe(`${home}\\Documents\\PowerShell`);
+  const elsewhere = `C:\\PowerShell\\Modules;${home.toUpperCase()}\\OneDrive\\PowerShell\\Modules`;
+  expect(folder('win32', elsewhere)).toBe(`${home.toUpperCase()}\\OneDrive\\PowerShell`);
+});
+
 test('no folder is relative, whatever a variable or the home says', () => {
   for (const platform of systems) {
     for (const home of ['', 'ada', undefined]) {
@@ -178,16 +194,24 @@ test('what opens an address, and whether somebody sees it', () => {
 });
 
 test('what a person types', () => {
-  const shells = (env: Record<string, string>) => each((platform) => on.shellOf({ platform, env }));
-  expect(shells({})).toEqual({ linux: 'sh', darwin: 'sh', win32: 'powershell' });
+  const shells = (env: Record<string, string>) => each((platform) => on.shellNamed({ platform, env }));
+  expect(shells({})).toEqual({ linux: '', darwin: '', win32: 'powershell' });
   for (const [path, shell] of [
     ['/usr/bin/fish', 'fish'],
     ['/opt/pwsh', 'powershell'],
     ['C:\\pwsh.exe', 'powershell'],
-    ['/bin/zsh', 'sh'],
+    ['C:\\Program Files\\Git\\bin\\bash.exe', 'bash'],
+    ['/bin/zsh', 'zsh'],
   ] as const) {
     expect(shells({ SHELL: path })).toEqual({ linux: shell, darwin: shell, win32: shell });
   }
+  expect(each(on.bashProfile)).toEqual({ linux: '.bashrc', darwin: '.bash_profile', win32: '.bashrc' });
+  expect(each(on.terminalsShowAll)).toEqual({ linux: false, darwin: false, win32: true });
+  expect(each((platform) => on.clockLine(platform) !== undefined)).toEqual({
+    linux: true,
+    darwin: false,
+    win32: false,
+  });
   expect(each((platform) => on.endByForce(platform, 7))).toEqual({
     linux: 'kill -9 7',
     darwin: 'kill -9 7',

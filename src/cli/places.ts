@@ -18,9 +18,7 @@ const homeOf = (io: Io): string | undefined => {
 };
 
 /** Never below an empty or a relative home: a vault and its key would land in whatever folder the process works in. */
-const ownFolder = (io: Io, kind: 'config' | 'data'): string => {
-  const found = userFolder(io, kind, () => homeOf(io));
-  if (found !== undefined) return join(found, 'mobius');
+const noHome = (): never => {
   throw new MobiusError(
     'not_initialised',
     'there is no home folder: HOME is not set to an absolute path',
@@ -28,6 +26,9 @@ const ownFolder = (io: Io, kind: 'config' | 'data'): string => {
     'set HOME, or name the vault and its key: --vault PATH --key-file PATH',
   );
 };
+
+const ownFolder = (io: Io, kind: 'config' | 'data'): string =>
+  join(userFolder(io, kind, () => homeOf(io)) ?? noHome(), 'mobius');
 
 /** What a person configures, and the key files: apart from the vault, so that copying one isn't copying both. */
 export const configFolder = (io: Io): string => {
@@ -39,6 +40,16 @@ export const configFolder = (io: Io): string => {
 };
 
 const dataFolder = (io: Io): string => ownFolder(io, 'data');
+
+/** Where shells look for what is a person's own, on every system alike. */
+export const shellFolders = (io: Io): { home: string; data: string; config: string } => {
+  const home = homeOf(io) ?? noHome();
+  return {
+    home,
+    data: folderNamed(io, 'XDG_DATA_HOME') ?? join(home, '.local', 'share'),
+    config: folderNamed(io, 'XDG_CONFIG_HOME') ?? join(home, '.config'),
+  };
+};
 
 /** As long as the name of any socket there. */
 const sampleSocket = '0123456789abcdef.sock';

@@ -1,5 +1,7 @@
 import type { Io } from '../io.ts';
-import { type Shell, shellOf } from '../platform.ts';
+import { shellNamed } from '../platform.ts';
+
+type Shell = 'sh' | 'fish' | 'powershell';
 
 /** The line that sets a variable for the rest of the session. The value must need no escaping in any shell. */
 export const exportLine = (io: Io, name: string, value: string): string => {
@@ -9,5 +11,6 @@ export const exportLine = (io: Io, name: string, value: string): string => {
     fish: `set -gx ${name} "${value}"`,
     powershell: `$env:${name} = "${value}"`,
   };
-  return lines[shellOf(io)];
+  const shell = shellNamed(io);
+  return lines[shell === 'fish' || shell === 'powershell' ? shell : 'sh'];
 };

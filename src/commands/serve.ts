@@ -180,6 +180,7 @@ export default localCommand({
     'mobius serve --dialects mobilenext,mobula,mutx',
     'mobius serve --database postgres://mobius@127.0.0.1/mobius',
   ],
+  related: ['server migrate', 'users create', 'auth login', 'help environment'],
   async run(context) {
     const { io, say } = context;
     const place = placeOf(io, onDatabase(context));

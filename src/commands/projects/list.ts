@@ -2,5 +2,8 @@ import { operationCommand } from '../../cli/command.ts';
 
 export default operationCommand({
   operation: 'projects.list',
+  about:
+    'Those that the credential may look at, all of them at once. Archived ones are left out without ' +
+    '--include-archived.',
   examples: ['mobius projects list', 'mobius projects list --include-archived -o json'],
 });

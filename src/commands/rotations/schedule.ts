@@ -21,6 +21,7 @@ export default localCommand({
     'mobius rotations schedule --every 1d',
     'mobius rotations schedule --systemd --profile team',
   ],
+  related: ['rotations run', 'rotations due'],
   async run({ io, globals, flags, warn }) {
     if (flags.cron === true && flags.systemd === true) {
       throw new MobiusError('usage', '--cron and --systemd exclude each other', {}, 'ask for one after the other');
