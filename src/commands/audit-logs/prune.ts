@@ -14,6 +14,7 @@ export default operationCommand({
     'mobius audit-logs prune --before 2025-01-01T00:00:00Z --yes',
   ],
   confirm: ({ before }) => `remove the entries of before ${before} from the audit log?`,
+  named: () => 'prune',
   inSteps: {
     async run(input, { io, globals, say }, { call, show }) {
       const progress = progressOn(io, globals);

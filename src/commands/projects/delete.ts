@@ -6,5 +6,6 @@ export default operationCommand({
   args: [{ name: 'id', label: 'project', description: "the project's handle or id" }],
   examples: ['mobius projects delete staging', 'mobius projects delete staging --yes'],
   confirm: ({ id }) => `delete project "${id}" and everything in it?`,
+  named: ({ id }) => id,
   done: (_, { id }) => `deleted project "${id}"`,
 });

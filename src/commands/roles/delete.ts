@@ -4,5 +4,7 @@ export default operationCommand({
   operation: 'roles.delete',
   args: [{ name: 'id', label: 'role', description: "the role's name or id" }],
   examples: ['mobius roles delete deployer', 'mobius roles delete deployer --dry-run'],
+  confirm: ({ id }) => `delete role "${id}"?`,
+  named: ({ id }) => id,
   done: (_, { id }) => `deleted role "${id}"`,
 });

@@ -6,5 +6,6 @@ export default operationCommand({
   args: [{ name: 'secret', description: "the secret's name or id" }],
   examples: ['mobius secrets delete openai', 'mobius secrets delete db/old --yes'],
   confirm: ({ secret }) => `Delete the secret "${secret}" with all its versions, for ever?`,
+  named: ({ secret }) => secret,
   done: (_, { secret }) => `deleted secret "${secret}"`,
 });
