@@ -56,7 +56,7 @@ export const createPrompt = (io: Io, globals: Pick<Globals, 'input'>, help: stri
       const why = globals.input ? 'there is no terminal' : '--no-input was given';
       throw new MobiusError('usage', `${why}, so nobody can be asked "${question}"`, {}, `give it as a flag: ${help}`);
     }
-    const { asker } = await (isDumb ? import('./ask-plainly.ts') : import('./ask.ts'));
+    const { asker } = await (isDumb ? import('./ask-plainly.ts') : import('./ask-drawn.ts'));
     return whileItStands(io, terminal, isDumb, (context) => ask(asker, visible(question), context));
   };
   const text: Prompt['text'] = (question, { fallback, check } = {}) =>

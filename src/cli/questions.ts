@@ -13,6 +13,8 @@ export interface Asking {
   context: Context;
   operation: Name;
   fields: readonly Field[];
+  /** What is asked about, where that is not what the line makes. */
+  about?: string;
   /** Where records to choose from are. */
   open(): Promise<{ call: Call }>;
   project(): Promise<string>;
@@ -24,11 +26,18 @@ export interface Answers {
   first: readonly ((call: Call) => Promise<void>)[];
 }
 
-const readable = (name: string): string => name.replace(/_(ids?|at|seconds)$/, '').replaceAll('_', ' ');
+/** `principal_id` asks for the principal, and `expires_at` when it expires. */
+const titleOf = ({ name }: Field, { about }: Pick<Asking, 'about'>): string => {
+  const said = name
+    .replace(/_(id|at|seconds)$/, '')
+    .replace(/_ids$/, 's')
+    .replaceAll('_', ' ');
+  return `${said.charAt(0).toUpperCase()}${said.slice(1)}${about === undefined ? '' : ` of the ${about}`}`;
+};
 
-const questionOf = ({ name, description }: Field): string => {
-  const said = name === 'id' ? 'which one' : readable(name);
-  return `${said.charAt(0).toUpperCase()}${said.slice(1)}${description === '' ? '' : ` (${description})`}:`;
+const nounOf = (operation: Name): string => {
+  const [noun = ''] = operation.split('.');
+  return noun.replace(/s$/, '').replaceAll('-', ' ');
 };
 
 const anotherOne = '\u0000new';
@@ -73,7 +82,8 @@ const askText = async (asking: Asking, field: Field, values: Values): Promise<un
       throw error;
     }
   };
-  const typed = await context.prompt.text(questionOf(field), { check });
+  const said = field.description === '' ? '' : ` (${field.description})`;
+  const typed = await context.prompt.text(`${titleOf(field, asking)}${said}:`, { check });
   return isEmpty(typed) ? undefined : read(typed.trim());
 };
 
@@ -90,23 +100,28 @@ const detailsOf = (item: Item): string =>
 const described = (item: Item): { description?: string } =>
   typeof item.description === 'string' && item.description !== '' ? { description: item.description } : {};
 
-const choiceOf = (item: Item): Choice => {
-  const said = ['handle', 'name', 'email', 'version'].map((name) => item[name]).find((value) => value !== undefined);
-  const isNamed = item.subject === undefined && item.remaining === undefined;
-  const value = plainText(isNamed ? (said ?? item.id) : item.id);
-  const details = detailsOf(item);
-  return { value, name: details === '' ? value : `${value}  (${details})`, ...described(item) };
+/** What a record is called by on a line, where that is not its id. */
+const calledBy: Partial<Record<Name, string>> = {
+  'api-keys.list': 'name',
+  'principals.list': 'name',
+  'projects.list': 'handle',
+  'roles.list': 'name',
+  'secrets.list': 'name',
+  'secrets.list-versions': 'version',
+  'users.list': 'email',
 };
+
+const choicesOf = (list: Name, records: readonly Item[]): Choice[] =>
+  records.map((item) => {
+    const value = plainText(item[calledBy[list] ?? 'id'] ?? item.id);
+    const details = detailsOf(item);
+    return { value, name: details === '' ? value : `${value}  (${details})`, ...described(item) };
+  });
 
 /** What to type where there is nothing to choose from. */
 const nothingThere = (list: Name): MobiusError => {
   const [noun = ''] = list.split('.');
-  return new MobiusError(
-    'usage',
-    `there is nothing to choose from: no ${noun.replaceAll('-', ' ')} yet`,
-    {},
-    `see: ${lineFor([noun])} --help`,
-  );
+  return new MobiusError('usage', `there is no ${nounOf(list)} to choose from`, {}, `see: ${lineFor([noun])} --help`);
 };
 
 /** One record of a list, for a command that is no operation. */
@@ -117,7 +132,7 @@ export const pickRecord = async (
 ): Promise<string> => {
   const records = (await recordsOf({ product, call, list }, { project })) ?? [];
   if (records.length === 0) throw nothingThere(list);
-  return prompt.select(question, records.map(choiceOf));
+  return prompt.select(question, choicesOf(list, records));
 };
 
 const creatorOf = ({ operations }: Product, list: Name, field: Field): Name | undefined => {
@@ -132,11 +147,15 @@ const askForNew = async (asking: Asking, creator: Name): Promise<Answers & { nam
   const { product } = asking.invocation;
   const { input: fields } = await product.fields(creator);
   const wanted = fields.filter(({ name, required }) => (required && name !== 'project') || name === 'role_ids');
-  const { values, first } = await askFor({ ...asking, operation: creator, fields }, {}, wanted);
+  const { values, first } = await askFor(
+    { ...asking, about: `new ${nounOf(creator)}`, operation: creator, fields },
+    {},
+    wanted,
+  );
   const project = await asking.project();
   const make = async (call: Call): Promise<void> => {
     await call(creator, { ...values, project } as never);
-    asking.context.say(`created ${creator.split('.')[0]?.replace(/s$/, '')} "${values.name}"`);
+    asking.context.say(`created ${nounOf(creator)} "${values.name}"`);
   };
   return { values, name: String(values.name), first: [...first, make] };
 };
@@ -153,8 +172,8 @@ const askFromList = async (
   };
   const records = await recordsOf({ product: invocation.product, call, list }, about);
   if (records === undefined) return undefined;
-  const choices = records.map(choiceOf);
-  const question = questionOf(field);
+  const choices = choicesOf(list, records);
+  const question = field.name === 'id' ? `Which ${nounOf(list)}:` : `${titleOf(field, asking)}:`;
   if (field.kind === 'strings') {
     if (choices.length === 0) throw nothingThere(list);
     const chosen = await context.prompt.several(question, choices, { filled: field.required });
@@ -169,14 +188,14 @@ const askFromList = async (
     const source = { reader: invocation.reader, now: invocation.io.now() };
     return { values: { [field.name]: await argumentValue('it', field, chosen, source) }, first: [] };
   }
-  if (choices.length === 0) context.say(`no ${list.split('.')[0]} yet: this makes the first`);
+  if (choices.length === 0) context.say(`there is no ${nounOf(list)} yet: this makes one`);
   const { name, first } = await askForNew(asking, creator);
   return { values: { [field.name]: name }, first };
 };
 
 const askExpiry = async (asking: Asking, field: Field, values: Values): Promise<unknown> => {
   const { invocation, context } = asking;
-  const chosen = await context.prompt.select(questionOf(field), expiries);
+  const chosen = await context.prompt.select(`${titleOf(field, asking)}:`, expiries);
   if (chosen === never) return undefined;
   if (chosen === anotherOne) return askText(asking, field, values);
   return argumentValue('it', field, chosen, { reader: invocation.reader, now: invocation.io.now() });
@@ -185,11 +204,11 @@ const askExpiry = async (asking: Asking, field: Field, values: Values): Promise<
 const askOne = async (asking: Asking, field: Field, values: Values): Promise<Answers> => {
   const { prompt } = asking.context;
   const one = (value: unknown): Answers => ({ values: value === undefined ? {} : { [field.name]: value }, first: [] });
-  if (field.kind === 'boolean') return one(await prompt.confirm(questionOf(field), false));
+  if (field.kind === 'boolean') return one(await prompt.confirm(`${titleOf(field, asking)}:`, false));
   if (field.enum !== undefined && field.kind === 'string') {
     return one(
       await prompt.select(
-        questionOf(field),
+        `${titleOf(field, asking)}:`,
         field.enum.map((value) => ({ value, name: value })),
       ),
     );
