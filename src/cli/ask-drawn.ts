@@ -20,7 +20,7 @@ export const asker: Asker = {
   text: ({ message, fallback, check }, context) =>
     input({ message, ...(fallback === undefined ? {} : { default: fallback }), validate: check }, context),
   select({ message, choices }, context) {
-    if (choices.length <= pageSize) return select({ message, choices, pageSize, loop: false }, context);
+    if (choices.length <= pageSize) return select({ message, choices, pageSize }, context);
     return search(
       { message: `${message} (type to search)`, pageSize, source: (term = '') => found(choices, term) },
       context,

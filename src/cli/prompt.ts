@@ -5,8 +5,8 @@ import { visible } from './visible.ts';
 
 type Terminal = NonNullable<Io['terminal']>;
 
-/** The cursor seen, and what is pasted no longer marked. */
-const asBefore = '\u001b[?25h\u001b[?2004l';
+/** On a line of its own the cursor, seen, and what is pasted no longer marked. */
+const asBefore = '\r\n\u001b[J\u001b[?25h\u001b[?2004l';
 
 /**
  * A question that is given up by Escape, and by a standard input that ends: without that the process would end for want

@@ -68,9 +68,8 @@ const openMode = async (io: Io, { output, color, fields }: Globals): Promise<Ren
     return (answer) => quotedControls(stringify(chosen(answer), { lineWidth: 0, aliasDuplicateObjects: false }));
   }
   const { default: width } = await import('string-width');
-  const { inColumns } = await import('./columns.ts');
   const paint = await paintFor(color);
-  return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width, inColumns });
+  return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width });
 };
 
 export const openRenderer = async (io: Io, globals: Globals): Promise<Renderer> => {

@@ -113,7 +113,6 @@ export const webAssemblyApart = (folder: string): Plugin => ({
 export const apart: Readonly<Record<string, string>> = {
   '@inquirer/prompts': 'src/cli/ask.ts',
   chalk: 'chalk',
-  'cli-table3': 'cli-table3',
   fastify: 'fastify',
   'https-proxy-agent': 'https-proxy-agent',
   pg: 'pg',
