@@ -3,7 +3,7 @@ import { operationCommand } from '../../cli/command.ts';
 export default operationCommand({
   operation: 'secrets.list',
   flags: { expires_before: { name: 'expiring-within', value: 'DURATION' } },
-  columns: ['name', 'version', 'expires_at', 'updated_at', 'id', 'description'],
+  columns: ['name', 'version', 'expires_at', 'id', 'updated_at', 'description'],
   examples: [
     'mobius secrets list',
     "mobius secrets list --match 'db/*' --tag env:prod",
