@@ -1,8 +1,9 @@
-import { localCommand } from '../../cli/command.ts';
+import { type LocalContext, localCommand } from '../../cli/command.ts';
 import { projectOf } from '../../cli/destination.ts';
 import { letGo, openTarget, type Target } from '../../cli/profiles.ts';
 import { speechFor } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
+import type { Call } from '../../operations.ts';
 
 const either = (message: string): MobiusError =>
   new MobiusError(
@@ -11,6 +12,14 @@ const either = (message: string): MobiusError =>
     {},
     'a token: mobius tokens revoke ID; all of a principal: mobius tokens revoke --all --principal NAME',
   );
+
+const asked = async ({ prompt }: LocalContext, call: Call, project: string): Promise<string> => {
+  const [{ pickRecord }, { product }] = await Promise.all([
+    import('../../cli/questions.ts'),
+    import('../../cli/product.ts'),
+  ]);
+  return pickRecord({ prompt, product, call, project }, 'tokens.list', 'Which token:');
+};
 
 /** The body as it came. */
 const answered = (target: Target): string => {
@@ -39,13 +48,13 @@ export default localCommand({
     'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001',
     'mobius tokens revoke --all --principal worker-prod --yes',
   ],
-  async run({ io, globals, args, flags, prompt, say, warn }) {
-    const { id } = args;
+  async run(context) {
+    const { io, globals, args, flags, prompt, say, warn } = context;
     const all = flags.all === true;
     const principal = flags.principal as string | undefined;
     if (!all && principal !== undefined) throw either('--principal goes with --all');
-    if (id === undefined && !all) throw either('nothing was named that could be revoked');
-    if (id !== undefined && all) throw either('a token and --all exclude each other');
+    if (args.id === undefined && !all && !prompt.possible) throw either('nothing was named that could be revoked');
+    if (args.id !== undefined && all) throw either('a token and --all exclude each other');
     (await speechFor(io, globals))?.check(all ? 'tokens.revoke-all' : 'tokens.revoke');
     const project = await projectOf(io, globals);
     const whose = principal === undefined ? `of the project "${project}"` : `of "${principal}"`;
@@ -54,7 +63,7 @@ export default localCommand({
       if (!prompt.possible) {
         throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
       }
-      if (!(await prompt.confirm(question, false))) {
+      if (!(await prompt.named(question, principal ?? project))) {
         say('nothing was done');
         return 1;
       }
@@ -62,7 +71,8 @@ export default localCommand({
     const target = await openTarget(io, globals);
     const { call } = target;
     try {
-      if (id !== undefined) {
+      if (!all) {
+        const id = args.id ?? (await asked(context, call, project));
         await call('tokens.revoke', { project, id });
         say(`revoked token ${id}`);
         if (globals.raw === true) io.stdout.write(answered(target));
