@@ -53,6 +53,8 @@ const until = async <T>(
   }
 };
 
+const withWay = (message: string, way: string): string => `${message.replace(/:$/, '')} (${way}):`;
+
 /** For a terminal that knows no more than to show line after line. */
 export const asker: Asker = {
   confirm: ({ message, default: fallback }, context) =>
@@ -69,14 +71,14 @@ export const asker: Asker = {
     }),
   select({ message, choices }, context) {
     context.output.write(listed(choices));
-    return until(`${message} (number or name)`, context, async (line) => {
+    return until(withWay(message, 'number or name'), context, async (line) => {
       const choice = chosen(choices, line);
       return choice === undefined ? 'that is none of them' : { taken: choice.value };
     });
   },
   several({ message, choices, filled }, context) {
     context.output.write(listed(choices));
-    return until(`${message} (numbers or names, with commas between)`, context, async (line) => {
+    return until(withWay(message, 'numbers or names, with commas between'), context, async (line) => {
       const typed = line.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
       const taken = typed.flatMap((part) => chosen(choices, part)?.value ?? []);
       if (taken.length < typed.length) return 'that is not among them';

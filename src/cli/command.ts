@@ -239,6 +239,8 @@ export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
   /** What was typed for `rest`. */
   rest: readonly string[];
+  /** Has a person choose one record of a list. */
+  pick(list: Name, question: string, from: { call: Call; project: string }): Promise<string>;
   /** Shows a result on stdout in the chosen output mode. A one-time value inside it is set apart; -q prints it alone. */
   show(result: unknown, oneTime?: string): void;
 }

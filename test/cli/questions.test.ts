@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { product } from '../../src/cli/product.ts';
@@ -231,6 +231,25 @@ describe('nothing is left behind, and the code is 130', () => {
   });
 });
 
+test('a command that is no operation asks too: which token, and which server', async () => {
+  await silent('principals', 'create', 'worker', '--role', 'Operator', '--with-key', '--out', `${home}/key`);
+  const key = readFileSync(`${home}/key`, 'utf8').trim();
+  const { id } = await json('tokens', 'create', '--name', 'one', '--api-key', key);
+  const { code } = await asked(['tokens', 'revoke'], [['Which token:', '\r']]);
+  expect(code).toBe(0);
+  expect((await json('tokens', 'get', id)).state).toBe('revoked');
+
+  const login = await asked(
+    ['auth', 'login'],
+    [
+      ['Address of the server', 'example\r'],
+      ['is no address of a server', `${erased.repeat(7)}http://127.0.0.1:1\r`],
+    ],
+    { env: { MOBIUS_TIMEOUT: '1' } },
+  );
+  expect([login.code, login.left]).toEqual([7, []]);
+});
+
 test('--no-input asks nothing', async () => {
   const { code, drawn, stderr } = await asked(['api-keys', 'create', '--no-input'], []);
   expect([code, drawn]).toEqual([2, '']);
@@ -244,16 +263,16 @@ test('a terminal that knows only lines gets lines', async () => {
     ['api-keys', 'create'],
     [
       ['Name', 'ci\n'],
-      ['Principal:', 'nobody\n'],
+      ['Principal (number or name):', 'nobody\n'],
       ['that is none of them', '1\n'],
-      ['Expires:', 'never\n'],
+      ['Expires (', 'never\n'],
     ],
     { env },
   );
   expect(code).toBe(0);
   expect(drawn).not.toContain('\u001b');
   expect(drawn).toContain('   1) worker  (service, active)\n');
-  const roles = await asked(['roles', 'create', 'two'], [['Permissions:', '1, 3\n']], { env });
+  const roles = await asked(['roles', 'create', 'two'], [['Permissions (', '1, 3\n']], { env });
   expect(roles.code).toBe(0);
   expect((await json('roles', 'get', 'two')).permissions).toHaveLength(2);
   const secret = await asked(['secrets', 'create', 'db', '--value', 'key'], [['Value of "key"', 'plainly-fake\r']], {

@@ -65,6 +65,8 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '2026-01-01T00:00:00Z'],
   [/«faint:(\(?)(?:now|\d+ (?:second|minute)s? ago)(\)?)»/g, '«faint:$1just now$2»'],
   [/--cursor [\w-]+/g, '--cursor x'],
+  [/\b(Node|SQLite) \d+(\.\d+)+/g, '$1 1.2.3'],
+  [/\d+ KiB, made (now|\d+ seconds? ago)/g, '9 KiB, made just now'],
 ];
 
 const masked = (line: string): string =>

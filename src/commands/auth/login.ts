@@ -70,12 +70,11 @@ const signIn = async (context: LocalContext, server: Server, speech: Speech): Pr
 /** At a terminal, whoever names no server is asked for it. */
 const askedDestination = async ({ io, globals, prompt }: LocalContext, found: Destination): Promise<Destination> => {
   if (found.kind === 'server' || globals.vault !== undefined || !prompt.possible) return found;
-  const { serverUrl } = await import('../../calls/http.ts');
   const apiUrl = await prompt.text('Address of the server (a local vault needs no login):', {
     async check(typed) {
       if (typed.trim() === '') return 'such as https://mobius.example.com';
       try {
-        serverUrl(typed.trim());
+        await destinationOf(io, { ...globals, apiUrl: typed.trim() });
         return undefined;
       } catch (error) {
         return (error as Error).message;

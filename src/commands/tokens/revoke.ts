@@ -1,9 +1,8 @@
-import { type LocalContext, localCommand } from '../../cli/command.ts';
+import { localCommand } from '../../cli/command.ts';
 import { projectOf } from '../../cli/destination.ts';
 import { letGo, openTarget, type Target } from '../../cli/profiles.ts';
 import { speechFor } from '../../cli/speech.ts';
 import { MobiusError } from '../../errors.ts';
-import type { Call } from '../../operations.ts';
 
 const either = (message: string): MobiusError =>
   new MobiusError(
@@ -12,14 +11,6 @@ const either = (message: string): MobiusError =>
     {},
     'a token: mobius tokens revoke ID; all of a principal: mobius tokens revoke --all --principal NAME',
   );
-
-const asked = async ({ prompt }: LocalContext, call: Call, project: string): Promise<string> => {
-  const [{ pickRecord }, { product }] = await Promise.all([
-    import('../../cli/questions.ts'),
-    import('../../cli/product.ts'),
-  ]);
-  return pickRecord({ prompt, product, call, project }, 'tokens.list', 'Which token:');
-};
 
 /** The body as it came. */
 const answered = (target: Target): string => {
@@ -48,8 +39,7 @@ export default localCommand({
     'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001',
     'mobius tokens revoke --all --principal worker-prod --yes',
   ],
-  async run(context) {
-    const { io, globals, args, flags, prompt, say, warn } = context;
+  async run({ io, globals, args, flags, prompt, pick, say, warn }) {
     const all = flags.all === true;
     const principal = flags.principal as string | undefined;
     if (!all && principal !== undefined) throw either('--principal goes with --all');
@@ -72,7 +62,7 @@ export default localCommand({
     const { call } = target;
     try {
       if (!all) {
-        const id = args.id ?? (await asked(context, call, project));
+        const id = args.id ?? (await pick('tokens.list', 'Which token:', { call, project }));
         await call('tokens.revoke', { project, id });
         say(`revoked token ${id}`);
         if (globals.raw === true) io.stdout.write(answered(target));
