@@ -55,6 +55,21 @@ const conflictHints: Record<string, (details: Details) => string> = {
   changed_meanwhile: () => 'somebody else changed it at the same moment: look at it, then try again',
 };
 
+/** What each exit code says. */
+export const exits: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'failed',
+  2: 'wrong usage or input',
+  3: 'locked or not set up',
+  4: 'not authenticated or not allowed',
+  5: 'not found',
+  6: 'conflict',
+  7: 'unreachable or server fault',
+  126: 'the program of mobius run can not be executed',
+  127: 'the program of mobius run is not there',
+  130: 'interrupted',
+};
+
 /** Each error code's exit code, HTTP status and hint, in one place. Exit codes are never renumbered. */
 export const kinds = {
   usage: { exit: 2, http: 400 },

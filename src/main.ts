@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { randomBytes } from './crypto.ts';
 import { type Io, type Sink, SinkError } from './io.ts';
+import { homeNamed } from './platform.ts';
 import { uuidSource } from './uuid.ts';
 import { writeAll } from './write.ts';
 
@@ -140,10 +141,12 @@ const createIo = (): Io => {
     get cwd() {
       return process.cwd();
     },
+    // As `homedir` looks for it, which need not be loaded where the variable is set.
     get home() {
-      return homedir();
+      return homeNamed(process) || homedir();
     },
     platform: process.platform,
+    nodeVersion: process.version,
     execPath: process.execPath,
     program: [...process.execArgv, ...process.argv.slice(1, 2)],
     uid: process.getuid?.(),

@@ -9,8 +9,9 @@ import { createWorld, type Ran, type World } from './scripts/world.ts';
 /** Every page of the help is one file's section: no flag, sentence or example changes unseen. */
 const golden = 'test/golden/help.txt';
 
-const linesOf = ({ nouns, commands }: Product): string[][] => [
+const linesOf = ({ nouns, commands, topics }: Product): string[][] => [
   [],
+  ...Object.keys(topics).map((topic) => ['help', topic]),
   ...Object.keys(nouns).flatMap((noun) => [
     [noun],
     ...Object.entries(commands[noun] ?? {}).flatMap(([verb, { hidden }]) =>
@@ -39,8 +40,8 @@ const pages = await inWorld(async (world) => {
   return shown;
 });
 
-const commandPages = pages.filter(
-  ({ words: [noun = '', verb = ''] }) => noun === '' || product.commands[noun]?.[verb] !== undefined,
+const pagesWithExamples = pages.filter(
+  ({ words: [noun = '', verb = ''] }) => ['', 'help'].includes(noun) || product.commands[noun]?.[verb] !== undefined,
 );
 
 test('every page of the help is as the golden file has it', () => {
@@ -113,6 +114,9 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   run: ['secrets create prod-db --set password=one'],
   env: ['secrets create openai --set api_key=one'],
   inject: ['secrets create openai --set api_key=one'],
+  'help exit-codes': [worker],
+  'help formatting': [worker],
+  'help references': ['secrets create openai --set api_key=one'],
 };
 
 /** What the examples read. */
@@ -130,6 +134,7 @@ const files: Readonly<Record<string, string>> = {
   'nginx.conf.tpl': 'key ${secret:openai.api_key};\n',
   '.env': 'A=one\n',
   'export.json': '{"shop":{"a":"one"}}',
+  'change.json': '{"name":"Renamed"}',
   'mobius.json': '{"env":{"KEY":"${secret:openai.api_key}"}}',
   'piped.txt': '{"A":"one"}',
 };
@@ -200,7 +205,7 @@ const play = async (world: World, { argv, stdin, piped }: Invocation): Promise<R
 };
 
 /** What starts a server ends when somebody ends it: these examples are played by tests of their own. */
-const played = commandPages.filter(({ line }) => !['mobius serve', 'mobius vault unlock'].includes(line));
+const played = pagesWithExamples.filter(({ line }) => !['mobius serve', 'mobius vault unlock'].includes(line));
 
 describe('the examples of', () => {
   test.each(played)('$line work', async ({ line, words, page }) => {

@@ -58,7 +58,7 @@ export const sentOn = (url: string, { status, headers }: Answer): MobiusError =>
 };
 
 /** The error that an answer tells, the same as it was on the server; RFC 8628 has flat ones. */
-export const errorIn = (answer: Answer, { wire }: Operation, url: string): MobiusError => {
+export const errorIn = (answer: Answer, { wire }: Pick<Operation, 'wire'>, url: string): MobiusError => {
   const { status, text } = answer;
   if (status >= 300 && status < 400) return sentOn(url, answer);
   const { error, error_description: description } = (parsed(text) ?? {}) as Json;

@@ -20,7 +20,7 @@ import {
   withKeyId,
   wordingOf,
 } from './speech.ts';
-import { connectionTo, ownHeaders, type Server } from './wire.ts';
+import { connectionTo, isDone, isSafe, ownHeaders, type Server, withHeaders } from './wire.ts';
 
 export interface Spoken extends Server {
   dialect: Dialect;
@@ -46,6 +46,15 @@ const refusalIn = (dialect: Dialect, route: Route, answer: Answer, url: string):
   const code = details.oauth === undefined ? codeOfStatus(status) : 'bad_request';
   const said = line(message, `the server answered with status ${status}`);
   return new MobiusError(code, said, details, hintFor(dialect, route, code));
+};
+
+/** The same for a request that somebody wrote themselves, of which only they know what it is. */
+const plainRefusalIn = (dialect: Dialect, answer: Answer, url: string): MobiusError => {
+  const { status, text } = answer;
+  if (status >= 300 && status < 400) return sentOn(url, answer);
+  const said = `"${url}" answered with status ${status}`;
+  const { message, details = {} } = dialect.refusal(status, parsed(text)) ?? { message: said };
+  return new MobiusError(codeOfStatus(status), line(message, said), details);
 };
 
 /** The answer in our words. A server may be anything: what it says is looked at before it is used. */
@@ -163,7 +172,7 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => Uint8Arra
       const said = saidOf(dialect, route, whole);
       const answer = await ask(route, said, options);
       const { status, text } = answer;
-      if (status >= 200 && status < 300) {
+      if (isDone(answer)) {
         return (await outputIn(dialect, route, said, answer, url)) as Output<K>;
       }
       if (!dialect.isNoPath(status, parsed(text))) throw refusalIn(dialect, route, answer, url);
@@ -171,5 +180,11 @@ export const openDialect = (server: Spoken, pace: Pace, newUuid: () => Uint8Arra
     }
     throw noPath(url, dialect.title, name);
   };
-  return { call, url, answered: () => last, close: connection.close };
+  const askPlainly: Remote['ask'] = async ({ operation: _, ...asked }) => {
+    const headers = withHeaders({ ...ownHeaders, 'User-Agent': agent, ...shown }, asked.headers);
+    const send = (): Promise<Answer> => connection.send({ ...asked, headers });
+    const answer = await (isSafe(asked) ? withRetries(send, pace, undefined) : send());
+    return isDone(answer) ? answer : { ...answer, refusal: plainRefusalIn(dialect, answer, url) };
+  };
+  return { call, ask: askPlainly, url, answered: () => last, close: connection.close };
 };

@@ -6,7 +6,7 @@ import type { Call, CallOptions, Name, Noun, Operation, Output } from '../operat
 import { errorIn, outputOf } from './answers.ts';
 import type { Answer, Request } from './http.ts';
 import { type Pace, withRetries } from './retries.ts';
-import { connectionTo, ownHeaders, queryOf, type Server, segment } from './wire.ts';
+import { connectionTo, isDone, isSafe, ownHeaders, queryOf, type Server, segment, withHeaders } from './wire.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -53,8 +53,21 @@ const keyFor = ({ access, scope, repeatable }: Operation, { idempotencyKey }: Ca
 const mayRepeat = ({ method, access, repeatable }: Operation, key: string | undefined): boolean =>
   method === 'GET' || access === 'read' || repeatable === true || key !== undefined;
 
+/** A request as somebody wrote it themselves. */
+export interface Plain extends Omit<Request, 'signal'> {
+  /** What of our own contract it is, where it is something of it. */
+  operation?: Operation | undefined;
+}
+
+/** What came back, whatever it was; `refusal` says what it means where it is no success. */
+export interface Replied extends Answer {
+  refusal?: MobiusError;
+}
+
 export interface Remote {
   call: Call;
+  /** The same credential and care for a request of any path. */
+  ask(request: Plain): Promise<Replied>;
   /** The address without any login, for a person. */
   url: string;
   /** The body of the last answer as it came; undefined before the first. */
@@ -84,9 +97,27 @@ export const openRemote = (server: Server, pace: Pace): Remote => {
     const send = (): Promise<Answer> => connection.send({ ...request, headers, signal });
     const answer = await (mayRepeat(operation, key) ? withRetries(send, pace, signal) : send());
     last = answer.text;
-    if (answer.status < 200 || answer.status >= 300) throw errorIn(answer, operation, connection.url);
+    if (!isDone(answer)) throw errorIn(answer, operation, connection.url);
     const { fields } = await fieldsOf[name.slice(0, name.indexOf('.')) as Noun]();
     return outputOf(answer, operation, fields[name]?.output, connection.url) as Output<K>;
   };
-  return { call, url: connection.url, answered: () => last, close: connection.close };
+  const ask: Remote['ask'] = async ({ operation, ...asked }) => {
+    const own = new Headers(asked.headers).get('Idempotency-Key');
+    const key = operation && keyFor(operation, own === null ? {} : { idempotencyKey: own });
+    const headers = withHeaders(
+      {
+        ...ownHeaders,
+        ...(server.token === undefined || operation?.scope === 'public'
+          ? {}
+          : { Authorization: `Bearer ${server.token}` }),
+        ...(key === undefined ? {} : { 'Idempotency-Key': key }),
+      },
+      asked.headers,
+    );
+    const send = (): Promise<Answer> => connection.send({ ...asked, headers });
+    const isRepeatable = operation === undefined ? isSafe(asked) : mayRepeat(operation, key);
+    const answer = await (isRepeatable ? withRetries(send, pace, undefined) : send());
+    return isDone(answer) ? answer : { ...answer, refusal: errorIn(answer, operation ?? {}, connection.url) };
+  };
+  return { call, ask, url: connection.url, answered: () => last, close: connection.close };
 };

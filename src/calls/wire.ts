@@ -1,6 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import { version } from '../version.ts';
-import { type Connection, openConnection, serverUrl, type Ways } from './http.ts';
+import { type Answer, type Connection, openConnection, type Request, serverUrl, type Ways } from './http.ts';
 import { isLoopback } from './proxy.ts';
 
 /** What every request has, whatever contract its server keeps. */
@@ -14,6 +14,20 @@ export interface Server extends Ways {
 export const ownHeaders: Readonly<Record<string, string>> = {
   Accept: 'application/json',
   'User-Agent': `mobius/${version}`,
+};
+
+export const isDone = ({ status }: Pick<Answer, 'status'>): boolean => status >= 200 && status < 300;
+
+/** Sending it twice does what sending it once does. */
+export const isSafe = ({ method }: Pick<Request, 'method'>): boolean => method === 'GET' || method === 'HEAD';
+
+/** Both, and of two that say one thing the later: names of headers are the same in capitals and small letters. */
+export const withHeaders = (
+  first: Readonly<Record<string, string>>,
+  later: Readonly<Record<string, string>>,
+): Record<string, string> => {
+  const said = new Set(Object.keys(later).map((name) => name.toLowerCase()));
+  return { ...Object.fromEntries(Object.entries(first).filter(([name]) => !said.has(name.toLowerCase()))), ...later };
 };
 
 /** What a name in a path may hold must not end the path, nor climb in it. */

@@ -1,7 +1,9 @@
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import type { Input, Name, Output } from '../operations.ts';
+import { socketIn, socketsAreFiles } from '../platform.ts';
 import type { Globals } from './command.ts';
 import { namedKey } from './key-command.ts';
 import { namedPassphrase } from './passphrases.ts';
@@ -10,6 +12,8 @@ import { agentFolder } from './places.ts';
 /** What an agent tells of itself. */
 export interface AgentState {
   pid: number;
+  /** Of the program; absent in those that didn't tell it yet. */
+  version?: string;
   since: string;
   /** When it ends if nothing is asked of it until then; absent where it waits for ever. */
   idle_until?: string;
@@ -38,7 +42,7 @@ export const agentSocket = async (io: Io, vault: string): Promise<string | undef
   } catch {
     return undefined;
   }
-  return io.platform === 'win32' ? `\\\\.\\pipe\\mobius-${name}` : join(agentFolder(io), `${name}.sock`);
+  return socketIn(io.platform, agentFolder(io), name);
 };
 
 const distrusted = (path: string, why: string, hint: string): MobiusError =>
@@ -59,32 +63,29 @@ const find = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEnt
 /** Before an agent is started, and before one is asked. */
 export const requireOwnFolder = (io: Io, socket: string): void => {
   const folder = dirname(socket);
-  const found = io.platform === 'win32' ? undefined : find(folder);
+  const found = socketsAreFiles(io.platform) ? find(folder) : undefined;
   if (found !== undefined) requireOwn(io, folder, found);
 };
 
 /** What a killed agent left refuses connections. */
 const answers = async (socket: string): Promise<boolean> => {
-  const { connect } = await import('node:net');
-  return new Promise((done, failed) => {
-    const connection = connect(socket);
-    connection.once('connect', () => {
-      connection.destroy();
-      done(true);
-    });
-    connection.once('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') done(false);
-      // There is one, and a hundred others ask it at this moment.
-      else if (code === 'EAGAIN' || code === 'EBUSY') done(true);
-      else failed(distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock'));
-    });
-  });
+  const { reachSocket } = await import('../calls/socket.ts');
+  try {
+    await reachSocket(socket);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') return false;
+    // There is one, and a hundred others ask it at this moment.
+    if (code === 'EAGAIN' || code === 'EBUSY') return true;
+    throw distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock');
+  }
 };
 
 /** Without any agent there is no need to know what the one of this vault would be called. */
 const areThereAny = (io: Io): boolean => {
   try {
-    return io.platform === 'win32' || readdirSync(agentFolder(io)).length > 0;
+    return !socketsAreFiles(io.platform) || readdirSync(agentFolder(io)).length > 0;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
@@ -95,7 +96,7 @@ export const agentOf = async (io: Io, vault: string): Promise<string | undefined
   if (!areThereAny(io)) return undefined;
   const socket = await agentSocket(io, vault);
   if (socket === undefined) return undefined;
-  if (io.platform !== 'win32') {
+  if (socketsAreFiles(io.platform)) {
     const found = find(socket);
     if (found === undefined) return undefined;
     requireOwnFolder(io, socket);
@@ -114,6 +115,34 @@ export const findAgent = async (io: Io, globals: Globals, vault: string): Promis
 
 /** Nobody is asked for: a request needs an address, and the socket takes its place. */
 export const agentUrl = 'http://localhost';
+
+/** A request with this header keeps the agent no longer than it would stay without. */
+export const asideHeader = 'mobius-aside';
+
+/** What the agent answers a read with, to one who asks in passing. */
+export const askAside = async <K extends Name>(
+  io: Io,
+  socket: string,
+  name: K,
+  input: Input<K>,
+  timeoutMs: number,
+): Promise<Output<K>> => {
+  const [{ openConnection }, { requestOf }, { operations }] = await Promise.all([
+    import('../calls/http.ts'),
+    import('../calls/remote.ts'),
+    import('../generated/operations.ts'),
+  ]);
+  const connection = openConnection(new URL(agentUrl), { env: io.env, socketPath: socket, timeoutMs });
+  try {
+    const request = requestOf(name, operations[name], input as Record<string, unknown>);
+    const headers = { ...request.headers, [asideHeader]: '1' };
+    const { status, text } = await connection.send({ ...request, headers });
+    if (status === 200) return JSON.parse(text) as Output<K>;
+  } finally {
+    connection.close();
+  }
+  throw new MobiusError('service_unavailable', `what listens at "${socket}" is no agent`);
+};
 
 export const askAgent = async (io: Io, socket: string): Promise<AgentState> => {
   const { openConnection } = await import('../calls/http.ts');

@@ -1,6 +1,7 @@
 import type { DialectName } from '../dialects/names.ts';
 import type { Io } from '../io.ts';
 import type { Call, Input, Name, Output } from '../operations.ts';
+import type { NameKind } from './names.ts';
 
 /** What the schema says of one property of an operation's input, as far as a person's hand is concerned. */
 export interface Field {
@@ -34,6 +35,9 @@ export interface Fields {
   output?: { list: boolean; shown: readonly Shown[] };
 }
 
+/** What a shell can complete where it is typed: the path of a file or folder, or the name of a record. */
+export type Takes = 'file' | NameKind;
+
 /** A flag that no schema knows. */
 export interface ExtraFlag {
   name: string;
@@ -45,6 +49,7 @@ export interface ExtraFlag {
   /** The global flag that it is another spelling of. */
   means?: string;
   choices?: readonly string[];
+  takes?: Takes;
   /** It says how a change is made, and is none by itself. */
   modifies?: true;
 }
@@ -56,6 +61,9 @@ export interface Argument<P extends string = string> {
   label?: string;
   description: string;
   optional?: boolean;
+  /** What else it can be, for a shell that completes it. */
+  choices?: readonly string[];
+  takes?: Takes;
 }
 
 export type FlagValues = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;
@@ -176,6 +184,8 @@ export interface OperationCommand<K extends Name = Name> {
   extra?: readonly ExtraFlag[];
   /** At least two lines that work when pasted, without `mobius` left out. */
   examples: readonly string[];
+  /** What one would look at next, besides what the verb itself brings: words of commands, and of topics: `help targets`. */
+  related?: readonly string[];
   /** The property that `--file` may also hold bare: a file with no field of the request is taken for it. */
   bare?: string & keyof Input<K>;
   /** Completes the input from extra flags, stdin or the clock. Runs before validation and before a dry run. */
@@ -184,6 +194,8 @@ export interface OperationCommand<K extends Name = Name> {
   offline?(input: Input<K>, context: Context): Promise<Output<K> | undefined> | Output<K> | undefined;
   /** What a person is asked before it is done, where there is a danger; without a terminal --yes is needed then. */
   confirm?(input: Input<K>): string | undefined;
+  /** Where nobody can be asked it is done without --yes. */
+  goesOn?: true;
   /** What is typed to confirm it; without it a yes is enough. */
   named?(input: Input<K>): string;
   /** Properties that nobody has to give, but that whoever is asked for others is asked for too. */
@@ -219,6 +231,7 @@ export interface LocalCommand {
   /** No person types it: neither the help nor a completion names it. */
   hidden?: true;
   examples: readonly string[];
+  related?: readonly string[];
   run(context: LocalContext): Promise<number | undefined>;
 }
 

@@ -14,8 +14,10 @@ export interface Found {
   rest: readonly string[];
   /** The global flags that stand before and between those words. */
   given: readonly Given[];
-  /** It was asked for by `mobius help …`. */
+  /** It was asked for by `mobius help …`, or by `mobius <noun> help …`. */
   wantsHelp: boolean;
+  /** The page that is asked for is none of a command. */
+  topic?: string;
 }
 
 export const lineFor = (words: readonly string[]): string => ['mobius', ...words].join(' ');
@@ -44,28 +46,18 @@ export const unknownFlag = async (
   );
 };
 
+/** `start`: what stands before what was meant instead, which may be more than what was typed. */
 const unknownCommand = async (
   typed: string,
   known: readonly string[],
   words: readonly string[],
-  elsewhere: readonly string[] = [],
+  { start = words, elsewhere = [] }: { start?: readonly string[]; elsewhere?: readonly string[] } = {},
 ): Promise<MobiusError> => {
   const near = await meant(typed, known);
   const message = `unknown command "${[...words, typed].join(' ')}"`;
-  const lines = near === undefined ? elsewhere : [lineFor([...words, near])];
+  const lines = near === undefined ? elsewhere : [lineFor([...start, near])];
   const hint = lines.length === 0 ? `see which there are: ${helpFor(words)}` : `did you mean: ${listed(lines)}`;
   return new MobiusError('usage', message, {}, hint);
-};
-
-const readGlobals = async (args: readonly string[], words: readonly string[]): Promise<Line> => {
-  const line = readLine(args, globalFlags, { stopAtWord: true, help: helpFor(words) });
-  if (line.unknown !== undefined) throw await unknownFlag(line.unknown, globalFlags, words);
-  return line;
-};
-
-const nounOf = ({ nouns, commands }: Product, typed: string): string | undefined => {
-  if (commands[typed] !== undefined && nouns[typed] !== undefined) return typed;
-  return Object.keys(nouns).find((noun) => nouns[noun]?.alias === typed);
 };
 
 const mostNouns = 3;
@@ -78,25 +70,73 @@ const nounsWith = ({ commands }: Product, verb: string): string[] => {
   return lines.length > mostNouns ? [] : lines;
 };
 
+const unknownFirst = async (product: Product, typed: string, wantsHelp: boolean): Promise<MobiusError> => {
+  const { nouns, aliases, topics } = product;
+  const elsewhere = nounsWith(product, typed);
+  const commands = [...Object.keys(nouns), ...Object.keys(aliases)];
+  const named = Object.keys(topics);
+  if (!wantsHelp) {
+    if (!named.includes(typed)) return unknownCommand(typed, [...commands, 'help'], [], { elsewhere });
+    return new MobiusError('usage', `unknown command "${typed}"`, {}, `did you mean: ${lineFor(['help', typed])}`);
+  }
+  return unknownCommand(typed, [...commands, ...named], [], { start: ['help'], elsewhere });
+};
+
+const readGlobals = async (args: readonly string[], words: readonly string[]): Promise<Line> => {
+  const line = await readLine(args, globalFlags, { stopAtWord: true, help: helpFor(words) });
+  if (line.unknown !== undefined) throw await unknownFlag(line.unknown, globalFlags, words);
+  return line;
+};
+
+const nounOf = ({ nouns, commands }: Product, typed: string): string | undefined => {
+  if (commands[typed] !== undefined && nouns[typed] !== undefined) return typed;
+  return Object.keys(nouns).find((noun) => nouns[noun]?.alias === typed);
+};
+
+/** What stands behind `help`. There `--json` is a short way to say `-o json`. */
+const behindHelp = async ({ given, words }: Line): Promise<Line> => {
+  const asked = words.slice(1).filter((word) => word !== '--json');
+  const again = await readGlobals(asked, []);
+  const output = globalFlags.filter(({ name }) => name === 'output').map((flag): Given => ({ flag, value: 'json' }));
+  const isJson = asked.length < words.length - 1;
+  return { given: [...given, ...again.given, ...(isJson ? output : [])], words: again.words };
+};
+
+const findTopic = async (topic: string, after: readonly string[], given: readonly Given[]): Promise<Found> => {
+  const words = ['help', topic];
+  const more = await readGlobals(after, words);
+  const [excess] = more.words;
+  if (excess !== undefined) {
+    const message = `unexpected argument "${excess}": a topic has one page`;
+    throw new MobiusError('usage', message, {}, `see: ${lineFor(words)}`);
+  }
+  return { words, topic, rest: [], given: [...given, ...more.given], wantsHelp: true };
+};
+
 /** Walks from the words to the command; the help's own words included. */
 export const find = async (product: Product, argv: readonly string[]): Promise<Found> => {
-  const start = await readGlobals(argv, []);
-  const wantsHelp = start.words[0] === 'help';
-  const [typed, ...after] = wantsHelp ? start.words.slice(1) : start.words;
-  if (typed === undefined) return { words: [], rest: [], given: start.given, wantsHelp };
+  const whole = await readGlobals(argv, []);
+  const isHelp = whole.words[0] === 'help';
+  const start = isHelp ? await behindHelp(whole) : whole;
+  const [typed, ...after] = start.words;
+  if (typed === undefined || (isHelp && typed === 'help'))
+    return { words: [], rest: [], given: start.given, wantsHelp: isHelp };
+  if (isHelp && product.topics[typed] !== undefined) {
+    return findTopic(typed, after, start.given);
+  }
 
   const alias = product.aliases[typed];
   const noun = alias === undefined ? nounOf(product, typed) : alias[0];
-  if (noun === undefined) {
-    const known = [...Object.keys(product.nouns), ...Object.keys(product.aliases), 'help'];
-    throw await unknownCommand(typed, known, [], nounsWith(product, typed));
-  }
+  if (noun === undefined) throw await unknownFirst(product, typed, isHelp);
   const verbs = product.commands[noun] ?? {};
   const itself = verbs[''];
-  if (itself !== undefined) return { words: [noun], entry: itself, rest: after, given: start.given, wantsHelp };
+  if (itself !== undefined) return { words: [noun], entry: itself, rest: after, given: start.given, wantsHelp: isHelp };
 
-  const next =
+  const behind: Line =
     alias === undefined ? await readGlobals(after, [noun]) : { given: [], words: [...alias.slice(1), ...after] };
+  const asksHere = behind.words[0] === 'help' && verbs.help === undefined;
+  const wantsHelp = isHelp || asksHere;
+  const next = asksHere ? await behindHelp(behind) : behind;
   const given = [...start.given, ...next.given];
   const [verb, ...rest] = next.words;
   if (verb === undefined) return { words: [noun], rest: [], given, wantsHelp };

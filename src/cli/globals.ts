@@ -7,6 +7,8 @@ import { oneOf } from './suggest.ts';
 export interface GlobalFlag extends ExtraFlag {
   /** The variable that stands in where the flag is not given. */
   variable?: string;
+  /** What holds where neither is given. */
+  default?: string;
 }
 
 const modes = ['auto', 'pretty', 'json', 'yaml', 'text'] as const;
@@ -18,12 +20,26 @@ export const dialectChoices = ['mobius', 'mobilenext', 'mobula', 'mutx'] as cons
 export const globalFlags: readonly GlobalFlag[] = [
   { name: 'api-url', value: 'URL', variable: 'MOBIUS_API_URL', description: 'the server to work on' },
   { name: 'api-key', value: 'KEY', variable: 'MOBIUS_API_KEY', description: 'the key to act with' },
-  { name: 'profile', value: 'NAME', variable: 'MOBIUS_PROFILE', description: 'a server or vault saved under a name' },
-  { name: 'project', value: 'HANDLE', variable: 'MOBIUS_PROJECT', description: 'the project; "default" when absent' },
+  {
+    name: 'profile',
+    value: 'NAME',
+    variable: 'MOBIUS_PROFILE',
+    takes: 'profiles',
+    description: 'a server or vault saved under a name',
+  },
+  {
+    name: 'project',
+    value: 'HANDLE',
+    variable: 'MOBIUS_PROJECT',
+    default: 'default',
+    takes: 'projects',
+    description: 'the project; "default" when absent',
+  },
   {
     name: 'dialect',
     value: 'NAME',
     variable: 'MOBIUS_DIALECT',
+    default: 'mobius',
     choices: dialectChoices,
     description: 'the contract that the server keeps; mobius when absent',
   },
@@ -59,6 +75,7 @@ export const globalFlags: readonly GlobalFlag[] = [
     short: 'o',
     value: 'MODE',
     variable: 'MOBIUS_OUTPUT',
+    default: 'auto',
     choices: modes,
     description: 'how the result is written; auto is pretty on a terminal, else json',
   },
@@ -73,7 +90,13 @@ export const globalFlags: readonly GlobalFlag[] = [
   },
   { name: 'no-input', description: 'never ask; fail with the line to run instead' },
   { name: 'no-color', variable: 'NO_COLOR', description: 'no colours' },
-  { name: 'log-level', value: 'LEVEL', choices: levels, description: 'what is told on stderr; warn when absent' },
+  {
+    name: 'log-level',
+    value: 'LEVEL',
+    choices: levels,
+    default: 'warn',
+    description: 'what is told on stderr; warn when absent',
+  },
   { name: 'help', short: 'h', description: 'show the help of the command' },
   { name: 'version', description: 'print the version' },
 ];

@@ -128,7 +128,8 @@ export const extraValues = async (given: readonly Given<Flag>[]): Promise<FlagVa
 
 const redacted = '***REDACTED***';
 
-const redact = (value: unknown): unknown => {
+/** The same without any value: what it is made of stays readable. */
+export const redact = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(redact);
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, redact(inner)]));

@@ -24,7 +24,7 @@ export interface Invocation {
 
 export const labelOf = (argument: Argument): string => `<${(argument.label ?? argument.name).replaceAll('_', '-')}>`;
 
-/** The positional arguments by name. */
+/** The positional arguments by name. One that may be left out is filled only where those that may not have theirs. */
 export const argumentsOf = (
   { operands, words }: Pick<Invocation, 'operands' | 'words'>,
   args: readonly Argument[],
@@ -40,7 +40,9 @@ export const argumentsOf = (
       : 'see: ';
     throw new MobiusError('usage', message, {}, `${hint}${helpFor(words)}`);
   }
-  return new Map(args.slice(0, operands.length).map((arg, at) => [arg, operands[at] ?? '']));
+  let spare = operands.length - args.filter(({ optional }) => optional !== true).length;
+  const filled = args.filter(({ optional }) => optional !== true || spare-- > 0);
+  return new Map(filled.slice(0, operands.length).map((arg, at) => [arg, operands[at] ?? '']));
 };
 
 /** All that is missing, told at once. */

@@ -115,6 +115,7 @@ const isConfirmed = async ({ invocation, spec, context }: Running, input: Values
   if (context.prompt.possible) {
     return name === undefined ? context.prompt.confirm(question, false) : context.prompt.named(question, name);
   }
+  if (spec.goesOn === true) return true;
   throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
 };
 

@@ -18,6 +18,7 @@ export interface View {
   paint: Paint;
   /** How many columns a text takes. */
   width(text: string): number;
+  inColumns(rows: readonly (readonly { painted: string; width: number }[])[]): string;
 }
 
 interface Cell {
@@ -92,24 +93,16 @@ const fitting = (widths: readonly number[], columns: number): number[] => {
   });
 };
 
-const padded = (cell: Cell | undefined, columns: number, { width }: View): string =>
-  cell === undefined ? '' : cell.painted + ' '.repeat(Math.max(0, columns - width(cell.text)));
-
 const table = (columns: readonly Shown[], items: readonly Item[], view: View): string => {
   const head = columns.map(({ name }): Cell => {
     const text = visible(name).toUpperCase();
     return { text, painted: view.paint.strong(text) };
   });
   const rows = [head, ...items.map((item) => columns.map((column) => listCell(item[column.name], column, view)))];
-  const widths = columns.map((_, at) => Math.max(...rows.map((row) => view.width(row[at]?.text ?? ''))));
-  const taken = fitting(widths, view.columns);
-  // Two blanks between and no borders: what is copied from a terminal is what was stored.
-  return rows
-    .map((row) => {
-      const cells = taken.map((at) => padded(row[at], widths[at] ?? 0, view));
-      return `${cells.join(gap).trimEnd()}\n`;
-    })
-    .join('');
+  const measured = rows.map((row) => row.map(({ text, painted }) => ({ painted, width: view.width(text) })));
+  const widths = columns.map((_, at) => Math.max(...measured.map((row) => row[at]?.width ?? 0)));
+  const taken = new Set(fitting(widths, view.columns));
+  return view.inColumns(measured.map((row) => row.filter((_, at) => taken.has(at))));
 };
 
 /** On a narrow terminal one record stands below the other. */

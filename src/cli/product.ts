@@ -1,5 +1,5 @@
 import type { Speech } from '../calls/speech.ts';
-import { aliases, nouns } from '../commands/index.ts';
+import { aliases, nouns, topics } from '../commands/index.ts';
 import { commands } from '../generated/commands.ts';
 import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
@@ -7,6 +7,7 @@ import type { Io } from '../io.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
 import type { AnyCommand, Fields, Globals } from './command.ts';
 import { destinationOf, projectOf } from './destination.ts';
+import type { Known } from './flags.ts';
 import { openTarget, type Target } from './profiles.ts';
 import { speechFor } from './speech.ts';
 
@@ -22,6 +23,8 @@ export interface Product {
   nouns: Readonly<Record<string, { summary: string; alias?: string; group: string }>>;
   /** Short ways to a verb: `whoami` is `auth whoami`. */
   aliases: Readonly<Record<string, readonly string[]>>;
+  /** What has a page besides the commands: `mobius help NAME`. */
+  topics: Readonly<Record<string, { summary: string }>>;
   /** By noun and verb; a noun that is itself a command has the verb ''. */
   commands: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>>;
   operations: Readonly<Record<Name, Operation>>;
@@ -35,9 +38,25 @@ export interface Product {
   projectOf(io: Io, globals: Globals): Promise<string>;
 }
 
+/** A command with what its schema says. */
+export type Loaded =
+  | Extract<AnyCommand, { kind: 'local' }>
+  | (Extract<AnyCommand, { kind: 'operation' }> & { known: Known });
+
+export const loadCommand = async (
+  { fields, operations: all }: Pick<Product, 'fields' | 'operations'>,
+  entry: CommandEntry,
+): Promise<Loaded> => {
+  const { default: command } = await entry.load();
+  if (command.kind === 'local') return command;
+  const name = command.spec.operation;
+  return { ...command, known: { fields: await fields(name), operation: all[name] } };
+};
+
 export const product: Product = {
   nouns,
   aliases,
+  topics,
   commands,
   operations,
   fields: async (name) => {

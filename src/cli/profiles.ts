@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Remote } from '../calls/remote.ts';
+import type { Plain, Remote, Replied } from '../calls/remote.ts';
 import type { Speech } from '../calls/speech.ts';
 import { MobiusError } from '../errors.ts';
 import { operations } from '../generated/operations.ts';
@@ -21,6 +21,8 @@ export interface Target {
   call: Call;
   /** The body of the last answer as it came; absent where nothing comes over a wire. */
   answered?: () => string | undefined;
+  /** Sends what somebody wrote themselves; absent where no wire leads there. */
+  ask?: (request: Plain) => Promise<Replied>;
   /** In words, for who wants to know what the line led to. */
   about: string;
   /** To be called after the answer was written: it does what could wait until then. */
@@ -77,7 +79,7 @@ const timers = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
 const paceOf = ({ now }: Io) => ({ now, sleep: timers, random: Math.random });
 
 /** The certificates that a person trusts besides the system's: as the variable says, else as the profile does. */
-const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
+export const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
   const named = io.env.MOBIUS_CA_FILE || saved;
   if (named === undefined) return undefined;
   try {
@@ -144,15 +146,18 @@ const openVaultTarget = async (io: Io, globals: Globals): Promise<Target> => {
 };
 
 /** What was saved is refused for other reasons than a key is, and there is another way out. */
+const signInAgain = <T>(error: T, again: string): T | MobiusError =>
+  error instanceof MobiusError && error.code === 'unauthorized'
+    ? new MobiusError(error.code, 'the saved credential was not accepted', error.details, `sign in again: ${again}`)
+    : error;
+
 const tellingToSignIn =
   (call: Call, again: string): Call =>
   async (name, input, options) => {
     try {
       return await call(name, input, options);
     } catch (error) {
-      if (!(error instanceof MobiusError) || error.code !== 'unauthorized') throw error;
-      const { code, details } = error;
-      throw new MobiusError(code, 'the saved credential was not accepted', details, `sign in again: ${again}`);
+      throw signInAgain(error, again);
     }
   };
 
@@ -185,15 +190,25 @@ export const nothingSaved = (destination: ServerDestination): MobiusError => {
   return new MobiusError('unauthorized', `no credential is saved for "${destination.url}"`, {}, hint);
 };
 
-const openServerTarget = async (io: Io, globals: Globals, destination: ServerDestination): Promise<Target> => {
+const openServerTarget = async (
+  io: Io,
+  globals: Globals,
+  destination: ServerDestination,
+): Promise<Target & Pick<Remote, 'ask'>> => {
   const { saved } = destination;
   const credential = await credentialFor(io, globals, destination);
   if (credential === undefined) throw nothingSaved(destination);
   const { token, source } = credential;
   const reached = { ...destination, token, caFile: saved?.profile.ca_file };
-  const { call, close, answered, url: shown } = await openServer(io, reached);
+  const { call, ask, close, answered, url: shown } = await openServer(io, reached);
+  const isSaved = keyOf(globals) === undefined;
   return {
-    call: keyOf(globals) === undefined ? tellingToSignIn(call, loginLine(destination)) : call,
+    call: isSaved ? tellingToSignIn(call, loginLine(destination)) : call,
+    async ask(request) {
+      const { refusal, ...answer } = await ask(request);
+      if (refusal === undefined) return answer;
+      return { ...answer, refusal: isSaved ? signInAgain(refusal, loginLine(destination)) : refusal };
+    },
     answered,
     close: async () => close(),
     about: `the server "${shown}", with the credential of ${source}`,
@@ -207,7 +222,7 @@ const openSpokenTarget = async (
   destination: ServerDestination,
   speech: Speech,
 ): Promise<Target> => {
-  let opened: Promise<Target> | undefined;
+  let opened: ReturnType<typeof openServerTarget> | undefined;
   let target: Target | undefined;
   return {
     async call(name, input, options) {
@@ -215,6 +230,12 @@ const openSpokenTarget = async (
       opened ??= openServerTarget(io, globals, destination);
       target = await opened;
       return target.call(name, input, options);
+    },
+    async ask(request) {
+      opened ??= openServerTarget(io, globals, destination);
+      const server = await opened;
+      target = server;
+      return server.ask(request);
     },
     answered: () => target?.answered?.(),
     close: async () => target?.close(),

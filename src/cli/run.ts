@@ -1,21 +1,17 @@
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import type { AnyCommand } from './command.ts';
 import { warnOfSecrets } from './context.ts';
 import { createReader } from './files.ts';
 import { type Found, find, helpFor, unknownFlag } from './find.ts';
-import { asGlobal, type Flag, flagsOf, type Known } from './flags.ts';
+import { asGlobal, type Flag, flagsOf } from './flags.ts';
 import { globalFlags, globalsFrom, tellsJson, variablesFrom } from './globals.ts';
-import { commandHelp, nounHelp, rootHelp } from './help.ts';
 import { extraValues } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { type Given, type Line, readLine } from './line.ts';
 import { runLocal } from './local.ts';
 import { operate } from './operate.ts';
-import { type CommandEntry, type Product, product as wholeProduct } from './product.ts';
+import { type CommandEntry, type Loaded, loadCommand, type Product, product as wholeProduct } from './product.ts';
 import { report } from './report.ts';
-
-type Loaded = Extract<AnyCommand, { kind: 'local' }> | (Extract<AnyCommand, { kind: 'operation' }> & { known: Known });
 
 const asksFor = (name: string, given: readonly Given[]): boolean => given.some(({ flag }) => flag.name === name);
 
@@ -29,11 +25,17 @@ const printVersion = async (io: Io): Promise<number> => {
   return print(io, `mobius ${version}\n`);
 };
 
-const load = async (product: Product, entry: CommandEntry): Promise<Loaded> => {
-  const { default: command } = await entry.load();
-  if (command.kind === 'local') return command;
-  const name = command.spec.operation;
-  return { ...command, known: { fields: await product.fields(name), operation: product.operations[name] } };
+/** Help is for people, unless the line itself asks for another form: that it goes into a pipe says nothing. */
+const showHelp = async (
+  io: Io,
+  product: Product,
+  { words, topic, entry }: Pick<Found, 'words' | 'topic' | 'entry'>,
+  given: readonly Given[],
+): Promise<number> => {
+  const form = given.findLast(({ flag }) => flag.name === 'output')?.value;
+  const { pageOf, tellingOf } = await import('./help-pages.ts');
+  const page = { words, topic, entry };
+  return print(io, await (form === 'json' || form === 'yaml' ? tellingOf(product, page, form) : pageOf(product, page)));
 };
 
 const perform = async (
@@ -53,9 +55,7 @@ const perform = async (
   const { words } = found;
   const given: Given<Flag>[] = [...found.given.map((one) => ({ ...one, flag: asGlobal(one.flag) })), ...line.given];
   const global = globalsIn(given);
-  if (found.wantsHelp || asksFor('help', global)) {
-    return print(io, commandHelp({ words, summary: entry.summary, command, flags }));
-  }
+  if (found.wantsHelp || asksFor('help', global)) return showHelp(io, product, { words, entry }, global);
   if (asksFor('version', global)) return printVersion(io);
   if (line.unknown !== undefined) throw await unknownFlag(line.unknown, flags, words);
   const globals = await globalsFrom(io, global);
@@ -92,12 +92,12 @@ const withHint = (error: unknown, words: readonly string[]): unknown => {
 const runBeforeOther = async (
   io: Io,
   { words }: Found,
-  read: () => Line<Flag>,
+  read: () => Promise<Line<Flag>>,
   go: (line: Line<Flag>) => Promise<number>,
 ): Promise<number> => {
   let argv = io.argv;
   try {
-    const line = read();
+    const line = await read();
     argv = argv.slice(0, argv.length - line.words.length);
     return await go(line);
   } catch (error) {
@@ -124,12 +124,13 @@ const globalsIn = (given: readonly Given<Flag>[]): Given<Flag>[] => {
 };
 
 const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: Found): Promise<number> => {
-  const command = await load(product, entry);
+  const command = await loadCommand(product, entry);
   const flags = flagsOf(command, command.kind === 'operation' ? command.known : undefined);
   const beforeOther = command.kind === 'local' && command.spec.passesOn === true;
-  const read = (): Line<Flag> => readLine(found.rest, flags, { stopAtWord: beforeOther, help: helpFor(found.words) });
+  const read = (): Promise<Line<Flag>> =>
+    readLine(found.rest, flags, { stopAtWord: beforeOther, help: helpFor(found.words) });
   const go = (line: Line<Flag>): Promise<number> => perform(io, product, { command, flags, line, found, entry });
-  return beforeOther ? runBeforeOther(io, found, read, go) : go(read());
+  return beforeOther ? runBeforeOther(io, found, read, go) : go(await read());
 };
 
 const start = async (io: Io, product: Product): Promise<number> => {
@@ -142,8 +143,7 @@ const start = async (io: Io, product: Product): Promise<number> => {
     }
   }
   if (asksFor('version', found.given)) return printVersion(io);
-  const [noun] = found.words;
-  return print(io, noun === undefined ? rootHelp(product) : nounHelp(product, noun));
+  return showHelp(io, product, found, found.given);
 };
 
 /** Does what the line says and gives the exit code. Never rejects: what went wrong was told on stderr. */

@@ -52,7 +52,7 @@ const asIds = (answer: Answer): string => {
 /** Turns an answer into what stdout gets. Whatever it needs was loaded before it was made: showing can't fail half-way. */
 export type Renderer = (answer: Answer) => string;
 
-const paintFor = async (color: boolean): Promise<Paint> => {
+export const paintFor = async (color: boolean): Promise<Paint> => {
   if (!color) return { strong: (text) => text, faint: (text) => text, good: (text) => text, bad: (text) => text };
   const { Chalk } = await import('chalk');
   const { bold, dim, green, red } = new Chalk({ level: 1 });
@@ -68,8 +68,9 @@ const openMode = async (io: Io, { output, color, fields }: Globals): Promise<Ren
     return (answer) => quotedControls(stringify(chosen(answer), { lineWidth: 0, aliasDuplicateObjects: false }));
   }
   const { default: width } = await import('string-width');
+  const { inColumns } = await import('./columns.ts');
   const paint = await paintFor(color);
-  return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width });
+  return (answer) => pretty(answer, { fields, now: io.now(), columns: io.stdout.columns, paint, width, inColumns });
 };
 
 export const openRenderer = async (io: Io, globals: Globals): Promise<Renderer> => {

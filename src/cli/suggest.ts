@@ -31,6 +31,7 @@ const alike: readonly (readonly string[])[] = [
   ['list-versions', 'versions', 'history'],
   ['quickstart', 'setup', 'install'],
   ['run', 'exec'],
+  ['api', 'request', 'curl', 'http', 'raw'],
   ['env', 'export'],
   ['serve', 'start', 'server'],
   ['api-keys', 'keys', 'key'],

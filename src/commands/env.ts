@@ -22,6 +22,7 @@ export default localCommand({
     'mobius env --shell powershell --secret openai=OPENAI_ | Out-String | Invoke-Expression',
     'mobius env --shell github --env-file refs.env >> "$GITHUB_ENV"',
   ],
+  related: ['run', 'inject', 'help references'],
   async run(context) {
     const { io, globals, flags } = context;
     if (io.stdout.isTTY && flags.reveal !== true) {

@@ -1,4 +1,4 @@
-/** The nouns in the order of the help, and the short ways to some of their verbs. */
+/** The nouns in the order of the help, the short ways to some of their verbs, and what the help tells besides. */
 
 export interface NounEntry {
   summary: string;
@@ -36,13 +36,23 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   vault: { summary: 'the sealed store itself: a file on this machine, or a database', group: 'vault' },
   serve: { summary: 'serve a vault over HTTP', group: 'vault' },
   server: { summary: "look after a server's database", group: 'vault' },
+  api: { summary: 'send a request of your own, for what has no command', group: 'more' },
   doctor: { summary: 'look whether everything is as it should be', group: 'more' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
   catalog: { summary: 'not built yet', group: 'more' },
-  completion: { summary: 'print the completion script of a shell', group: 'more' },
+  completion: { summary: 'have a shell complete what is typed', group: 'more' },
 };
 
 export const aliases: Readonly<Record<string, readonly string[]>> = {
   whoami: ['auth', 'whoami'],
   can: ['permissions', 'check'],
+};
+
+/** What concerns many commands: each has a page, `mobius help NAME`. */
+export const topics: Readonly<Record<string, { summary: string }>> = {
+  'exit-codes': { summary: 'what a command ends with, and the codes of errors' },
+  environment: { summary: 'the variables that are read, and those that programs get' },
+  formatting: { summary: 'forms of output; how times, tags, lists and files are written' },
+  references: { summary: `secrets' values in variables and templates: \${secret:name.key}` },
+  targets: { summary: 'which vault or server a command works on, as whom, in which project' },
 };

@@ -42,6 +42,7 @@ export default localCommand({
     'mobius inject -i nginx.conf.tpl -o nginx.conf --mode 640',
     'mobius inject < config.tpl.json | jq .database.host',
   ],
+  related: ['run', 'env', 'help references'],
   async run(context) {
     const { io, globals, flags, exact, show, say } = context;
     const mode = modeOf(flags.mode);

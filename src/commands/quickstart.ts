@@ -70,6 +70,7 @@ export default localCommand({
     'Makes what is missing: the vault with its key file, the project "default", the principal "quickstart" with the ' +
     'role Worker, and its first key. Running it again makes nothing twice.',
   examples: ['mobius quickstart', 'mobius quickstart -o json | jq -r .key'],
+  related: ['vault init', 'principals create', 'serve'],
   async run(context) {
     const { io, globals, say, warn } = context;
     if (globals.fields?.includes('key') === false) {

@@ -31,6 +31,7 @@ export default localCommand({
     `mobius run --env 'PGPASSWORD=\${secret:prod-db.password}' ./report.sh daily`,
     'mobius run --pristine --env PATH -- env',
   ],
+  related: ['env', 'inject', 'secrets create', 'help references'],
   async run(context) {
     const { io, globals, flags, rest } = context;
     const [typed = '', ...args] = rest;

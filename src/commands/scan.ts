@@ -186,12 +186,13 @@ export default localCommand({
     'key that is not known to be revoked or expired, or a file could not be read. Using the values leaves its line in ' +
     'the audit log. As a hook of git: write "exec mobius scan --staged" into .git/hooks/pre-commit and make it ' +
     'executable; for pre-commit, the hook is called mobius-scan.',
-  rest: { name: 'paths', description: 'files and folders; this folder when absent', optional: true },
+  rest: { name: 'paths', description: 'files and folders; this folder when absent', optional: true, takes: 'file' },
   extra: [
     { name: 'staged', description: 'what git would commit next, as it would be committed' },
     { name: 'no-secrets', description: 'look for keys only; no value is used' },
   ],
   examples: ['mobius scan', 'mobius scan --staged', 'mobius scan . --no-secrets -o json | jq .items'],
+  related: ['secrets list', 'secrets rotate'],
   async run(context) {
     if (context.flags.staged === true && context.rest.length > 0) {
       throw new MobiusError('usage', `--staged takes no paths, such as "${context.rest[0]}": it is all that is staged`);

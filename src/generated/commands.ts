@@ -320,6 +320,11 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       hidden: true,
       load: () => import('../commands/vault/agent.ts'),
     },
+    names: {
+      summary: 'list names for a shell that completes one',
+      hidden: true,
+      load: () => import('../commands/vault/names.ts'),
+    },
   },
   serve: {
     '': {
@@ -331,6 +336,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     migrate: {
       summary: 'bring the database of a server to what this version knows',
       load: () => import('../commands/server/migrate.ts'),
+    },
+  },
+  api: {
+    '': {
+      summary: 'send a request of your own to the API, with the credential and the care of every command',
+      load: () => import('../commands/api.ts'),
     },
   },
   doctor: {
@@ -353,6 +364,9 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     },
   },
   completion: {
-    '': { summary: 'print the completion script of a shell', load: () => import('../commands/completion.ts') },
+    '': {
+      summary: 'print the completion script of a shell, or put it where that shell looks',
+      load: () => import('../commands/completion.ts'),
+    },
   },
 };

@@ -19,8 +19,9 @@ export interface Page {
 }
 
 export interface Tree {
-  nouns: Readonly<Record<string, { summary: string; alias?: string }>>;
+  nouns: Readonly<Record<string, { summary: string; alias?: string; group: string }>>;
   aliases: Readonly<Record<string, readonly string[]>>;
+  topics: Readonly<Record<string, { summary: string }>>;
   /** In the order of the nouns, then of the verbs. */
   pages: readonly Page[];
   /** Those that only a program types. */
@@ -55,7 +56,10 @@ const isHidden = ({ command: { spec } }: Page): boolean => 'hidden' in spec && s
 
 /** Loads every command below a `src/commands` folder. */
 export const readCommands = async (folder: string, schemas: Schemas): Promise<Tree> => {
-  const index = (await import(pathToFileURL(join(folder, 'index.ts')).href)) as Pick<Tree, 'nouns' | 'aliases'>;
+  const index = (await import(pathToFileURL(join(folder, 'index.ts')).href)) as Pick<
+    Tree,
+    'nouns' | 'aliases' | 'topics'
+  >;
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const pages: Page[] = [];
   for (const file of inOrder(files.filter((one) => one !== 'index.ts').map((one) => one.replace(/\.ts$/, '')))) {
@@ -70,6 +74,7 @@ export const readCommands = async (folder: string, schemas: Schemas): Promise<Tr
   return {
     nouns: Object.fromEntries(Object.entries(index.nouns).filter(([name]) => pages.some(({ noun }) => noun === name))),
     aliases: index.aliases,
+    topics: index.topics,
     pages: pages.filter((page) => !isHidden(page)).sort((a, b) => order.indexOf(a.noun) - order.indexOf(b.noun)),
     hidden: pages.filter(isHidden),
   };

@@ -7,6 +7,7 @@ import { fishFile } from './completions/fish.ts';
 import { powershellFile } from './completions/powershell.ts';
 import { wordsFrom } from './completions/words.ts';
 import { zshFile } from './completions/zsh.ts';
+import { manFiles, withManPages } from './man.ts';
 import { openapiFile } from './openapi.ts';
 import { inOrder, readSchemas, type Schemas } from './read.ts';
 import { fieldsFile, lazyFile, operationsFile } from './tables.ts';
@@ -67,6 +68,10 @@ export const filesOfCommands = (tree: Tree, root: string): Files => {
     ['completions/mobius.fish', fishFile(words, from)],
     ['completions/mobius.ps1', powershellFile(words, from)],
   ]);
+  const man = manFiles(tree, from);
+  for (const [name, text] of man) files.set(`man/${name}`, text);
+  const manifest = join(root, 'package.json');
+  if (existsSync(manifest)) files.set('package.json', withManPages(readFileSync(manifest, 'utf8'), [...man.keys()]));
   const readme = join(root, 'README.md');
   if (existsSync(readme)) files.set('README.md', withCommandTable(readFileSync(readme, 'utf8'), tree));
   return files;
@@ -74,7 +79,7 @@ export const filesOfCommands = (tree: Tree, root: string): Files => {
 
 /** Files that an earlier run made and none makes any more: nothing else lives in these folders. */
 const leftOver = (files: Files, root: string): string[] =>
-  ['src/generated', 'completions'].flatMap((folder) => {
+  ['src/generated', 'completions', 'man'].flatMap((folder) => {
     if (!existsSync(join(root, folder))) return [];
     return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

@@ -84,7 +84,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     shows: async (call) => (await call('principals.get', { id: 'one' })).description === 'another',
   },
   'principals delete': {
-    argv: ['principals', 'delete', 'idle', '--yes'],
+    argv: ['principals', 'delete', 'idle'],
     again: [0, 5],
   },
   'projects delete': { argv: ['projects', 'delete', 'old', '--yes'], again: [0, 5] },

@@ -67,6 +67,8 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/«faint:(\(?)(?:now|\d+ (?:second|minute)s? ago)(\)?)»/g, '«faint:$1just now$2»'],
   [/(just now\S* +)\w{3}$/, '$1xxx'],
   [/--cursor [\w-]+/g, '--cursor x'],
+  [/\b(Node|SQLite) \d+(\.\d+)+/g, '$1 1.2.3'],
+  [/\d+ KiB, made (now|\d+ seconds? ago)/g, '9 KiB, made just now'],
 ];
 
 const masked = (line: string): string =>

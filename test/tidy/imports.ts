@@ -15,7 +15,7 @@ interface Layer {
   never?: readonly string[];
 }
 
-const everyone = ['errors', 'operations', 'io', 'vault-place', 'database-url', 'generated/'];
+const everyone = ['errors', 'operations', 'io', 'platform', 'vault-place', 'database-url', 'generated/'];
 const engines = [
   'store/sqlite',
   'store/sqlite-binding',
@@ -37,6 +37,7 @@ const layers: readonly Layer[] = [
     files: [
       'errors',
       'io',
+      'platform',
       'version',
       'uuid',
       'formats',
@@ -69,6 +70,12 @@ const layers: readonly Layer[] = [
     lazily: ['calls/http', 'dialects/names'],
     types: ['dialects/names'],
   },
+  {
+    files: ['cli/doctor/'],
+    may: ['cli/'],
+    lazily: ['audit/', 'calls/http', 'crypto', 'vault/glance', 'version'],
+  },
+  { files: ['cli/names'], may: ['cli/'], lazily: ['calls/local'] },
   { files: ['cli/expiring'], may: ['cli/', 'core/carries'] },
   { files: ['cli/speech'], may: ['cli/'], lazily: ['calls/speech', 'dialects/names'], types: ['calls/speech'] },
   { files: ['cli/sign-in'], may: ['cli/', 'version'], types: ['calls/speech'] },
@@ -85,6 +92,7 @@ const layers: readonly Layer[] = [
       'cli/agent',
       'cli/agent-process',
       'cli/command',
+      'cli/completion/scripts',
       'cli/credential-text',
       'cli/credentials',
       'cli/database',
@@ -98,6 +106,7 @@ const layers: readonly Layer[] = [
       'cli/progress',
       'cli/project-file',
       'cli/recovery',
+      'cli/request',
       'cli/secret-values',
       'cli/shell',
       'cli/sign-in',
@@ -109,7 +118,19 @@ const layers: readonly Layer[] = [
       'dialects/names',
       'rotation/flags',
     ],
-    lazily: ['audit/', 'cli/suggest', 'calls/local', 'crypto', 'rotation/', 'server/', 'use/', 'vault/'],
+    lazily: [
+      'audit/',
+      'cli/completion/',
+      'cli/doctor/',
+      'cli/names',
+      'cli/suggest',
+      'calls/local',
+      'crypto',
+      'rotation/',
+      'server/',
+      'use/',
+      'vault/',
+    ],
     types: ['rotation/', 'server/', 'use/', 'vault/'],
   },
   {
@@ -120,7 +141,7 @@ const layers: readonly Layer[] = [
   { files: ['calls/'], may: ['dialects/', 'core/ids', 'crypto', 'version'] },
   { files: ['server/serve'], may: ['server/', 'calls/local', 'core/ids', 'dialects/'], types: ['vault/open'] },
   { files: ['server/beside', 'server/device-cookies', 'server/device-page'], may: ['server/', 'core/', 'crypto'] },
-  { files: ['server/agent'], may: ['server/', 'store/files'], types: ['vault/open'] },
+  { files: ['server/agent'], may: ['server/', 'store/files', 'version'], types: ['vault/open'] },
   { files: ['server/'], may: ['core/', 'dialects/', 'validate', 'use/tree'] },
   { files: ['dialects/'], may: ['core/carries', 'core/ids', 'core/manner'] },
   { files: ['use/'], may: ['crypto', 'core/key-format'] },

@@ -12,6 +12,7 @@ export default operationCommand({
     'mobius api-keys create partner --principal-id worker-prod --rate-limit 100/60s --allow-ip 203.0.113.0/24',
     'mobius api-keys create --name ci-3 --principal-id worker-prod --expires-at 90d --out ci.key',
   ],
+  related: ['api-keys rotate', 'api-keys verify', 'rotations set'],
   oneTime: {
     value: ({ key }) => key,
     id: ({ id }) => id,

@@ -13,6 +13,7 @@ export default operationCommand({
     'printenv MOBIUS_API_KEY | mobius api-keys verify --permission mobius.work.execute',
     'mobius api-keys verify --key @ci.key -q',
   ],
+  related: ['api-keys get', 'tokens verify'],
   prepare: async (input, context) => ({ ...input, key: await credentialText(input.key, 'API key:', context) }),
   offline({ key }, { warn }) {
     const parsed = parseKey(key);

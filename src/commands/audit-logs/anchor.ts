@@ -10,6 +10,7 @@ export default operationCommand({
     'config.toml, MOBIUS_AUDIT_ANCHOR or mobius serve --audit-anchor.',
   extra: [{ name: 'append', value: 'FILE', description: 'put it behind what this file holds already, on a line' }],
   examples: ['mobius audit-logs anchor', 'mobius audit-logs anchor --append anchors.jsonl'],
+  related: ['audit-logs verify', 'audit-logs export'],
   async afterwards(anchor, _, { io, flags, say }) {
     const { append } = flags;
     if (typeof append !== 'string') return;

@@ -55,6 +55,7 @@ export default localCommand({
     { name: 'out', value: 'FILE', description: 'write them to this file, not to stdout' },
   ],
   examples: ['mobius audit-logs export --all --out audit.jsonl', 'mobius audit-logs export --created-after -24h'],
+  related: ['audit-logs verify'],
   async run(context) {
     const { io, globals, flags, warn } = context;
     const delivery = typeof flags.out === 'string' ? openDelivery(io, flags.out) : undefined;

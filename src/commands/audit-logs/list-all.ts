@@ -13,6 +13,7 @@ export default operationCommand({
     "mobius audit-logs list-all --action 'vault.*'",
     'mobius audit-logs list-all --resource-type refusal -o json',
   ],
+  related: ['audit-logs verify'],
   inSteps: {
     when: ({ flags }) => flags.follow === true,
     run: (input, context, { call }) => followEntries(context, input, (more) => call('audit-logs.list-all', more)),

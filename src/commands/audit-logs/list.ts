@@ -15,6 +15,7 @@ export default operationCommand({
     "mobius audit-logs list --action 'secrets.*' --created-after -24h",
     'mobius audit-logs list --resource-type refusal -o json',
   ],
+  related: ['audit-logs list-all', 'audit-logs export', 'audit-logs verify'],
   inSteps: {
     when: ({ flags }) => flags.follow === true,
     run: (input, context, { call }) => followEntries(context, input, (more) => call('audit-logs.list', more)),

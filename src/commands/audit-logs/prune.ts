@@ -13,6 +13,7 @@ export default operationCommand({
     'mobius audit-logs prune --before -365d --yes',
     'mobius audit-logs prune --before 2025-01-01T00:00:00Z --yes',
   ],
+  related: ['audit-logs export', 'audit-logs verify'],
   confirm: ({ before }) => `remove the entries of before ${before} from the audit log?`,
   named: () => 'prune',
   inSteps: {

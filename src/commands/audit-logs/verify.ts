@@ -17,6 +17,7 @@ export default operationCommand({
     },
   ],
   examples: ['mobius audit-logs verify', 'mobius audit-logs verify --anchor anchors.jsonl'],
+  related: ['audit-logs anchor', 'vault check'],
   show: (output) => output,
   shown: () => ['ok', 'checked', 'last_seq', 'begins_after', 'anchors', 'anchors_before_it_begins', 'findings'],
   inSteps: {

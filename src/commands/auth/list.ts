@@ -17,6 +17,7 @@ export default localCommand({
     'the person who asks, those of other machines too: mobius auth revoke ends one.',
   extra: [{ name: 'credentials', description: 'those that the server knows, in place of the profiles here' }],
   examples: ['mobius auth list', 'mobius auth list --credentials'],
+  related: ['auth use', 'auth login'],
   async run({ io, globals, flags, show }) {
     if (flags.credentials === true) {
       const { call, close } = await openTarget(io, globals);

@@ -143,6 +143,7 @@ export default localCommand({
     'mobius auth login --profile team --email ada@example.com',
     'mobius auth login --server https://api.example.com --dialect mobula --with-token < key.txt',
   ],
+  related: ['auth status', 'auth list', 'auth logout', 'help targets'],
   async run(context) {
     const { io, globals, show, say, note } = context;
     refuseMixed(context);

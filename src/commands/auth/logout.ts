@@ -11,6 +11,7 @@ export default localCommand({
     'The profile stays, without its credential. An API key that was saved is only forgotten: it goes on working ' +
     'wherever else it is used. When the server can not be reached the credential is forgotten all the same.',
   examples: ['mobius auth logout', 'mobius auth logout --profile team'],
+  related: ['auth login', 'auth remove', 'auth revoke'],
   async run({ io, globals, show, say, warn }) {
     const destination = await destinationOf(io, globals);
     if (destination.kind === 'vault') {

@@ -9,6 +9,7 @@ export default localCommand({
   about: 'Its next request is refused. Without an id it is the one that is used here, which is then forgotten.',
   args: [{ name: 'id', description: 'cred_…: mobius auth list --credentials', optional: true }],
   examples: ['mobius auth revoke cred_01kdwhnx00f0000000000000zz', 'mobius auth revoke'],
+  related: ['auth list', 'auth logout'],
   async run({ io, globals, args, show, say }) {
     const { saved } = await destinationOf(io, globals);
     const { call, close } = await openTarget(io, globals);

@@ -38,6 +38,7 @@ export default localCommand({
     'counts, as far as the caller may see them, the API keys and secrets of the project that expire within 14 days, a ' +
     'hundred of each at most; "more" where there are more. "folder" tells what a mobius.json around says. On a terminal a warning names the commands that list them.',
   examples: ['mobius auth status', 'mobius auth status --profile team -o json | jq -r .accepted'],
+  related: ['auth whoami', 'doctor', 'help targets'],
   async run({ io, globals, show, warn }) {
     const destination = await destinationOf(io, globals);
     const { saved } = destination;

@@ -7,6 +7,7 @@ export default localCommand({
   summary: 'print the credential that is shown to the server, for other programs',
   about: 'Refreshed first where it would end within moments. It acts as you: whoever has it can do what you may.',
   examples: ['mobius auth token --profile team', 'mobius auth token --api-url https://mobius.example.com'],
+  related: ['auth login', 'auth whoami', 'api'],
   async run({ io, globals, warn }) {
     const destination = await destinationOf(io, globals);
     if (destination.kind === 'vault') {

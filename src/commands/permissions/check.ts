@@ -8,5 +8,6 @@ export default operationCommand({
     { name: 'permission', description: 'what is asked about' },
   ],
   examples: ['mobius can worker-prod mobius.secrets.use', 'mobius can ci mobius.access.manage -q && echo yes'],
+  related: ['roles list-assignments'],
   exit: ({ allowed }) => (allowed ? 0 : 4),
 });

@@ -22,6 +22,7 @@ export default operationCommand({
     'mobius principals create --name ci --description "builds and deploys" --role-ids Operator --tag team=core',
     'mobius principals create worker-2 --role Worker --with-key --expires-at 90d --out worker-2.key',
   ],
+  related: ['api-keys create', 'roles create-assignment'],
   prepare(input, { flags, time }) {
     const { 'key-name': name, 'expires-at': expiresAt } = flags as Record<string, string | undefined>;
     if (flags['with-key'] !== true && name === undefined && expiresAt === undefined) return input;

@@ -9,5 +9,6 @@ export default operationCommand({
     'mobius roles create deployer --permission mobius.work.execute --permission mobius.secrets.use',
     'mobius roles create --name auditor --permissions mobius.project.view,mobius.audit.view',
   ],
+  related: ['permissions list', 'roles create-assignment'],
   done: ({ name, id }) => `created role "${name}" (${id})`,
 });

@@ -9,5 +9,6 @@ export default operationCommand({
     'mobius roles update deployer --permissions mobius.work.execute',
     'mobius roles update deployer --description "ships what was built"',
   ],
+  related: ['permissions list'],
   done: ({ name, id }) => `updated role "${name}" (${id})`,
 });

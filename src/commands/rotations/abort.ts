@@ -12,6 +12,7 @@ export default operationCommand({
     'mobius rotations abort rot_01kdwhnx00f0000000000000zz',
     'mobius rotations abort rot_01kdwhnx00f0000000000000zz --even-if-delivered --yes',
   ],
+  related: ['rotations resume'],
   confirm: ({ rotation, even_if_delivered: even, withdrawn }) =>
     even === true && withdrawn !== true
       ? `Give up "${rotation}"? Whoever has its successor is refused from then on.`

@@ -11,6 +11,7 @@ export default operationCommand({
   extra: [{ name: 'exit-code', description: 'end with 1 where something is due, or is within that time' }],
   columns: ['subject', 'due', 'due_at', 'last_rotated_at', 'expires_at', 'rotation_id'],
   examples: ['mobius rotations due', 'mobius rotations due --all', 'mobius rotations due --within 7d --exit-code'],
+  related: ['rotations run', 'rotations set'],
   prepare(input, { flags }) {
     if (input.include_later !== true || flags['exit-code'] !== true) return input;
     const message = '--all lists what is not due too, so --exit-code would say nothing';

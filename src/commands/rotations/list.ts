@@ -11,4 +11,5 @@ export default operationCommand({
     'mobius rotations list --include-ended',
     'mobius rotations list --subject api-keys/worker-prod -o json',
   ],
+  related: ['rotations resume', 'rotations abort'],
 });

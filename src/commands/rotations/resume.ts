@@ -33,6 +33,7 @@ export default localCommand({
     'mobius rotations resume rot_01kdwhnx00f0000000000000zz',
     'mobius rotations resume rot_01kdwhnx00f0000000000000zz --out ci.key',
   ],
+  related: ['rotations abort'],
   async run(context) {
     const { io, globals, args, flags, show, say, warn } = context;
     (await speechFor(io, globals))?.check('rotations.start');

@@ -13,6 +13,7 @@ export default localCommand({
   rest: {
     name: 'subject',
     description: 'only these, where they are due: api-keys/NAME or secrets/NAME',
+    takes: 'subjects',
     optional: true,
   },
   extra: [
@@ -30,6 +31,7 @@ export default localCommand({
     'mobius rotations run --dry-run',
     'mobius rotations run --all --no-input --log-format json',
   ],
+  related: ['rotations due', 'rotations schedule'],
   async run(context) {
     const { io, globals, flags, rest, show, warn, debug } = context;
     const [{ runDue }, { logged, openLog }, { targetOf }] = await Promise.all([

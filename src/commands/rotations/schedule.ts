@@ -1,5 +1,6 @@
 import { localCommand } from '../../cli/command.ts';
 import { MobiusError } from '../../errors.ts';
+import { hasCron } from '../../platform.ts';
 
 const rhythms = ['1h', '6h', '12h', '1d', '7d'] as const;
 
@@ -20,13 +21,14 @@ export default localCommand({
     'mobius rotations schedule --every 1d',
     'mobius rotations schedule --systemd --profile team',
   ],
+  related: ['rotations run', 'rotations due'],
   async run({ io, globals, flags, warn }) {
     if (flags.cron === true && flags.systemd === true) {
       throw new MobiusError('usage', '--cron and --systemd exclude each other', {}, 'ask for one after the other');
     }
     const { cronText, jobOf, systemdText } = await import('../../rotation/schedule.ts');
     const job = await jobOf(io, globals);
-    if (io.platform === 'win32') {
+    if (!hasCron(io.platform)) {
       const hint = `let the task scheduler run: ${job.program.map((word) => `"${word}"`).join(' ')}`;
       throw new MobiusError('unsupported', 'windows has neither cron nor systemd', {}, hint);
     }

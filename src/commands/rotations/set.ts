@@ -79,6 +79,7 @@ export default operationCommand({
     'mobius rotations set api-keys/worker-prod --every 30d --deliver file:worker.key --verify "mobius whoami"',
     'mobius rotations set secrets/db/prod --every 90d --generate password:40',
   ],
+  related: ['rotations due', 'rotations run', 'rotations schedule'],
   async prepare(input, context) {
     const ways = waysIn(context);
     if (ways === undefined) return input;

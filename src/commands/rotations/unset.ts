@@ -6,6 +6,7 @@ export default operationCommand({
   about: 'Its schedule is removed, and how it is delivered from the rotations.toml of this machine.',
   args: [{ name: 'subject', description: 'api-keys/NAME or secrets/NAME' }],
   examples: ['mobius rotations unset api-keys/worker-prod', 'mobius rotations unset secrets/db/prod'],
+  related: ['rotations set', 'rotations due'],
   async afterwards(_, { subject, project }, { io, globals }) {
     const [{ changeDeliveries }, { targetOf }] = await Promise.all([
       import('../../rotation/deliveries-write.ts'),

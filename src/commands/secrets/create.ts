@@ -16,6 +16,7 @@ export default operationCommand({
     'mobius secrets create openai --description "OpenAI key used by the summarizer" --set api_key=@key.txt',
     'mobius secrets create tls --values @tls.json --expires-at 90d',
   ],
+  related: ['run', 'secrets update', 'help references'],
   async prepare(input, context) {
     const given = (await valuesFrom(context, input.values)) ?? (await askedValues(context));
     return { ...input, values: given.values };

@@ -10,6 +10,7 @@ export default operationCommand({
     { name: 'version', description: 'its number' },
   ],
   examples: ['mobius secrets destroy-version openai 2', 'mobius secrets destroy-version openai 2 --yes'],
+  related: ['secrets list-versions', 'secrets disable-version'],
   confirm: ({ secret, version }) => `Destroy the values of version ${version} of the secret "${secret}", for ever?`,
   named: ({ secret, version }) => `${secret} ${version}`,
   done: ({ version }, { secret }) => `destroyed version ${version} of secret "${secret}"`,

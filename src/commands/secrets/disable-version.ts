@@ -8,5 +8,6 @@ export default operationCommand({
     { name: 'version', description: 'its number' },
   ],
   examples: ['mobius secrets disable-version openai 3', 'mobius secrets disable-version db/prod 1 -o json'],
+  related: ['secrets enable-version', 'secrets list-versions'],
   done: ({ version }, { secret }) => `disabled version ${version} of secret "${secret}"`,
 });

@@ -12,6 +12,7 @@ export default localCommand({
     'memory, never on a disk; see to it that your editor keeps no copies elsewhere.',
   args: [{ name: 'secret', description: "the secret's name or id" }],
   examples: ['mobius secrets edit openai', 'mobius secrets edit db/prod'],
+  related: ['secrets update', 'secrets rollback'],
   async run({ io, globals, args, prompt, say, show, warn }) {
     if (!prompt.possible) {
       const hint = `give the values another way: mobius secrets update ${args.secret} --set KEY=@FILE`;

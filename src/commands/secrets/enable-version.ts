@@ -8,5 +8,6 @@ export default operationCommand({
     { name: 'version', description: 'its number' },
   ],
   examples: ['mobius secrets enable-version openai 4', 'mobius secrets enable-version db/prod 2 -o json'],
+  related: ['secrets list-versions', 'secrets rollback'],
   done: ({ version }, { secret }) => `enabled version ${version} of secret "${secret}"`,
 });

@@ -8,6 +8,7 @@ export default operationCommand({
     { name: 'version', description: 'the version whose values are wanted back' },
   ],
   examples: ['mobius secrets rollback openai 2 --if-version 5', 'mobius secrets rollback openai 2'],
+  related: ['secrets list-versions', 'secrets enable-version'],
   done: ({ name, version, values_unchanged: same }, { version: old }) =>
     same === true
       ? `the values of version ${old} are those that "${name}" has already, so there is no new version`

@@ -44,6 +44,7 @@ export default localCommand({
     'mobius secrets rotate db/prod --generate password:40 --if-older-than 30d',
     'mobius secrets rotate openai --exec "printf %s a-new-value" --verify "grep -q api_key"',
   ],
+  related: ['rotations set', 'rotations resume', 'secrets update'],
   async run(context) {
     const { io, globals, args, flags, show, say, warn } = context;
     (await speechFor(io, globals))?.check('secrets.update');

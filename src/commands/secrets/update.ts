@@ -34,6 +34,7 @@ export default operationCommand({
     'mobius secrets update db/prod --generate password:40 --if-version 3',
     'mobius secrets update openai --expires-at 90d --tag team=core',
   ],
+  related: ['secrets edit', 'secrets rollback', 'secrets list-versions'],
   async prepare(input, context) {
     const given = (await valuesFrom(context, input.values)) ?? (await askedInstead(input, context));
     if (given === undefined) return input;

@@ -11,6 +11,7 @@ export default localCommand({
     'that other commands would work on.',
   extra: [databaseFlag, { name: 'check', description: 'only say what is missing' }],
   examples: ['mobius server migrate --check', 'mobius server migrate --database postgres://mobius@127.0.0.1/mobius'],
+  related: ['serve', 'vault move'],
   async run(context) {
     const { io, flags, show, say } = context;
     const { migrateDatabase } = await import('../../vault/migration.ts');

@@ -11,6 +11,7 @@ export default operationCommand({
     'mobius tokens create --name frontend -o json | jq -r .token > frontend.jwt',
     'mobius tokens create --count 5 --expires-in 1h --quiet',
   ],
+  related: ['tokens verify', 'tokens revoke'],
   oneTime: {
     noun: 'token',
     field: 'token',

@@ -8,5 +8,6 @@ export default operationCommand({
     'programs can read it. No request of it is counted.',
   flags: { token: { hidden: true, optional: true } },
   examples: ['mobius tokens inspect < frontend.jwt', 'printenv TOKEN | mobius tokens inspect -o json | jq .remaining'],
+  related: ['tokens verify', 'tokens get'],
   prepare: async (input, context) => ({ ...input, token: await credentialText(input.token, 'Token:', context) }),
 });

@@ -2,6 +2,7 @@ import { operationCommand } from '../../cli/command.ts';
 
 export default operationCommand({
   operation: 'tokens.list',
+  about: 'A page at a time. Those that have ended or were revoked are left out without --include-ended.',
   flags: {
     principal_id: { alias: 'principal' },
     key_id: { value: 'KEY' },
@@ -13,4 +14,5 @@ export default operationCommand({
     'mobius tokens list --principal worker-prod --expiring-within 10m',
     'mobius tokens list --include-ended -o json',
   ],
+  related: ['tokens revoke'],
 });

@@ -11,6 +11,7 @@ export default operationCommand({
     'mobius tokens verify < frontend.jwt',
     'printenv TOKEN | mobius tokens verify --permission mobius.work.execute -o text -F code',
   ],
+  related: ['tokens inspect', 'api-keys verify'],
   prepare: async (input, context) => ({ ...input, token: await credentialText(input.token, 'Token:', context) }),
   exit: ({ valid }) => (valid ? 0 : 4),
 });

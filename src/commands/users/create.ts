@@ -13,6 +13,7 @@ export default operationCommand({
     'mobius users create ada@example.test --administrator < password.txt',
     'mobius users create bob@example.test --role Worker --password @password.txt',
   ],
+  related: ['users set-password', 'auth login'],
   prepare: newPassword,
   done: ({ email, id }) => `created user "${email}" (${id})`,
 });

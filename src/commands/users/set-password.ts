@@ -13,6 +13,7 @@ export default operationCommand({
     'mobius users set-password bob@example.test < password.txt',
     'mobius users set-password bob@example.test --password @password.txt',
   ],
+  related: ['users disable'],
   prepare: newPassword,
   done: (_, { id }) => `changed the password of "${id}"`,
 });

@@ -9,6 +9,7 @@ export default localCommand({
     'about the file itself. What is wrong is said with what can be done about it. Nothing is changed, and others can ' +
     'use the vault meanwhile. The exit code is 0 where all is well, 1 where something is wrong, 3 for a locked vault.',
   examples: ['mobius vault check', "mobius vault check -o json | jq -r '.problems[].id'"],
+  related: ['vault status', 'audit-logs verify', 'doctor'],
   async run({ io, globals, show, say }) {
     const [{ bookkeepingOf }, { checkVault }] = await Promise.all([
       import('../../calls/local.ts'),

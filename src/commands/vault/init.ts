@@ -44,6 +44,7 @@ export default localCommand({
     'mobius vault init --vault ./dev.db --key-file ./dev.key',
     'mobius vault init --vault ./team.db --passphrase-file ./passphrase.txt',
   ],
+  related: ['quickstart', 'vault keyslots', 'vault unlock'],
   async run(context) {
     const { io, globals, say, show } = context;
     const { createLocal } = await import('../../calls/local.ts');

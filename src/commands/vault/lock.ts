@@ -10,6 +10,7 @@ export default localCommand({
     'What mobius vault unlock started ends, and its keys are wiped; what it is just answering it answers. A key file in ' +
     "its own place, or the desktop's keychain, opens the vault all the same, which is told.",
   examples: ['mobius vault lock', 'mobius vault lock -q'],
+  related: ['vault unlock'],
   async run({ io, globals, show, say, note }) {
     const { waysInto } = await import('../../vault/status.ts');
     const { path, keys } = placeOf(io, globals);

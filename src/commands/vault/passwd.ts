@@ -9,6 +9,7 @@ export default localCommand({
     'the old one: mobius vault rekey stops that.',
   extra: [newPassphraseFlag],
   examples: ['mobius vault passwd', 'mobius vault passwd --new-passphrase-file ./new-passphrase.txt'],
+  related: ['vault keyslots', 'vault rekey'],
   async run(context) {
     const { io, globals, say, show } = context;
     const { openLocal } = await import('../../calls/local.ts');

@@ -66,6 +66,7 @@ export default localCommand({
     { name: 'yes', short: 'y', description: 'remove what cannot be carried over without asking' },
   ],
   examples: ['mobius vault rekey', 'mobius vault rekey --yes --out recovery.txt'],
+  related: ['vault backup', 'vault keyslots'],
   async run(context) {
     const { io, globals, say, show, warn } = context;
     const { openLocal } = await import('../../calls/local.ts');

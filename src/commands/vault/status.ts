@@ -16,6 +16,7 @@ export default localCommand({
     'The exit code is 0 for a vault that opens and 3 for one that is locked, not there or moved away. Where an agent ' +
     'holds it open (mobius vault unlock), that is told too, and no key is needed.',
   examples: ['mobius vault status', 'mobius vault status -o json | jq -r .unlocked_by'],
+  related: ['vault check', 'vault keyslots', 'auth status'],
   async run({ io, globals, show }) {
     const { vaultStatus } = await import('../../vault/status.ts');
     const place = placeOf(io, globals);

@@ -48,6 +48,7 @@ export default localCommand({
     { name: 'max', value: 'DURATION', description: 'lock after this time in any case; 8h when absent' },
   ],
   examples: ['mobius vault unlock', 'mobius vault unlock --idle 10m --max 2h'],
+  related: ['vault lock', 'vault status'],
   async run(context) {
     const { io, globals, flags } = context;
     const idleMs = msOf(flags, 'idle', '30m');
