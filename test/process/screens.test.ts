@@ -4,14 +4,15 @@ import { openTerminal, type Terminal } from './terminal.ts';
 
 const test = withTools('tmux');
 
+/** As many as the longest screen has. */
+const rows = 70;
+
 let machine: Machine;
 let terminal: Terminal;
 
 beforeAll(async () => {
   machine = newMachine();
   terminal = openTerminal(machine);
-  // As many rows as the longest screen has.
-  terminal.resize(80, 70);
 });
 afterAll(() => {
   terminal.close();
@@ -64,6 +65,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
   [/(key_suffix\S* +)\w{3}/g, '$1xxx'],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '2026-01-01T00:00:00Z'],
   [/«faint:(\(?)(?:now|\d+ (?:second|minute)s? ago)(\)?)»/g, '«faint:$1just now$2»'],
+  [/(just now\S* +)\w{3}$/, '$1xxx'],
   [/--cursor [\w-]+/g, '--cursor x'],
   [/\b(Node|SQLite) \d+(\.\d+)+/g, '$1 1.2.3'],
   [/\d+ KiB, made (now|\d+ seconds? ago)/g, '9 KiB, made just now'],
@@ -84,6 +86,13 @@ const seen = (): string[] => {
 /** Columns behind a time stand where its length puts them. */
 const closed = (lines: readonly string[]): string[] => lines.map((line) => line.replace(/ {2,}/g, '  '));
 
+/** The program's own side of the terminal hears of it later. */
+const resized = async (columns: number): Promise<void> => {
+  terminal.resize(columns, rows);
+  await terminal.run(`until [ "$(stty size)" = "${rows} ${columns}" ]; do sleep 0.05; done; echo sized`);
+  await terminal.shows(/^sized$/);
+};
+
 const compare = (name: string, lines: readonly string[]): Promise<void> =>
   expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(`../golden/screens/${name}.txt`);
 
@@ -92,7 +101,7 @@ const screens: readonly { name: string; line: string; columns?: number; hasInner
   { name: 'principals-create', line: 'principals create 日本語 --role Viewer' },
   { name: 'api-keys-create', line: 'api-keys create ci --principal-id 日本語 --expires-at 90d' },
   { name: 'api-keys-list', line: 'api-keys list' },
-  { name: 'api-keys-list-wide', line: 'api-keys list', columns: 120 },
+  { name: 'api-keys-list-wide', line: 'api-keys list', columns: 120, hasInnerTimes: true },
   { name: 'api-keys-list-narrow', line: 'api-keys list', columns: 40 },
   { name: 'api-keys-get', line: 'api-keys get ci' },
   { name: 'api-keys-disable', line: 'api-keys update ci --state disabled' },
@@ -114,7 +123,7 @@ const screens: readonly { name: string; line: string; columns?: number; hasInner
 
 test('the main screens, as a terminal shows them', async () => {
   for (const { name, line, columns = 80, hasInnerTimes } of screens) {
-    terminal.resize(columns, 70);
+    await resized(columns);
     await terminal.run(`mobius ${line}; echo "end of it: $?"`);
     await terminal.shows(/^end of it: \d+$/);
     const lines = seen();
