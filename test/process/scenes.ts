@@ -1,0 +1,186 @@
+import type { Block } from './blocks.ts';
+
+/** What becomes of a block that isn't typed: it is written to a file, and a line typed that uses it, where none of
+ * the document's own does; or a test that does more than this one reads it. */
+export type Fate = { file: string; mode?: number; usedBy?: string } | { readBy: string };
+
+/** What a document takes for granted, and what stands on this machine in the place of what it names. */
+export interface Scene {
+  /** The chapters (##) that it is of; all when absent. '' is what stands before the first. */
+  chapters?: readonly string[];
+  /** In the folder that it is typed in. */
+  files?: Readonly<Record<string, string>>;
+  /** On the path. */
+  programs?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>>;
+  /** Typed before. */
+  before?: readonly string[];
+  /** What stands there, and what is put in its place: {home} and the like are of this machine. */
+  instead?: readonly (readonly [what: RegExp | string, by: string])[];
+  /** By the beginning of a line: it also says something on stderr. */
+  speaks?: readonly string[];
+  /** The fates of blocks of these languages, in their order. */
+  fates?: Readonly<Record<string, readonly Fate[]>>;
+  /** Secrets of a pipeline, by the file that holds each. */
+  secrets?: Readonly<Record<string, string>>;
+  /** A PostgreSQL database of its own. */
+  database?: true;
+}
+
+const init = 'mobius vault init';
+const password = 'a-plainly-fake-password\n';
+const script = '#!/bin/sh\n';
+
+const readme: readonly Scene[] = [
+  { chapters: [''] },
+  {
+    chapters: ['Set up'],
+    instead: [
+      // .ci/run does both, in a clean checkout.
+      ['npm ci && npx', 'cd {root} && npx'],
+      ['npm ci && npm test', 'grep -qx "npm ci" .ci/run && grep -q "^npm test " .ci/run'],
+    ],
+  },
+  {
+    chapters: ['Use', 'Serve'],
+    before: [init],
+    env: { DB_USER: 'shop-user' },
+    files: {
+      'passphrase.txt': 'correct horse battery staple\n',
+      'password.txt': password,
+      'key.txt': 'sk-plainly-fake-1',
+      'new-key.txt': 'sk-plainly-fake-2',
+      'refs.env': 'KEY=${secret:openai.api_key}\n',
+      'config.tpl.yaml': 'key: ${secret:openai.api_key}\n',
+      'app.js': '',
+      'migrate.sh': script,
+      'serve.sh': script,
+    },
+    instead: [
+      [/(mobius vault keyslots add passphrase) .*/, '$1 --new-passphrase-file ./passphrase.txt'],
+      [/(mobius vault rekey) .*/, '$1 --passphrase-file ./passphrase.txt'],
+      // Here lie the files that the values came from.
+      [/(mobius scan) .*/, '$1 refs.env'],
+      ['/etc/worker/', '{home}/'],
+    ],
+  },
+  {
+    chapters: ['How it is built'],
+    fates: {
+      json: [{ readBy: 'test/tools/five-steps.test.ts' }],
+      ts: [{ readBy: 'test/tools/five-steps.test.ts' }, { readBy: 'test/tools/five-steps.test.ts' }],
+      script: [{ readBy: 'test/tools/five-steps.test.ts' }],
+    },
+  },
+];
+
+/** By the path of the document. One that has none here fails. */
+export const scenes: Readonly<Record<string, readonly Scene[]>> = {
+  'README.md': readme,
+  'docs/README.md': [{}],
+  'docs/getting-started.md': [
+    {
+      files: { 'key.txt': 'sk-plainly-fake-1', 'password.txt': password },
+      fates: { js: [{ file: 'app.js' }] },
+    },
+  ],
+  'docs/local-vault.md': [
+    {
+      files: {
+        'passphrase.txt': 'correct horse battery staple\n',
+        'next.txt': 'incorrect horse battery staple\n',
+      },
+      instead: [
+        [/(mobius vault keyslots add passphrase) .*/, '$1 --new-passphrase-file ./passphrase.txt'],
+        [/(mobius vault passwd \S+ \S+) .*/, '$1 --passphrase-file ./passphrase.txt --new-passphrase-file ./next.txt'],
+        [/(mobius vault unlock .*?) #.*/, '$1 --passphrase-file ./next.txt'],
+      ],
+    },
+  ],
+  'docs/team-server.md': [
+    {
+      files: { 'password.txt': password, 'serve.sh': '#!/bin/sh\ntest -n "$DATABASE_PASSWORD"\n' },
+      fates: { json: [{ file: 'mobius.json' }] },
+    },
+  ],
+  'docs/ci.md': [
+    {
+      files: {
+        'password.txt': password,
+        'migrate.sh': '#!/bin/sh\ntest -n "$DB_PASSWORD" && test -z "$MOBIUS_API_KEY"\n',
+        'deploy.sh': '#!/bin/sh\ntest "$1" = plainly-fake-token\n',
+        'config.tpl.yaml': 'password: ${secret:db/prod.password}\n',
+      },
+      before: [
+        init,
+        'mobius users create ada@example.com --administrator',
+        'mobius secrets create db/prod --generate password:40',
+        'printf plainly-fake-token | mobius secrets create deploy --set token=@-',
+        'mkdir -p {home}/shop {home}/backups {home}/elsewhere',
+        'cp migrate.sh {home}/shop/nightly.sh',
+        'mobius serve --public-url https://mobius.example.com',
+      ],
+      instead: [
+        ['/srv/shop/', '{home}/shop/'],
+        ['/var/backups/', '{home}/backups/'],
+        ['/mnt/elsewhere/', '{home}/elsewhere/'],
+      ],
+      fates: { dotenv: [{ file: 'refs.env' }] },
+      secrets: { MOBIUS_API_KEY: 'pipeline.key' },
+    },
+  ],
+  'docs/exit-codes.md': [{ before: [init, 'mobius principals create worker-prod --role Worker'] }],
+  'docs/environment.md': [{ before: [init] }],
+  'docs/rotation.md': [
+    {
+      before: [
+        init,
+        'mkdir -p {home}/worker',
+        'mobius principals create worker-prod --role Worker --with-key --out {home}/worker/key',
+        'mobius secrets create db/prod --generate password:40',
+      ],
+      programs: { systemctl: script, 'set-db-password': 'cat > /dev/null\n', 'try-db-password': script },
+      files: { 'set-password.sh': '#!/bin/sh\ncat > /dev/null\n', 'try-password.sh': script },
+      instead: [['/etc/worker/', '{home}/worker/']],
+      fates: {
+        toml: [{ file: '{home}/.config/mobius/rotations.toml', mode: 0o600, usedBy: 'mobius rotations run --dry-run' }],
+      },
+    },
+  ],
+  'docs/audit.md': [
+    {
+      before: [init, 'mobius principals create worker-prod --role Worker', 'mkdir {home}/elsewhere'],
+      instead: [
+        [/(mobius audit-logs list --follow -o json) .*/, 'timeout --preserve-status -s INT 2 $1'],
+        ['/mnt/elsewhere/', '{home}/elsewhere/'],
+      ],
+      fates: {
+        toml: [
+          {
+            file: '{home}/.config/mobius/config.toml',
+            mode: 0o600,
+            usedBy: 'mobius projects create anchored && test -s {home}/elsewhere/mobius-anchors.jsonl',
+          },
+        ],
+      },
+    },
+  ],
+  'docs/verify-tokens.md': [
+    { fates: { js: [{ readBy: 'test/http/verify-offline.test.ts' }, { readBy: 'test/http/verify-offline.test.ts' }] } },
+  ],
+  'docs/postgresql.md': [
+    {
+      database: true,
+      programs: { gcloud: '#!/bin/sh\ncat ./team.key\n' },
+      instead: [
+        ['createdb mobius', '{createdb} --maintenance-db={server} {name}'],
+        ['postgres://mobius@db.example.com/mobius', '{database}'],
+      ],
+    },
+  ],
+  'docs/mobilenext.md': [{ before: [init], files: { 'password.txt': password } }],
+  'docs/mobula.md': [{ before: [init] }],
+  'docs/mutx.md': [{ before: [init], files: { 'password.txt': 'plainly-fake-1\n' } }],
+};
+
+export const chapterOf = ({ under }: Block): string => under[1] ?? '';
