@@ -17,8 +17,8 @@ export interface Scene {
   before?: readonly string[];
   /** What stands there, and what is put in its place: {home} and the like are of this machine. */
   instead?: readonly (readonly [what: RegExp | string, by: string])[];
-  /** By the beginning of a line: it also says something on stderr. */
-  speaks?: readonly string[];
+  /** By the beginning of a line: what it says on stderr, where every other line says nothing. */
+  says?: Readonly<Record<string, string>>;
   /** The fates of blocks of these languages, in their order. */
   fates?: Readonly<Record<string, readonly Fate[]>>;
   /** Secrets of a pipeline, by the file that holds each. */
@@ -31,10 +31,27 @@ const init = 'mobius vault init';
 const password = 'a-plainly-fake-password\n';
 const script = '#!/bin/sh\n';
 
+/** A rotation that was left behind, two minutes ago: the one before has nothing yet, the other may have been delivered. */
+const left = `#!/bin/bash
+name=left-$RANDOM
+echo 'const now = Date.now; Date.now = () => now() - 120_000;' > $name.mjs
+export NODE_OPTIONS="--import=$PWD/$name.mjs"
+case $1 in
+  begun)
+    mobius secrets create $name --generate password
+    mobius secrets rotate $name --apply true --exec 'kill -9 $PPID' ;;
+  delivering)
+    mobius principals create $name --role Worker --with-key
+    mobius api-keys rotate $name --exec 'kill -9 $PPID' ;;
+esac > $name.log 2>&1
+mobius rotations list -o json | jq -r --arg name $name '.items[] | select(.subject | endswith($name)).id'
+`;
+
 const readme: readonly Scene[] = [
   { chapters: [''] },
   {
     chapters: ['Set up'],
+    env: { npm_config_update_notifier: 'false', npm_config_loglevel: 'error' },
     instead: [
       // .ci/run does both, in a clean checkout.
       ['npm ci && npx', 'cd {root} && npx'],
@@ -81,6 +98,7 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
   'docs/getting-started.md': [
     {
       files: { 'key.txt': 'sk-plainly-fake-1', 'password.txt': password },
+      says: { 'mobius rotations run': 'mobius: nothing is due\n' },
       fates: { js: [{ file: 'app.js' }] },
     },
   ],
@@ -95,6 +113,7 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
         [/(mobius vault passwd \S+ \S+) .*/, '$1 --passphrase-file ./passphrase.txt --new-passphrase-file ./next.txt'],
         [/(mobius vault unlock .*?) #.*/, '$1 --passphrase-file ./next.txt'],
       ],
+      says: { 'mobius vault keyslots remove': 'mobius: warning: a copy of the vault from before still opens with it' },
     },
   ],
   'docs/team-server.md': [
@@ -108,7 +127,7 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
       files: {
         'password.txt': password,
         'migrate.sh': '#!/bin/sh\ntest -n "$DB_PASSWORD" && test -z "$MOBIUS_API_KEY"\n',
-        'deploy.sh': '#!/bin/sh\ntest "$1" = plainly-fake-token\n',
+        'deploy.sh': '#!/bin/sh\ntest ${#1} = 18\n',
         'config.tpl.yaml': 'password: ${secret:db/prod.password}\n',
       },
       before: [
@@ -124,9 +143,11 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
         ['/srv/shop/', '{home}/shop/'],
         ['/var/backups/', '{home}/backups/'],
         ['/mnt/elsewhere/', '{home}/elsewhere/'],
+        ['/home/ada/', '{home}/'],
       ],
+      says: { 'mobius env --shell github': '::add-mask::plainly-fake-token\n' },
       fates: { dotenv: [{ file: 'refs.env' }] },
-      secrets: { MOBIUS_API_KEY: 'pipeline.key' },
+      secrets: { MOBIUS_API_KEY: '{home}/pipeline.key' },
     },
   ],
   'docs/exit-codes.md': [{ before: [init, 'mobius principals create worker-prod --role Worker'] }],
@@ -139,9 +160,18 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
         'mobius principals create worker-prod --role Worker --with-key --out {home}/worker/key',
         'mobius secrets create db/prod --generate password:40',
       ],
-      programs: { systemctl: script, 'set-db-password': 'cat > /dev/null\n', 'try-db-password': script },
+      programs: { left, systemctl: script, 'set-db-password': 'cat > /dev/null\n', 'try-db-password': script },
       files: { 'set-password.sh': '#!/bin/sh\ncat > /dev/null\n', 'try-password.sh': script },
-      instead: [['/etc/worker/', '{home}/worker/']],
+      instead: [
+        ['/etc/worker/', '{home}/worker/'],
+        ['rotations resume ID', 'rotations resume "$(left delivering)"'],
+        ['rotations abort ID --even', 'rotations abort "$(left delivering)" --yes --even'],
+        ['rotations abort ID ', 'rotations abort "$(left begun)" --yes '],
+      ],
+      says: {
+        'mobius rotations run': 'mobius: nothing is due\n',
+        'mobius rotations resume': 'mobius: goes on with a rotation that was left\n',
+      },
       fates: {
         toml: [{ file: '{home}/.config/mobius/rotations.toml', mode: 0o600, usedBy: 'mobius rotations run --dry-run' }],
       },
@@ -151,7 +181,10 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
     {
       before: [init, 'mobius principals create worker-prod --role Worker', 'mkdir {home}/elsewhere'],
       instead: [
-        [/(mobius audit-logs list --follow -o json) .*/, 'timeout --preserve-status -s INT 2 $1'],
+        [
+          /(mobius audit-logs list --follow -o json) .*/,
+          'timeout -s INT 3 $1 > followed.jsonl; test $? = 124 && jq -e .id < followed.jsonl',
+        ],
         ['/mnt/elsewhere/', '{home}/elsewhere/'],
       ],
       fates: {
@@ -178,8 +211,24 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
       ],
     },
   ],
-  'docs/mobilenext.md': [{ before: [init], files: { 'password.txt': password } }],
-  'docs/mobula.md': [{ before: [init] }],
+  'docs/mobilenext.md': [
+    {
+      before: [init],
+      files: { 'password.txt': password },
+      instead: [
+        [
+          '5f0c1f3e-0000-4000-8000-000000000000',
+          `"$(curl -H "Authorization: Bearer $(mobius auth token)" "$SERVER/api/v1/organizations" | jq -r '.. | .id? // empty')"`,
+        ],
+      ],
+    },
+  ],
+  'docs/mobula.md': [
+    {
+      before: [init],
+      instead: [['019b1bc8-f400-7000-8000-000000000001', `"$(mobius tokens list -o json | jq -r '.items[0].id')"`]],
+    },
+  ],
   'docs/mutx.md': [{ before: [init], files: { 'password.txt': 'plainly-fake-1\n' } }],
 };
 

@@ -22,9 +22,9 @@ const persons = String.raw`
 set -o pipefail
 serving=
 ended() {
-  [ -z "$serving" ] && return
-  kill "$serving" && wait "$serving"
+  [ -z "$serving" ] || { kill "$serving" && wait "$serving"; }
   serving=
+  : > served.log
 }
 trap ended EXIT
 started() {
@@ -32,7 +32,8 @@ started() {
   until grep -q '"url"' served.log; do kill -0 "$serving" || { cat served.log >&2; return 1; }; sleep 0.05; done
 }
 confirmed() {
-  "$@" --no-browser 2> login.log &
+  : > login.log
+  "$@" --no-browser 2> login.log < /dev/null &
   local login=$! code token
   until code=$(grep -oE '\b[A-Z0-9]{4}-[A-Z0-9]{4}\b' login.log | head -n 1); do
     kill -0 $login || { cat login.log >&2; return 1; }
