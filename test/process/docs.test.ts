@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dropDatabase, newDatabase, noPostgres } from '../store/postgres-shared.ts';
 import { documentOf, documents } from './blocks.ts';
@@ -19,6 +21,16 @@ it('each document has its scenes, and each of its blocks is in one of them', () 
       scenes: scenes[path]?.filter((scene) => isOf(scene, chapterOf(block))).length,
     }));
     expect(places).toEqual(places.map((place) => ({ ...place, scenes: 1 })));
+  }
+});
+
+it('each link leads to a file', () => {
+  for (const path of documents) {
+    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, to = '']) => to);
+    expect(
+      links.filter((to) => !existsSync(join(dirname(path), to))),
+      path,
+    ).toEqual([]);
   }
 });
 

@@ -46,6 +46,7 @@ interface Step {
 
 interface Job {
   'runs-on': string;
+  container?: string;
   steps: readonly Step[];
   env?: Variables;
 }
@@ -60,11 +61,19 @@ export interface Runner {
   secrets: Variables;
 }
 
-const run = async ({ machine, folder }: Runner, said: string, script: string, env: Variables): Promise<Done> => {
+const bash = ['bash', '--noprofile', '--norc', '-e'];
+
+const run = async (
+  { machine, folder }: Runner,
+  said: string,
+  [shell = '', ...flags]: readonly string[],
+  script: string,
+  env: Variables,
+): Promise<Done> => {
   const path = join(machine.work, 'step.sh');
   writeFileSync(path, script);
   const options = { cwd: folder, env: { PATH: machine.env.PATH ?? '', HOME: machine.home, CI: 'true', ...env } };
-  const child = spawn('bash', ['--noprofile', '--norc', '-eo', 'pipefail', path], {
+  const child = spawn(shell, [...flags, path], {
     ...options,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -97,7 +106,9 @@ const github = async (jobs: Readonly<Record<string, Job>>, runner: Runner): Prom
       if (step.run.includes('${{')) throw new Error(`a text of others stands in a script: ${step.run}`);
       const set = variablesIn(readFileSync(files.GITHUB_ENV, 'utf8'));
       const env = { GITHUB_ACTIONS: 'true', ...files, ...given(job.env), ...set, ...given(step.env) };
-      done.push(await run(runner, step.run, step.run, env));
+      // In a container it is the shell that every container has.
+      const shell = job.container === undefined ? bash : ['sh', '-e'];
+      done.push(await run(runner, step.run, shell, step.run, env));
     }
     for (const path of Object.values(files)) rmSync(path);
   }
@@ -116,7 +127,7 @@ const gitlab = async (pipeline: Readonly<Record<string, unknown>>, runner: Runne
   for (const job of Object.values(jobs) as GitlabJob[]) {
     only(job, ['image', 'rules', 'script', 'variables']);
     const env = { GITLAB_CI: 'true', ...variables, ...runner.secrets, ...job.variables };
-    done.push(await run(runner, job.script.join('; '), job.script.join('\n'), env));
+    done.push(await run(runner, job.script.join('; '), [...bash, '-o', 'pipefail'], job.script.join('\n'), env));
   }
   return done;
 };

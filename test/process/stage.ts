@@ -141,9 +141,16 @@ export const openStage = async (path: string, scene: Scene, database?: string): 
     return fate.usedBy === undefined ? [] : [await typed(filled(fate.usedBy))];
   };
 
+  const close = async (): Promise<void> => {
+    await shell.end();
+    machine.remove();
+  };
+
   for (const line of scene.before ?? []) {
     const { code, stderr } = await type(filled(line));
-    if (code !== 0) throw new Error(`before ${path}: ${line} ended with ${code}: ${stderr}`);
+    if (code === 0) continue;
+    await close();
+    throw new Error(`before ${path}: ${line} ended with ${code}: ${stderr}`);
   }
 
   return {
@@ -154,7 +161,11 @@ export const openStage = async (path: string, scene: Scene, database?: string): 
         return results;
       }
       if (language === 'console') return shown(text);
-      if (language === 'crontab') return outcomes(await runCrontab(replaced(text), machine));
+      if (language === 'crontab') {
+        const done = await runCrontab(replaced(text), machine);
+        // Whatever a line says is mailed to somebody.
+        return outcomes(done.map((one) => ({ ...one, stderr: one.stdout + one.stderr })));
+      }
       if (language === 'yaml') {
         const secrets = Object.entries(scene.secrets ?? {}).map(([name, file]) => [
           name,
@@ -177,9 +188,6 @@ export const openStage = async (path: string, scene: Scene, database?: string): 
         .filter(([language, fates]) => (taken[language] ?? 0) < fates.length)
         .map(([language]) => `a block of ${language} is missing`),
     ],
-    async close() {
-      await shell.end();
-      machine.remove();
-    },
+    close,
   };
 };
