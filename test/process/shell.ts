@@ -27,6 +27,14 @@ ended() {
   : > served.log
 }
 trap ended EXIT
+ended_at_first_line() {
+  : > followed.log
+  "$@" > followed.log &
+  until [ -s followed.log ]; do kill -0 $! || return 1; sleep 0.05; done
+  kill $!
+  wait $!
+  [ $? = 143 ]
+}
 started() {
   serving=$!
   until grep -q '"url"' served.log; do kill -0 "$serving" || { cat served.log >&2; return 1; }; sleep 0.05; done
