@@ -4,7 +4,7 @@
 function __mobius_words
     switch "$argv"
         case ''
-            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'audit-logs	who did what and when, and whether that was tampered with' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'api	send a request of your own, for what has no command' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	print the completion script of a shell' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'audit-logs	who did what and when, and whether that was tampered with' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'api	send a request of your own, for what has no command' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	have a shell complete what is typed' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'help	show the help of a command'
         case auth
             printf '%s\n' 'list	list the saved profiles, or the credentials that a server knows you by' 'login	sign in to a server, and save the credential' 'logout	end the saved session or CLI credential, here and on its server' 'remove	forget a profile and its credential' 'revoke	end a session or CLI credential of yours, such as that of a lost machine' 'status	show which server or vault is used, with which credential, and whether it is accepted' 'token	print the credential that is shown to the server, for other programs' 'use	work with a profile wherever none is named' 'whoami	show who is acting, and with which permissions'
         case projects
@@ -35,6 +35,8 @@ function __mobius_words
             printf '%s\n' 'list	list automations (not built yet)'
         case catalog
             printf '%s\n' 'get-action	show one action (not built yet)' 'list-actions	list actions (not built yet)'
+        case help
+            printf '%s\n' 'quickstart	make a vault, a first principal and its key, in one step' 'auth	who is acting, and on which server' 'projects	the spaces that everything else lives in' 'principals	API clients and people: who acts' 'roles	sets of permissions, and who has them' 'users	people who can sign in to a server' 'permissions	what can be allowed' 'api-keys	the keys that principals act with' 'tokens	short-lived credentials with limits' 'secrets	sensitive values, in versions; used without being read' 'rotations	replacing keys and secrets on time, so that nobody is locked out' 'audit-logs	who did what and when, and whether that was tampered with' 'run	run a program that gets secrets as its variables' 'env	write variables with their values in the words of a shell' 'import	make secrets of what another tool exported' 'inject	fill the references of a template with values' 'scan	find values and API keys that leaked into files' 'trust	let a project say which variables it wants' 'vault	the sealed store itself: a file on this machine, or a database' 'serve	serve a vault over HTTP' 'server	look after a server\'s database' 'api	send a request of your own, for what has no command' 'doctor	look whether everything is as it should be' 'automations	not built yet' 'catalog	not built yet' 'completion	have a shell complete what is typed' 'whoami	show who is acting, and with which permissions' 'can	tell whether a principal holds a permission, and which roles carry it' 'exit-codes	what a command ends with, and the codes of errors' 'environment	the variables that are read, and those that programs get' 'formatting	forms of output; how times, tags, lists and files are written' 'references	secrets\' values in variables and templates: ${secret:name.key}' 'targets	which vault or server a command works on, as whom, in which project'
     end
 end
 
@@ -66,8 +68,6 @@ function __mobius_alias
             echo 'auth whoami'
         case can
             echo 'permissions check'
-        case help
-            echo ''
         case '*'
             echo $argv[1]
     end
@@ -580,6 +580,113 @@ function __mobius_flags
                 '--include	print the status and the headers of the answer before it' '-i	print the status and the headers of the answer before it' \
                 '--all	of a list all pages, as one' \
                 '--dry-run	print what would be sent, and send nothing'
+        case 'completion'
+            printf '%s\n' \
+                '--install	put it where the shell looks, and say what is left to do' \
+                '--uninstall	take back what --install did' \
+                '--dry-run	only say which files would change'
+        case 'help'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help quickstart'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help auth'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help projects'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help principals'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help roles'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help users'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help permissions'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help api-keys'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help tokens'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help secrets'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help rotations'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help audit-logs'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help run'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help env'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help import'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help inject'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help scan'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help trust'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help vault'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help serve'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help server'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help api'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help doctor'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help automations'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help catalog'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help completion'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help whoami'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help can'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help exit-codes'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help environment'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help formatting'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help references'
+            printf '%s\n' \
+                '--json	the same as data'
+        case 'help targets'
+            printf '%s\n' \
+                '--json	the same as data'
     end
 end
 
@@ -609,35 +716,266 @@ function __mobius_globals
         '--version	print the version'
 end
 
-# The words that may follow a flag; a slash stands for files.
+# What may follow a flag, or be the argument of that number: words, a slash for files, and behind a colon what is to be
+# named.
 function __mobius_values
     switch "$argv"
+        case 'auth remove 1'
+            printf '%s\n' :profiles
+        case 'auth use 1'
+            printf '%s\n' :profiles
+        case 'projects archive 1'
+            printf '%s\n' :projects
+        case 'projects delete 1'
+            printf '%s\n' :projects
+        case 'projects get 1'
+            printf '%s\n' :projects
+        case 'projects restore 1'
+            printf '%s\n' :projects
+        case 'projects update 1'
+            printf '%s\n' :projects
+        case 'principals delete 1'
+            printf '%s\n' :principals
+        case 'principals get 1'
+            printf '%s\n' :principals
+        case 'principals update 1'
+            printf '%s\n' :principals
+        case 'roles delete 1'
+            printf '%s\n' :roles
+        case 'roles delete-assignment 1'
+            printf '%s\n' :assignments
+        case 'roles get 1'
+            printf '%s\n' :roles
+        case 'roles update 1'
+            printf '%s\n' :roles
+        case 'users disable 1'
+            printf '%s\n' :users
+        case 'users enable 1'
+            printf '%s\n' :users
+        case 'users set-password 1'
+            printf '%s\n' :users
+        case 'permissions check 1'
+            printf '%s\n' :principals
+        case 'permissions check 2'
+            printf '%s\n' mobius.project.view mobius.project.admin mobius.access.manage mobius.work.execute mobius.keys.issue mobius.keys.verify mobius.secrets.view mobius.secrets.manage mobius.secrets.use mobius.tokens.issue mobius.audit.view
+        case 'api-keys get 1'
+            printf '%s\n' :api-keys
+        case 'api-keys revoke 1'
+            printf '%s\n' :api-keys
+        case 'api-keys rotate 1'
+            printf '%s\n' @me :api-keys
+        case 'api-keys update 1'
+            printf '%s\n' :api-keys
+        case 'tokens get 1'
+            printf '%s\n' :tokens
+        case 'tokens revoke 1'
+            printf '%s\n' :tokens
+        case 'secrets delete 1'
+            printf '%s\n' :secrets
+        case 'secrets destroy-version 1'
+            printf '%s\n' :secrets
+        case 'secrets disable-version 1'
+            printf '%s\n' :secrets
+        case 'secrets edit 1'
+            printf '%s\n' :secrets
+        case 'secrets enable-version 1'
+            printf '%s\n' :secrets
+        case 'secrets get 1'
+            printf '%s\n' :secrets
+        case 'secrets get-version 1'
+            printf '%s\n' :secrets
+        case 'secrets list-versions 1'
+            printf '%s\n' :secrets
+        case 'secrets rollback 1'
+            printf '%s\n' :secrets
+        case 'secrets rotate 1'
+            printf '%s\n' :secrets
+        case 'secrets update 1'
+            printf '%s\n' :secrets
+        case 'rotations abort 1'
+            printf '%s\n' :rotations
+        case 'rotations resume 1'
+            printf '%s\n' :rotations
+        case 'rotations set 1'
+            printf '%s\n' :subjects
+        case 'rotations unset 1'
+            printf '%s\n' :subjects
+        case 'import 1'
+            printf '%s\n' dotenv json vault-kv doppler
+        case 'import 2'
+            printf '%s\n' /
+        case 'trust 1'
+            printf '%s\n' /
+        case 'vault backup 1'
+            printf '%s\n' verify /
+        case 'vault backup 2'
+            printf '%s\n' /
+        case 'vault keyslots 1'
+            printf '%s\n' list add remove
+        case 'vault keyslots 2'
+            printf '%s\n' passphrase key-file keychain recovery
+        case 'vault restore 1'
+            printf '%s\n' /
+        case 'completion 1'
+            printf '%s\n' bash zsh fish powershell
+        case 'help auth 1'
+            printf '%s\n' list login logout remove revoke status token use whoami
+        case 'help projects 1'
+            printf '%s\n' archive create delete get list restore update
+        case 'help project 1'
+            printf '%s\n' archive create delete get list restore update
+        case 'help principals 1'
+            printf '%s\n' create delete get list update
+        case 'help principal 1'
+            printf '%s\n' create delete get list update
+        case 'help roles 1'
+            printf '%s\n' create create-assignment delete delete-assignment get list list-assignments update
+        case 'help role 1'
+            printf '%s\n' create create-assignment delete delete-assignment get list list-assignments update
+        case 'help users 1'
+            printf '%s\n' create disable enable list set-password
+        case 'help user 1'
+            printf '%s\n' create disable enable list set-password
+        case 'help permissions 1'
+            printf '%s\n' check list
+        case 'help permission 1'
+            printf '%s\n' check list
+        case 'help api-keys 1'
+            printf '%s\n' create get list revoke rotate update verify
+        case 'help api-key 1'
+            printf '%s\n' create get list revoke rotate update verify
+        case 'help tokens 1'
+            printf '%s\n' create get inspect list revoke rotate-signing-key verify
+        case 'help token 1'
+            printf '%s\n' create get inspect list revoke rotate-signing-key verify
+        case 'help secrets 1'
+            printf '%s\n' create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback rotate update
+        case 'help secret 1'
+            printf '%s\n' create delete destroy-version disable-version edit enable-version get get-version list list-versions rollback rotate update
+        case 'help rotations 1'
+            printf '%s\n' abort due list resume run schedule set unset
+        case 'help rotation 1'
+            printf '%s\n' abort due list resume run schedule set unset
+        case 'help audit-logs 1'
+            printf '%s\n' anchor export list list-all prune verify
+        case 'help audit-log 1'
+            printf '%s\n' anchor export list list-all prune verify
+        case 'help vault 1'
+            printf '%s\n' backup check init keyslots lock move passwd rekey restore status unlock
+        case 'help server 1'
+            printf '%s\n' migrate
+        case 'help automations 1'
+            printf '%s\n' list
+        case 'help automation 1'
+            printf '%s\n' list
+        case 'help catalog 1'
+            printf '%s\n' get-action list-actions
+        case 'rotations run +'
+            printf '%s\n' :subjects
+        case 'scan +'
+            printf '%s\n' /
+        case 'projects create -f'
+            printf '%s\n' /
+        case 'projects update -f'
+            printf '%s\n' /
+        case 'principals create -f'
+            printf '%s\n' /
         case 'principals update --state'
             printf '%s\n' active disabled
+        case 'principals update -f'
+            printf '%s\n' /
+        case 'roles create -f'
+            printf '%s\n' /
+        case 'roles create-assignment -f'
+            printf '%s\n' /
+        case 'roles update -f'
+            printf '%s\n' /
+        case 'users create -f'
+            printf '%s\n' /
+        case 'users set-password -f'
+            printf '%s\n' /
+        case 'api-keys create -f'
+            printf '%s\n' /
         case 'api-keys list --state'
             printf '%s\n' active disabled expired retiring revoked
+        case 'api-keys rotate -f'
+            printf '%s\n' /
         case 'api-keys update --state'
             printf '%s\n' active disabled
+        case 'api-keys update -f'
+            printf '%s\n' /
+        case 'api-keys verify -f'
+            printf '%s\n' /
+        case 'tokens create -f'
+            printf '%s\n' /
+        case 'tokens inspect -f'
+            printf '%s\n' /
+        case 'tokens rotate-signing-key -f'
+            printf '%s\n' /
+        case 'tokens verify -f'
+            printf '%s\n' /
+        case 'secrets create -f'
+            printf '%s\n' /
+        case 'secrets rollback -f'
+            printf '%s\n' /
+        case 'secrets update -f'
+            printf '%s\n' /
+        case 'rotations abort -f'
+            printf '%s\n' /
         case 'rotations schedule --every'
             printf '%s\n' 1h 6h 12h 1d 7d
-        case 'vault keyslots --to'
+        case 'rotations set -f'
+            printf '%s\n' /
+        case 'audit-logs prune -f'
+            printf '%s\n' /
+        case 'inject -i'
+            printf '%s\n' /
+        case 'inject -o'
+            printf '%s\n' /
+        case 'api -f'
             printf '%s\n' /
         case '* --file'
             printf '%s\n' /
-        case '* -f'
-            printf '%s\n' /
+        case '* --role-ids'
+            printf '%s\n' :roles
+        case '* --role'
+            printf '%s\n' :roles
+        case '* --user-id'
+            printf '%s\n' :users
+        case '* --user'
+            printf '%s\n' :users
         case '* --out'
             printf '%s\n' /
         case '* --kind'
             printf '%s\n' service user agent system
+        case '* --permissions'
+            printf '%s\n' mobius.project.view mobius.project.admin mobius.access.manage mobius.work.execute mobius.keys.issue mobius.keys.verify mobius.secrets.view mobius.secrets.manage mobius.secrets.use mobius.tokens.issue mobius.audit.view
+        case '* --permission'
+            printf '%s\n' mobius.project.view mobius.project.admin mobius.access.manage mobius.work.execute mobius.keys.issue mobius.keys.verify mobius.secrets.view mobius.secrets.manage mobius.secrets.use mobius.tokens.issue mobius.audit.view
+        case '* --principal-id'
+            printf '%s\n' :principals
+        case '* --role-id'
+            printf '%s\n' :roles
+        case '* --role-name'
+            printf '%s\n' :roles
         case '* --log-format'
             printf '%s\n' text json
+        case '* --principal'
+            printf '%s\n' :principals
+        case '* --key-id'
+            printf '%s\n' :api-keys
         case '* --dotenv'
             printf '%s\n' /
+        case '* --subject'
+            printf '%s\n' :subjects
         case '* --append'
             printf '%s\n' /
+        case '* --project-id'
+            printf '%s\n' :projects
         case '* --anchor'
             printf '%s\n' /
+        case '* --secret'
+            printf '%s\n' :secrets
         case '* --env-file'
             printf '%s\n' /
         case '* --refs'
@@ -648,11 +986,9 @@ function __mobius_values
             printf '%s\n' sh fish powershell dotenv docker github
         case '* --in'
             printf '%s\n' /
-        case '* -i'
-            printf '%s\n' /
-        case '* -o'
-            printf '%s\n' /
         case '* --new-passphrase-file'
+            printf '%s\n' /
+        case '* --to'
             printf '%s\n' /
         case '* --unix'
             printf '%s\n' /
@@ -668,6 +1004,10 @@ function __mobius_values
             printf '%s\n' required best-effort
         case '* --log'
             printf '%s\n' error warn info debug
+        case '* --profile'
+            printf '%s\n' :profiles
+        case '* --project'
+            printf '%s\n' :projects
         case '* --dialect'
             printf '%s\n' mobius mobilenext mobula mutx
         case '* --vault'
@@ -678,64 +1018,119 @@ function __mobius_values
             printf '%s\n' /
         case '* --output'
             printf '%s\n' auto pretty json yaml text
+        case '* -o'
+            printf '%s\n' auto pretty json yaml text
         case '* --log-level'
             printf '%s\n' error warn debug
     end
 end
 
-function __mobius_command
-    set -l command ''
-    set -l skip ''
-    set -l globals (__mobius_globals | string replace -r '\t.*' '')
+# The line so far: the command, the flag that waits for its value, how many arguments there are, how many words lie before
+# another program's line, and which vault it is about.
+function __mobius_read
+    set -g __mobius_command ''
+    set -g __mobius_flag ''
+    set -g __mobius_operands 0
+    set -g __mobius_before 0
+    set -g __mobius_where
+    set -l targets --api-url --profile --project --vault
     set -l lines 'run'
+    set -l globals (__mobius_globals | string replace -r '\t.*' '')
+    set -l own
+    set -l ended ''
+    set -l index 1
     for word in (commandline -opc)[2..-1]
-        if test -n "$skip"
-            set skip ''
-        else if contains -- "$command" $lines
-            if not string match -q -- '-*' $word; or test "$word" = --
-                echo /
-                return
+        set index (math $index + 1)
+        if test -n "$__mobius_flag"
+            contains -- $__mobius_flag $targets; and set -a __mobius_where $__mobius_flag=(string replace -r '^~/' "$HOME/" -- $word)
+            set __mobius_flag ''
+        else if contains -- "$__mobius_command" $lines; and begin
+                test "$word" = --; or not string match -q -- '-*' $word
             end
-            contains -- "$word=" $globals (__mobius_flags $command | string replace -r '\t.*' ''); and set skip 1
+            set __mobius_before (test "$word" = --; and echo $index; or math $index - 1)
+            return
+        else if test -n "$ended"
+            set __mobius_operands (math $__mobius_operands + 1)
+        else if test "$word" = --
+            set ended 1
+        else if string match -q -- '--*=*' $word
+            contains -- (string replace -r '=.*' '' -- $word) $targets; and set -a __mobius_where $word
         else if string match -q -- '-*' $word
-            contains -- "$word=" $globals; and set skip 1
-        else if test -z "$command"
-            set command (__mobius_alias $word)
-        else if not string match -q '* *' $command; and test -n "$(__mobius_words $command)"
-            set command "$command $word"
+            contains -- "$word=" $globals $own; and set __mobius_flag $word
+        else if test -z "$__mobius_command"
+            set __mobius_command (__mobius_alias $word)
+            set own (__mobius_flags $__mobius_command | string replace -r '\t.*' '')
+        else if not string match -q '* *' $__mobius_command; and test -n "$(__mobius_words $__mobius_command)"
+            set __mobius_command "$__mobius_command $word"
+            set own (__mobius_flags $__mobius_command | string replace -r '\t.*' '')
+        else
+            set __mobius_operands (math $__mobius_operands + 1)
         end
     end
-    echo $command
+    contains -- "$__mobius_command" $lines; and set __mobius_before $index
 end
 
-# A slash stands for files: those of another program's line, or a flag's.
-# What is to be completed: nothing or the values of a flag after a flag that takes one, else flags, else words.
+# The names of what there is: mobius tells those of the vault on this machine, where it opens by itself.
+function __mobius_names
+    command mobius vault names $argv[1] $__mobius_where -- $argv[2] 2>/dev/null </dev/null
+end
+
+# What begins like the last word; a slash stands for files.
+function __mobius_offer_values
+    set -l before $argv[3]
+    set -l typed (string sub -s (math (string length -- "$before") + 1) -- (commandline -ct | string unescape))
+    for value in (__mobius_values $argv[1] $argv[2])
+        switch $value
+            case /
+                echo /
+            case ':*'
+                test -n "$__mobius_looks"; and continue
+                for name in (__mobius_names (string sub -s 2 -- $value) "$typed")
+                    printf '%s\n' $before$name
+                end
+            case '*'
+                echo $before$value
+        end
+    end
+end
+
+# Nothing or the values of a flag after a flag that takes one, else flags, else words, else what an argument can be.
 function __mobius_offers
-    set -l command (__mobius_command)
+    __mobius_read
+    set -l command $__mobius_command
     set -l flags (__mobius_flags $command) (__mobius_globals)
-    set -l names (string replace -r '\t.*' '' -- $flags)
-    set -l last (commandline -opc)[-1]
     set -l current (commandline -ct)
-    if test "$command" = /
-        echo /
-    else if contains -- "$last=" $names
-        __mobius_values $command $last
+    if test -n "$__mobius_flag"
+        __mobius_offer_values "$command" $__mobius_flag ''
     else if string match -q -- '--*=*' $current
         set -l flag (string replace -r '=.*' '' -- $current)
-        string replace -r -- '^' "$flag=" (__mobius_values $command $flag)
+        __mobius_offer_values "$command" $flag "$flag="
     else if string match -q -- '-*' $current
         string replace -r '=?\t' '\t' -- $flags
-    else if contains -- "$command" 'run'
-        echo /
-    else if not string match -q '* *' $command
+    else if test $__mobius_before -gt 0; and test -z "$__mobius_looks"
+        set -l tokens (commandline -opc)
+        set -e tokens[1..$__mobius_before]
+        complete -C (string join -- ' ' (string escape -- $tokens) "$current")
+    else if not string match -q '* *' $command; and test -n "$(__mobius_words $command)"
         __mobius_words $command
+    else
+        set -l number (math $__mobius_operands + 1)
+        test -n "$(__mobius_values $command $number)"; or set number +
+        __mobius_offer_values "$command" $number ''
     end
 end
 
 function __mobius_wants_file
-    string match -q -r '(^|=)/$' -- (__mobius_offers)
+    set -g __mobius_looks 1
+    set -l offers (__mobius_offers)
+    set -e __mobius_looks
+    string match -q -r '(^|=)/$' -- $offers
+end
+
+function __mobius_named
+    __mobius_offers | string match -v -r '(^|=)/$'
 end
 
 complete -c mobius -e
 complete -c mobius -n __mobius_wants_file -F
-complete -c mobius -n 'not __mobius_wants_file' -f -a '(__mobius_offers)'
+complete -c mobius -f -a '(__mobius_named)'

@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
 
   $words = @{
-    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'rotations' = 'replacing keys and secrets on time, so that nobody is locked out'; 'audit-logs' = 'who did what and when, and whether that was tampered with'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'api' = 'send a request of your own, for what has no command'; 'doctor' = 'look whether everything is as it should be'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'print the completion script of a shell'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
+    '' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'rotations' = 'replacing keys and secrets on time, so that nobody is locked out'; 'audit-logs' = 'who did what and when, and whether that was tampered with'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'api' = 'send a request of your own, for what has no command'; 'doctor' = 'look whether everything is as it should be'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'have a shell complete what is typed'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'help' = 'show the help of a command' }
     'auth' = [ordered]@{ 'list' = 'list the saved profiles, or the credentials that a server knows you by'; 'login' = 'sign in to a server, and save the credential'; 'logout' = 'end the saved session or CLI credential, here and on its server'; 'remove' = 'forget a profile and its credential'; 'revoke' = 'end a session or CLI credential of yours, such as that of a lost machine'; 'status' = 'show which server or vault is used, with which credential, and whether it is accepted'; 'token' = 'print the credential that is shown to the server, for other programs'; 'use' = 'work with a profile wherever none is named'; 'whoami' = 'show who is acting, and with which permissions' }
     'projects' = [ordered]@{ 'archive' = 'archive a project: nothing in it changes and its keys are refused until it is restored'; 'create' = 'create a project'; 'delete' = 'delete an archived project and all that is in it'; 'get' = 'show one project'; 'list' = 'list projects'; 'restore' = 'bring an archived project back'; 'update' = 'change a project''s name or description' }
     'principals' = [ordered]@{ 'create' = 'create a principal: an API client with a name and roles'; 'delete' = 'delete a principal that has no usable keys'; 'get' = 'show one principal'; 'list' = 'list principals'; 'update' = 'change a principal, or disable it and all its keys at once' }
@@ -21,20 +21,22 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'server' = [ordered]@{ 'migrate' = 'bring the database of a server to what this version knows' }
     'automations' = [ordered]@{ 'list' = 'list automations (not built yet)' }
     'catalog' = [ordered]@{ 'get-action' = 'show one action (not built yet)'; 'list-actions' = 'list actions (not built yet)' }
+    'help' = [ordered]@{ 'quickstart' = 'make a vault, a first principal and its key, in one step'; 'auth' = 'who is acting, and on which server'; 'projects' = 'the spaces that everything else lives in'; 'principals' = 'API clients and people: who acts'; 'roles' = 'sets of permissions, and who has them'; 'users' = 'people who can sign in to a server'; 'permissions' = 'what can be allowed'; 'api-keys' = 'the keys that principals act with'; 'tokens' = 'short-lived credentials with limits'; 'secrets' = 'sensitive values, in versions; used without being read'; 'rotations' = 'replacing keys and secrets on time, so that nobody is locked out'; 'audit-logs' = 'who did what and when, and whether that was tampered with'; 'run' = 'run a program that gets secrets as its variables'; 'env' = 'write variables with their values in the words of a shell'; 'import' = 'make secrets of what another tool exported'; 'inject' = 'fill the references of a template with values'; 'scan' = 'find values and API keys that leaked into files'; 'trust' = 'let a project say which variables it wants'; 'vault' = 'the sealed store itself: a file on this machine, or a database'; 'serve' = 'serve a vault over HTTP'; 'server' = 'look after a server''s database'; 'api' = 'send a request of your own, for what has no command'; 'doctor' = 'look whether everything is as it should be'; 'automations' = 'not built yet'; 'catalog' = 'not built yet'; 'completion' = 'have a shell complete what is typed'; 'whoami' = 'show who is acting, and with which permissions'; 'can' = 'tell whether a principal holds a permission, and which roles carry it'; 'exit-codes' = 'what a command ends with, and the codes of errors'; 'environment' = 'the variables that are read, and those that programs get'; 'formatting' = 'forms of output; how times, tags, lists and files are written'; 'references' = 'secrets'' values in variables and templates: ${secret:name.key}'; 'targets' = 'which vault or server a command works on, as whom, in which project' }
   }
-  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'rotation' = 'rotations'; 'audit-log' = 'audit-logs'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check'; 'help' = '' }
+  $aliases = @{ 'project' = 'projects'; 'principal' = 'principals'; 'role' = 'roles'; 'user' = 'users'; 'permission' = 'permissions'; 'api-key' = 'api-keys'; 'token' = 'tokens'; 'secret' = 'secrets'; 'rotation' = 'rotations'; 'audit-log' = 'audit-logs'; 'automation' = 'automations'; 'whoami' = 'auth whoami'; 'can' = 'permissions check' }
   $lines = @('run')
+  $targets = @('--api-url', '--profile', '--project', '--vault')
   $globals = [ordered]@{
     '--api-url' = @{ Text = 'the server to work on'; Values = @() }
     '--api-key' = @{ Text = 'the key to act with'; Values = @() }
-    '--profile' = @{ Text = 'a server or vault saved under a name'; Values = @() }
-    '--project' = @{ Text = 'the project; "default" when absent'; Values = @() }
+    '--profile' = @{ Text = 'a server or vault saved under a name'; Values = @(':profiles') }
+    '--project' = @{ Text = 'the project; "default" when absent'; Values = @(':projects') }
     '--dialect' = @{ Text = 'the contract that the server keeps; mobius when absent'; Values = @('mobius', 'mobilenext', 'mobula', 'mutx') }
     '--organization' = @{ Text = 'the organization, where the server''s contract has them'; Values = @() }
-    '--vault' = @{ Text = 'the vault to work on: its file, or the address of its database'; Values = '/' }
-    '--key-file' = @{ Text = 'the key file that opens it'; Values = '/' }
+    '--vault' = @{ Text = 'the vault to work on: its file, or the address of its database'; Values = @('/') }
+    '--key-file' = @{ Text = 'the key file that opens it'; Values = @('/') }
     '--key-command' = @{ Text = 'a command that prints the key that opens it'; Values = @() }
-    '--passphrase-file' = @{ Text = 'a file with the passphrase that opens it'; Values = '/' }
+    '--passphrase-file' = @{ Text = 'a file with the passphrase that opens it'; Values = @('/') }
     '--passphrase-fd' = @{ Text = 'a descriptor that the passphrase is read from'; Values = @() }
     '--as-owner' = @{ Text = 'leave the key aside: act as the owner of the vault, or as the profile'; Values = $null }
     '--output' = @{ Text = 'how the result is written; auto is pretty on a terminal, else json'; Values = @('auto', 'pretty', 'json', 'yaml', 'text') }
@@ -71,8 +73,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--name' = @{ Text = 'what people call it'; Values = @() }
       '--handle' = @{ Text = 'its name in paths; made from the name when absent'; Values = @() }
       '--description' = @{ Text = 'what it is for'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'projects delete' = [ordered]@{
@@ -89,8 +91,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'projects update' = [ordered]@{
       '--name' = @{ Text = '1 to 128 characters, no control characters, not of the shape of an id'; Values = @() }
       '--description' = @{ Text = 'what it is for'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'principals create' = [ordered]@{
@@ -98,17 +100,17 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--description' = @{ Text = 'what it is for'; Values = @() }
       '--owner-id' = @{ Text = 'the principal that answers for it'; Values = @() }
       '--metadata' = @{ Text = 'a JSON object of your own (JSON text, @FILE or @-)'; Values = @() }
-      '--role-ids' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
-      '--role' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @() }
+      '--role-ids' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @(':roles') }
+      '--role' = @{ Text = 'roles by name or id; they decide what every key of it can do (repeatable, or with commas between)'; Values = @(':roles') }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
-      '--user-id' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @() }
-      '--user' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @() }
+      '--user-id' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @(':users') }
+      '--user' = @{ Text = 'the user, by e-mail address or id, who acts as it'; Values = @(':users') }
       '--with-key' = @{ Text = 'make its first key in the same step'; Values = $null }
       '--key-name' = @{ Text = 'the first key''s name; the principal''s when absent'; Values = @() }
       '--expires-at' = @{ Text = 'when the first key stops working by itself'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'principals delete' = [ordered]@{
@@ -125,29 +127,29 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--state' = @{ Text = 'a disabled one''s keys are refused until it is active again'; Values = @('active', 'disabled') }
       '--owner-id' = @{ Text = 'the principal that answers for it'; Values = @() }
       '--metadata' = @{ Text = 'a JSON object of your own (JSON text, @FILE or @-)'; Values = @() }
-      '--role-ids' = @{ Text = 'replaces its roles; an empty list takes all of them away (repeatable, or with commas between; an empty text clears)'; Values = @() }
-      '--role' = @{ Text = 'replaces its roles; an empty list takes all of them away (repeatable, or with commas between; an empty text clears)'; Values = @() }
+      '--role-ids' = @{ Text = 'replaces its roles; an empty list takes all of them away (repeatable, or with commas between; an empty text clears)'; Values = @(':roles') }
+      '--role' = @{ Text = 'replaces its roles; an empty list takes all of them away (repeatable, or with commas between; an empty text clears)'; Values = @(':roles') }
       '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'roles create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project without regard to case'; Values = @() }
-      '--permissions' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)'; Values = @() }
-      '--permission' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)'; Values = @() }
+      '--permissions' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
+      '--permission' = @{ Text = 'what it allows; wildcards such as mobius.secrets.* are understood (repeatable, or with commas between)'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
       '--description' = @{ Text = 'what it is for'; Values = @() }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'roles create-assignment' = [ordered]@{
-      '--principal-id' = @{ Text = 'who gets it, by name or id'; Values = @() }
-      '--role-id' = @{ Text = 'the role, by name or id'; Values = @() }
-      '--role-name' = @{ Text = 'the role by name'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--principal-id' = @{ Text = 'who gets it, by name or id'; Values = @(':principals') }
+      '--role-id' = @{ Text = 'the role, by name or id'; Values = @(':roles') }
+      '--role-name' = @{ Text = 'the role by name'; Values = @(':roles') }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'roles delete' = [ordered]@{
@@ -162,25 +164,25 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
     }
     'roles list-assignments' = [ordered]@{
-      '--principal-id' = @{ Text = 'only this principal''s'; Values = @() }
-      '--role-id' = @{ Text = 'only this role''s'; Values = @() }
+      '--principal-id' = @{ Text = 'only this principal''s'; Values = @(':principals') }
+      '--role-id' = @{ Text = 'only this role''s'; Values = @(':roles') }
     }
     'roles update' = [ordered]@{
       '--description' = @{ Text = 'what it is for'; Values = @() }
-      '--permissions' = @{ Text = 'replaces what it allows (repeatable, or with commas between)'; Values = @() }
-      '--permission' = @{ Text = 'replaces what it allows (repeatable, or with commas between)'; Values = @() }
+      '--permissions' = @{ Text = 'replaces what it allows (repeatable, or with commas between)'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
+      '--permission' = @{ Text = 'replaces what it allows (repeatable, or with commas between)'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
       '--tag' = @{ Text = 'replaces its tags (repeatable; an empty text clears)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'users create' = [ordered]@{
       '--password' = @{ Text = 'what the person signs in with at first'; Values = @() }
       '--name' = @{ Text = 'what the person is called'; Values = @() }
       '--administrator' = @{ Text = 'may do everything, in every project'; Values = $null }
-      '--role' = @{ Text = 'the roles in the project, by name or id (repeatable, or with commas between)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--role' = @{ Text = 'the roles in the project, by name or id (repeatable, or with commas between)'; Values = @(':roles') }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'users disable' = [ordered]@{
@@ -196,26 +198,26 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'users set-password' = [ordered]@{
       '--password' = @{ Text = 'the new one'; Values = @() }
       '--current-password' = @{ Text = 'the one until now, where it is one''s own'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'api-keys create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project'; Values = @() }
-      '--principal-id' = @{ Text = 'who the key acts as, by name or id; @me is you'; Values = @() }
+      '--principal-id' = @{ Text = 'who the key acts as, by name or id; @me is you'; Values = @(':principals') }
       '--expires-at' = @{ Text = 'when it stops working by itself (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--tag' = @{ Text = 'up to 8 keys with a value each; keys of the form mobius:* are reserved (repeatable)'; Values = @() }
       '--prefix' = @{ Text = 'the first characters of the key, for keys of a product of your own'; Values = @() }
       '--allow-unassigned-principal' = @{ Text = 'even if the principal has no role yet'; Values = $null }
       '--rate-limit' = @{ Text = 'how often it may be used, such as 100/60s; none for no limit'; Values = @() }
       '--allow-ip' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'api-keys list' = [ordered]@{
-      '--principal-id' = @{ Text = 'only this principal''s, by name or id'; Values = @() }
+      '--principal-id' = @{ Text = 'only this principal''s, by name or id'; Values = @(':principals') }
       '--state' = @{ Text = 'only those in this state'; Values = @('active', 'disabled', 'expired', 'retiring', 'revoked') }
       '--expiring-within' = @{ Text = 'only those that work and end before this; with a state, those in it (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--tag' = @{ Text = 'only what carries this tag, as K:V or K:*; all of them when given more than once (repeatable, or with commas between)'; Values = @() }
@@ -240,9 +242,9 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--log-format' = @{ Text = 'how what is done is told on stderr: text, or json for one line an event'; Values = @('text', 'json') }
       '--if-unused-for' = @{ Text = 'only if it was not used for this long'; Values = @() }
       '--wait-for-use' = @{ Text = 'the old one gives way only when the new one was used, within this time'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'api-keys update' = [ordered]@{
@@ -250,36 +252,36 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--state' = @{ Text = 'a disabled key is refused until it is active again'; Values = @('active', 'disabled') }
       '--rate-limit' = @{ Text = 'how often it may be used, such as 100/60s; none for no limit'; Values = @() }
       '--allow-ip' = @{ Text = 'the only networks that it may be used from; empty for no limit (repeatable, or with commas between; an empty text clears)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'api-keys verify' = [ordered]@{
       '--key' = @{ Text = 'the raw key'; Values = @() }
-      '--permission' = @{ Text = 'also ask whether it may do this'; Values = @() }
+      '--permission' = @{ Text = 'also ask whether it may do this'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
       '--ip' = @{ Text = 'the address it is used from'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
     }
     'tokens create' = [ordered]@{
       '--expires-in' = @{ Text = 'how long it works, from a minute to a day; an hour when absent (such as 90d, 12h, or seconds)'; Values = @() }
       '--count' = @{ Text = 'how many to make, up to 25; one when absent'; Values = @() }
       '--request-limit' = @{ Text = 'how many requests each is good for; 5000 when absent'; Values = @() }
-      '--permissions' = @{ Text = 'what it may do, all of it what its maker may; everything that its maker may when absent (repeatable, or with commas between)'; Values = @() }
+      '--permissions' = @{ Text = 'what it may do, all of it what its maker may; everything that its maker may when absent (repeatable, or with commas between)'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
       '--name' = @{ Text = 'what it is for'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '--out' = @{ Text = 'write the one-time value to this file (mode 0600); an existing file is replaced whole'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'tokens inspect' = [ordered]@{
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
     }
     'tokens list' = [ordered]@{
-      '--principal-id' = @{ Text = 'only those that act as this principal, by name or id'; Values = @() }
-      '--principal' = @{ Text = 'only those that act as this principal, by name or id'; Values = @() }
-      '--key-id' = @{ Text = 'only those that were made with this API key, by name or id'; Values = @() }
+      '--principal-id' = @{ Text = 'only those that act as this principal, by name or id'; Values = @(':principals') }
+      '--principal' = @{ Text = 'only those that act as this principal, by name or id'; Values = @(':principals') }
+      '--key-id' = @{ Text = 'only those that were made with this API key, by name or id'; Values = @(':api-keys') }
       '--expiring-within' = @{ Text = 'only those that end before this (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--include-ended' = @{ Text = 'those too that work no more'; Values = $null }
       '--limit' = @{ Text = 'how many at most'; Values = @() }
@@ -287,23 +289,23 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'tokens revoke' = [ordered]@{
       '--all' = @{ Text = 'all of them'; Values = $null }
-      '--principal' = @{ Text = 'with --all: only those that act as this one'; Values = @() }
+      '--principal' = @{ Text = 'with --all: only those that act as this one'; Values = @(':principals') }
       '--yes' = @{ Text = 'do it without asking'; Values = $null }
       '-y' = @{ Text = 'do it without asking'; Values = $null }
     }
     'tokens rotate-signing-key' = [ordered]@{
       '--drop-old' = @{ Text = 'refuse at once what earlier keys signed: every token, and every session until it is refreshed'; Values = $null }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--yes' = @{ Text = 'do it without asking'; Values = $null }
       '-y' = @{ Text = 'do it without asking'; Values = $null }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'tokens verify' = [ordered]@{
-      '--permission' = @{ Text = 'also ask whether it may do this'; Values = @() }
+      '--permission' = @{ Text = 'also ask whether it may do this'; Values = @('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view') }
       '--ip' = @{ Text = 'the address it is used from'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
     }
     'secrets create' = [ordered]@{
       '--name' = @{ Text = 'unique in the project; slashes make groups, such as db/prod'; Values = @() }
@@ -317,10 +319,10 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin; a text itself can be read by others'; Values = @() }
       '--from-env' = @{ Text = 'take the value of this variable, as the key of the same name, or of another: KEY=NAME'; Values = @() }
       '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
-      '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = '/' }
+      '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = @('/') }
       '--exact' = @{ Text = 'keep the line end of a single line from stdin'; Values = $null }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'secrets delete' = [ordered]@{
@@ -348,8 +350,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'secrets rollback' = [ordered]@{
       '--if-version' = @{ Text = 'only if this is the latest version, else nothing is changed'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'secrets rotate' = [ordered]@{
@@ -380,18 +382,18 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--set' = @{ Text = 'take the value of this key from a file, or with @- from stdin; a text itself can be read by others'; Values = @() }
       '--from-env' = @{ Text = 'take the value of this variable, as the key of the same name, or of another: KEY=NAME'; Values = @() }
       '--generate' = @{ Text = 'make a random value: 32 characters of alnum; or digits, hex, lower, base64url, ascii, or characters'; Values = @() }
-      '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = '/' }
+      '--dotenv' = @{ Text = 'take every variable of this .env file; - is stdin'; Values = @('/') }
       '--exact' = @{ Text = 'keep the line end of a single line from stdin'; Values = $null }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'rotations abort' = [ordered]@{
       '--take-over' = @{ Text = 'even if somebody else is at it'; Values = $null }
       '--even-if-delivered' = @{ Text = 'even if somebody may have the successor, and is refused from then on'; Values = $null }
       '--withdrawn' = @{ Text = 'whoever was given the successor has it no more, such as a file that was put back'; Values = $null }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--yes' = @{ Text = 'do it without asking'; Values = $null }
       '-y' = @{ Text = 'do it without asking'; Values = $null }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
@@ -404,13 +406,13 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--exit-code' = @{ Text = 'end with 1 where something is due, or is within that time'; Values = $null }
     }
     'rotations list' = [ordered]@{
-      '--subject' = @{ Text = 'only those of this: api-keys/NAME or secrets/NAME'; Values = @() }
+      '--subject' = @{ Text = 'only those of this: api-keys/NAME or secrets/NAME'; Values = @(':subjects') }
       '--include-ended' = @{ Text = 'those too that are done or were aborted'; Values = $null }
       '--limit' = @{ Text = 'how many at most'; Values = @() }
       '--cursor' = @{ Text = 'where the page before ended: its next_cursor'; Values = @() }
     }
     'rotations resume' = [ordered]@{
-      '--out' = @{ Text = 'write the new key to this file (mode 0600)'; Values = '/' }
+      '--out' = @{ Text = 'write the new key to this file (mode 0600)'; Values = @('/') }
       '--exec' = @{ Text = 'a line for the shell that gets the successor on stdin, and ends with 0 when it is in its place'; Values = @() }
       '--verify' = @{ Text = 'a line for the shell that must end with 0 before the old one gives way'; Values = @() }
       '--timeout' = @{ Text = 'how long a command may take; 10m when absent'; Values = @() }
@@ -435,28 +437,28 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--wait-for-use' = @{ Text = 'how long to wait for the new key to be used, such as 10m'; Values = @() }
       '--generate' = @{ Text = 'of a secret, a value that is made at random (repeatable)'; Values = @() }
       '--exec' = @{ Text = 'of a secret, a command that writes the new values'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'rotations unset' = [ordered]@{
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'audit-logs anchor' = [ordered]@{
-      '--append' = @{ Text = 'put it behind what this file holds already, on a line'; Values = '/' }
+      '--append' = @{ Text = 'put it behind what this file holds already, on a line'; Values = @('/') }
     }
     'audit-logs export' = [ordered]@{
       '--all' = @{ Text = 'every project, and what stands above them'; Values = $null }
       '--after-seq' = @{ Text = 'only entries with a greater number'; Values = @() }
       '--created-after' = @{ Text = 'only what happened then or later'; Values = @() }
       '--created-before' = @{ Text = 'only what happened before'; Values = @() }
-      '--out' = @{ Text = 'write them to this file, not to stdout'; Values = '/' }
+      '--out' = @{ Text = 'write them to this file, not to stdout'; Values = @('/') }
     }
     'audit-logs list' = [ordered]@{
       '--resource-type' = @{ Text = 'only what was done to things of this kind, such as api_key; refusal: what was refused'; Values = @() }
       '--resource-id' = @{ Text = 'only what was done to this'; Values = @() }
-      '--principal-id' = @{ Text = 'only what was done by this one'; Values = @() }
-      '--principal' = @{ Text = 'only what was done by this one'; Values = @() }
+      '--principal-id' = @{ Text = 'only what was done by this one'; Values = @(':principals') }
+      '--principal' = @{ Text = 'only what was done by this one'; Values = @(':principals') }
       '--action' = @{ Text = 'only this action, such as api-keys.revoke; or all of a noun: secrets.*'; Values = @() }
       '--created-after' = @{ Text = 'only what happened then or later (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--created-before' = @{ Text = 'only what happened before (RFC 3339, or a duration from now such as 90d)'; Values = @() }
@@ -467,11 +469,11 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '-f' = @{ Text = 'go on with new entries as they come, a line each'; Values = $null }
     }
     'audit-logs list-all' = [ordered]@{
-      '--project-id' = @{ Text = 'only what was done in this project: its handle or id'; Values = @() }
+      '--project-id' = @{ Text = 'only what was done in this project: its handle or id'; Values = @(':projects') }
       '--resource-type' = @{ Text = 'only what was done to things of this kind, such as api_key; refusal: what was refused'; Values = @() }
       '--resource-id' = @{ Text = 'only what was done to this'; Values = @() }
-      '--principal-id' = @{ Text = 'only what was done by this one'; Values = @() }
-      '--principal' = @{ Text = 'only what was done by this one'; Values = @() }
+      '--principal-id' = @{ Text = 'only what was done by this one'; Values = @(':principals') }
+      '--principal' = @{ Text = 'only what was done by this one'; Values = @(':principals') }
       '--action' = @{ Text = 'only this action, such as api-keys.revoke; or all of a noun: secrets.*'; Values = @() }
       '--created-after' = @{ Text = 'only what happened then or later (RFC 3339, or a duration from now such as 90d)'; Values = @() }
       '--created-before' = @{ Text = 'only what happened before (RFC 3339, or a duration from now such as 90d)'; Values = @() }
@@ -483,31 +485,31 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     }
     'audit-logs prune' = [ordered]@{
       '--before' = @{ Text = 'entries of before this time go, as far as none of later stands between them (RFC 3339, or a duration from now such as 90d)'; Values = @() }
-      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the whole input as JSON or YAML; - is stdin'; Values = @('/') }
       '--yes' = @{ Text = 'do it without asking'; Values = $null }
       '-y' = @{ Text = 'do it without asking'; Values = $null }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'audit-logs verify' = [ordered]@{
-      '--anchor' = @{ Text = 'hold the anchors in this file against the log too, one on a line; @- reads standard input'; Values = '/' }
+      '--anchor' = @{ Text = 'hold the anchors in this file against the log too, one on a line; @- reads standard input'; Values = @('/') }
     }
     'run' = [ordered]@{
       '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
-      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
-      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = '/' }
-      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = '/' }
-      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
+      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @(':secrets') }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = @('/') }
+      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = @('/') }
+      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = @('/') }
       '--pristine' = @{ Text = 'inherit nothing'; Values = $null }
       '--no-mask' = @{ Text = 'leave its output as it is'; Values = $null }
     }
     'env' = [ordered]@{
       '--shell' = @{ Text = 'whose words; sh when absent'; Values = @('sh', 'fish', 'powershell', 'dotenv', 'docker', 'github') }
       '--env' = @{ Text = 'set a variable; NAME alone passes on the one that is set here'; Values = @() }
-      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @() }
-      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = '/' }
-      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = '/' }
-      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = '/' }
+      '--secret' = @{ Text = 'a variable for each key of this secret: the prefix, and the key in upper case'; Values = @(':secrets') }
+      '--env-file' = @{ Text = 'lines of NAME=TEXT, which may hold references; Node itself looks at this flag too, see --refs'; Values = @('/') }
+      '--refs' = @{ Text = 'the same as --env-file, for mobius alone: - is stdin, and one that is not there is told by mobius'; Values = @('/') }
+      '--config' = @{ Text = 'the mobius.json whose "env" is set, trusted by this'; Values = @('/') }
       '--reveal' = @{ Text = 'show the values on a terminal'; Values = $null }
     }
     'import' = [ordered]@{
@@ -517,10 +519,10 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--dry-run' = @{ Text = 'only show what would be made'; Values = $null }
     }
     'inject' = [ordered]@{
-      '--in' = @{ Text = 'the template; standard input when absent'; Values = '/' }
-      '-i' = @{ Text = 'the template; standard input when absent'; Values = '/' }
-      '--out' = @{ Text = 'where the filled text goes; standard output when absent'; Values = '/' }
-      '-o' = @{ Text = 'where the filled text goes; standard output when absent'; Values = '/' }
+      '--in' = @{ Text = 'the template; standard input when absent'; Values = @('/') }
+      '-i' = @{ Text = 'the template; standard input when absent'; Values = @('/') }
+      '--out' = @{ Text = 'where the filled text goes; standard output when absent'; Values = @('/') }
+      '-o' = @{ Text = 'where the filled text goes; standard output when absent'; Values = @('/') }
       '--mode' = @{ Text = 'the permissions of the file; 600 when absent'; Values = @() }
       '--force' = @{ Text = 'even into a git work tree where the file is not ignored'; Values = $null }
       '--reveal' = @{ Text = 'show the filled text on a terminal'; Values = $null }
@@ -536,23 +538,23 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--replace' = @{ Text = 'replace the file if there is one'; Values = $null }
     }
     'vault keyslots' = [ordered]@{
-      '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = '/' }
-      '--to' = @{ Text = 'where a new key file goes'; Values = '/' }
-      '--out' = @{ Text = 'write a recovery code to this file (mode 0600)'; Values = '/' }
+      '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = @('/') }
+      '--to' = @{ Text = 'where a new key file goes'; Values = @('/') }
+      '--out' = @{ Text = 'write a recovery code to this file (mode 0600)'; Values = @('/') }
       '--yes' = @{ Text = 'remove without asking'; Values = $null }
       '-y' = @{ Text = 'remove without asking'; Values = $null }
     }
     'vault move' = [ordered]@{
-      '--to' = @{ Text = 'an empty database (postgres://...), or a file that is not there'; Values = @() }
+      '--to' = @{ Text = 'an empty database (postgres://...), or a file that is not there'; Values = @('/') }
       '--abort' = @{ Text = 'give up a move that has not ended; with --to its half copy is removed as well'; Values = $null }
       '--yes' = @{ Text = 'move it without asking'; Values = $null }
       '-y' = @{ Text = 'move it without asking'; Values = $null }
     }
     'vault passwd' = [ordered]@{
-      '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = '/' }
+      '--new-passphrase-file' = @{ Text = 'read the new passphrase from this file, - for stdin, instead of asking'; Values = @('/') }
     }
     'vault rekey' = [ordered]@{
-      '--out' = @{ Text = 'write the new recovery code to this file (mode 0600)'; Values = '/' }
+      '--out' = @{ Text = 'write the new recovery code to this file (mode 0600)'; Values = @('/') }
       '--yes' = @{ Text = 'remove what cannot be carried over without asking'; Values = $null }
       '-y' = @{ Text = 'remove what cannot be carried over without asking'; Values = $null }
     }
@@ -566,16 +568,16 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
     'serve' = [ordered]@{
       '--listen' = @{ Text = '127.0.0.1:7373 when absent; port 0 takes any free one'; Values = @() }
       '--database' = @{ Text = 'the PostgreSQL database that holds the vault; MOBIUS_DATABASE_URL when absent'; Values = @() }
-      '--unix' = @{ Text = 'a socket that only its owner can open'; Values = '/' }
-      '--tls-cert' = @{ Text = 'the certificate and its chain, in PEM'; Values = '/' }
-      '--tls-key' = @{ Text = 'the key of the certificate, in PEM'; Values = '/' }
+      '--unix' = @{ Text = 'a socket that only its owner can open'; Values = @('/') }
+      '--tls-cert' = @{ Text = 'the certificate and its chain, in PEM'; Values = @('/') }
+      '--tls-key' = @{ Text = 'the key of the certificate, in PEM'; Values = @('/') }
       '--public-url' = @{ Text = 'how callers reach it, for links that it hands out'; Values = @() }
       '--behind-proxy' = @{ Text = 'one proxy stands before it and tells the caller''s address'; Values = $null }
       '--cors-origin' = @{ Text = 'let pages of this origin call it'; Values = @() }
       '--dialects' = @{ Text = 'other systems whose contracts it speaks too: mobilenext, mobula, mutx'; Values = @() }
       '--open-registration' = @{ Text = 'whoever asks may make an account, with a project of its own'; Values = $null }
-      '--bootstrap-admin-file' = @{ Text = 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made'; Values = '/' }
-      '--audit-anchor' = @{ Text = 'append a signed end of the audit log to this file, out of reach of the database'; Values = '/' }
+      '--bootstrap-admin-file' = @{ Text = 'e-mail and password, in JSON, of the first administrator; where there are users nobody is made'; Values = @('/') }
+      '--audit-anchor' = @{ Text = 'append a signed end of the audit log to this file, out of reach of the database'; Values = @('/') }
       '--audit-anchor-every' = @{ Text = 'after so many entries; 100 when absent'; Values = @() }
       '--audit-anchor-policy' = @{ Text = 'where the file takes none: refuse every change, or go on and tell; best-effort when absent'; Values = @('required', 'best-effort') }
       '--stop-timeout' = @{ Text = 'how long a stop waits for answers; 10 when absent'; Values = @() }
@@ -590,8 +592,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--data' = @{ Text = 'a property of the body: a text, @FILE or @-; KEY:=JSON for what is no text'; Values = @() }
       '-d' = @{ Text = 'a property of the body: a text, @FILE or @-; KEY:=JSON for what is no text'; Values = @() }
       '--body' = @{ Text = 'the whole body: JSON text, @FILE or @-'; Values = @() }
-      '--file' = @{ Text = 'the same as --body @PATH; - is stdin'; Values = '/' }
-      '-f' = @{ Text = 'the same as --body @PATH; - is stdin'; Values = '/' }
+      '--file' = @{ Text = 'the same as --body @PATH; - is stdin'; Values = @('/') }
+      '-f' = @{ Text = 'the same as --body @PATH; - is stdin'; Values = @('/') }
       '--header' = @{ Text = 'a header of the request; none that says who sends it'; Values = @() }
       '-H' = @{ Text = 'a header of the request; none that says who sends it'; Values = @() }
       '--include' = @{ Text = 'print the status and the headers of the answer before it'; Values = $null }
@@ -599,38 +601,282 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--all' = @{ Text = 'of a list all pages, as one'; Values = $null }
       '--dry-run' = @{ Text = 'print what would be sent, and send nothing'; Values = $null }
     }
+    'completion' = [ordered]@{
+      '--install' = @{ Text = 'put it where the shell looks, and say what is left to do'; Values = $null }
+      '--uninstall' = @{ Text = 'take back what --install did'; Values = $null }
+      '--dry-run' = @{ Text = 'only say which files would change'; Values = $null }
+    }
+    'help' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help quickstart' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help auth' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help projects' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help principals' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help roles' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help users' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help permissions' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help api-keys' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help tokens' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help secrets' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help rotations' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help audit-logs' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help run' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help env' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help import' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help inject' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help scan' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help trust' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help vault' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help serve' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help server' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help api' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help doctor' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help automations' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help catalog' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help completion' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help whoami' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help can' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help exit-codes' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help environment' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help formatting' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help references' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+    'help targets' = [ordered]@{
+      '--json' = @{ Text = 'the same as data'; Values = $null }
+    }
+  }
+  $operands = @{
+    'auth remove' = @{ One = @(,@(':profiles')); All = @() }
+    'auth revoke' = @{ One = @(,@()); All = @() }
+    'auth use' = @{ One = @(,@(':profiles')); All = @() }
+    'projects archive' = @{ One = @(,@(':projects')); All = @() }
+    'projects create' = @{ One = @(,@()); All = @() }
+    'projects delete' = @{ One = @(,@(':projects')); All = @() }
+    'projects get' = @{ One = @(,@(':projects')); All = @() }
+    'projects restore' = @{ One = @(,@(':projects')); All = @() }
+    'projects update' = @{ One = @(,@(':projects')); All = @() }
+    'principals create' = @{ One = @(,@()); All = @() }
+    'principals delete' = @{ One = @(,@(':principals')); All = @() }
+    'principals get' = @{ One = @(,@(':principals')); All = @() }
+    'principals update' = @{ One = @(,@(':principals')); All = @() }
+    'roles create' = @{ One = @(,@()); All = @() }
+    'roles delete' = @{ One = @(,@(':roles')); All = @() }
+    'roles delete-assignment' = @{ One = @(,@(':assignments')); All = @() }
+    'roles get' = @{ One = @(,@(':roles')); All = @() }
+    'roles update' = @{ One = @(,@(':roles')); All = @() }
+    'users create' = @{ One = @(,@()); All = @() }
+    'users disable' = @{ One = @(,@(':users')); All = @() }
+    'users enable' = @{ One = @(,@(':users')); All = @() }
+    'users set-password' = @{ One = @(,@(':users')); All = @() }
+    'permissions check' = @{ One = @(,@(':principals'); ,@('mobius.project.view', 'mobius.project.admin', 'mobius.access.manage', 'mobius.work.execute', 'mobius.keys.issue', 'mobius.keys.verify', 'mobius.secrets.view', 'mobius.secrets.manage', 'mobius.secrets.use', 'mobius.tokens.issue', 'mobius.audit.view')); All = @() }
+    'api-keys create' = @{ One = @(,@()); All = @() }
+    'api-keys get' = @{ One = @(,@(':api-keys')); All = @() }
+    'api-keys revoke' = @{ One = @(,@(':api-keys')); All = @() }
+    'api-keys rotate' = @{ One = @(,@('@me', ':api-keys')); All = @() }
+    'api-keys update' = @{ One = @(,@(':api-keys')); All = @() }
+    'tokens get' = @{ One = @(,@(':tokens')); All = @() }
+    'tokens revoke' = @{ One = @(,@(':tokens')); All = @() }
+    'secrets create' = @{ One = @(,@()); All = @() }
+    'secrets delete' = @{ One = @(,@(':secrets')); All = @() }
+    'secrets destroy-version' = @{ One = @(,@(':secrets'); ,@()); All = @() }
+    'secrets disable-version' = @{ One = @(,@(':secrets'); ,@()); All = @() }
+    'secrets edit' = @{ One = @(,@(':secrets')); All = @() }
+    'secrets enable-version' = @{ One = @(,@(':secrets'); ,@()); All = @() }
+    'secrets get' = @{ One = @(,@(':secrets')); All = @() }
+    'secrets get-version' = @{ One = @(,@(':secrets'); ,@()); All = @() }
+    'secrets list-versions' = @{ One = @(,@(':secrets')); All = @() }
+    'secrets rollback' = @{ One = @(,@(':secrets'); ,@()); All = @() }
+    'secrets rotate' = @{ One = @(,@(':secrets')); All = @() }
+    'secrets update' = @{ One = @(,@(':secrets')); All = @() }
+    'rotations abort' = @{ One = @(,@(':rotations')); All = @() }
+    'rotations resume' = @{ One = @(,@(':rotations')); All = @() }
+    'rotations run' = @{ One = @(); All = @(':subjects') }
+    'rotations set' = @{ One = @(,@(':subjects')); All = @() }
+    'rotations unset' = @{ One = @(,@(':subjects')); All = @() }
+    'import' = @{ One = @(,@('dotenv', 'json', 'vault-kv', 'doppler'); ,@('/')); All = @() }
+    'scan' = @{ One = @(); All = @('/') }
+    'trust' = @{ One = @(,@('/')); All = @() }
+    'vault backup' = @{ One = @(,@('verify', '/'); ,@('/')); All = @() }
+    'vault keyslots' = @{ One = @(,@('list', 'add', 'remove'); ,@('passphrase', 'key-file', 'keychain', 'recovery')); All = @() }
+    'vault restore' = @{ One = @(,@('/')); All = @() }
+    'api' = @{ One = @(,@(); ,@()); All = @() }
+    'catalog get-action' = @{ One = @(,@()); All = @() }
+    'completion' = @{ One = @(,@('bash', 'zsh', 'fish', 'powershell')); All = @() }
+    'help auth' = @{ One = @(,@('list', 'login', 'logout', 'remove', 'revoke', 'status', 'token', 'use', 'whoami')); All = @() }
+    'help projects' = @{ One = @(,@('archive', 'create', 'delete', 'get', 'list', 'restore', 'update')); All = @() }
+    'help project' = @{ One = @(,@('archive', 'create', 'delete', 'get', 'list', 'restore', 'update')); All = @() }
+    'help principals' = @{ One = @(,@('create', 'delete', 'get', 'list', 'update')); All = @() }
+    'help principal' = @{ One = @(,@('create', 'delete', 'get', 'list', 'update')); All = @() }
+    'help roles' = @{ One = @(,@('create', 'create-assignment', 'delete', 'delete-assignment', 'get', 'list', 'list-assignments', 'update')); All = @() }
+    'help role' = @{ One = @(,@('create', 'create-assignment', 'delete', 'delete-assignment', 'get', 'list', 'list-assignments', 'update')); All = @() }
+    'help users' = @{ One = @(,@('create', 'disable', 'enable', 'list', 'set-password')); All = @() }
+    'help user' = @{ One = @(,@('create', 'disable', 'enable', 'list', 'set-password')); All = @() }
+    'help permissions' = @{ One = @(,@('check', 'list')); All = @() }
+    'help permission' = @{ One = @(,@('check', 'list')); All = @() }
+    'help api-keys' = @{ One = @(,@('create', 'get', 'list', 'revoke', 'rotate', 'update', 'verify')); All = @() }
+    'help api-key' = @{ One = @(,@('create', 'get', 'list', 'revoke', 'rotate', 'update', 'verify')); All = @() }
+    'help tokens' = @{ One = @(,@('create', 'get', 'inspect', 'list', 'revoke', 'rotate-signing-key', 'verify')); All = @() }
+    'help token' = @{ One = @(,@('create', 'get', 'inspect', 'list', 'revoke', 'rotate-signing-key', 'verify')); All = @() }
+    'help secrets' = @{ One = @(,@('create', 'delete', 'destroy-version', 'disable-version', 'edit', 'enable-version', 'get', 'get-version', 'list', 'list-versions', 'rollback', 'rotate', 'update')); All = @() }
+    'help secret' = @{ One = @(,@('create', 'delete', 'destroy-version', 'disable-version', 'edit', 'enable-version', 'get', 'get-version', 'list', 'list-versions', 'rollback', 'rotate', 'update')); All = @() }
+    'help rotations' = @{ One = @(,@('abort', 'due', 'list', 'resume', 'run', 'schedule', 'set', 'unset')); All = @() }
+    'help rotation' = @{ One = @(,@('abort', 'due', 'list', 'resume', 'run', 'schedule', 'set', 'unset')); All = @() }
+    'help audit-logs' = @{ One = @(,@('anchor', 'export', 'list', 'list-all', 'prune', 'verify')); All = @() }
+    'help audit-log' = @{ One = @(,@('anchor', 'export', 'list', 'list-all', 'prune', 'verify')); All = @() }
+    'help vault' = @{ One = @(,@('backup', 'check', 'init', 'keyslots', 'lock', 'move', 'passwd', 'rekey', 'restore', 'status', 'unlock')); All = @() }
+    'help server' = @{ One = @(,@('migrate')); All = @() }
+    'help automations' = @{ One = @(,@('list')); All = @() }
+    'help automation' = @{ One = @(,@('list')); All = @() }
+    'help catalog' = @{ One = @(,@('get-action', 'list-actions')); All = @() }
   }
 
-  $before = @($commandAst.CommandElements | Select-Object -Skip 1 |
-    Where-Object { $_.Extent.EndOffset -lt $cursorPosition } | ForEach-Object { $_.Extent.Text })
+  $elements = @($commandAst.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition })
+  $where = @()
+  $unknown = $false
   $command = ''
-  $skip = $false
-  foreach ($word in $before) {
-    if ($skip) { $skip = $false }
-    elseif ($lines -contains $command -and ($word -eq '--' -or -not $word.StartsWith('-'))) { return }
-    elseif ($lines -contains $command) {
-      $skip = @($flags[$command], $globals | Where-Object { $_.Contains($word) -and $null -ne $_[$word].Values }).Count -gt 0
+  $flag = ''
+  $count = 0
+  $ended = $false
+  $takesValue = {
+    param($name)
+    foreach ($table in @($flags[$command], $globals)) {
+      if ($null -ne $table -and $table.Contains($name) -and $null -ne $table[$name].Values) { return $true }
     }
-    elseif ($word.StartsWith('-')) { $skip = $globals.Contains($word) -and $null -ne $globals[$word].Values }
+    return $false
+  }
+  foreach ($element in $elements) {
+    $word = if ($element -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $element.Value } else { $element.Extent.Text }
+    if ($flag -ne '') {
+      if ($targets -contains $flag) {
+        if ($element -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $where += "$flag=$word" } else { $unknown = $true }
+      }
+      $flag = ''
+    }
+    elseif ($lines -contains $command -and ($word -eq '--' -or -not $word.StartsWith('-'))) {
+      # Another program's line completes as if it stood alone.
+      $start = if ($word -eq '--') { $element.Extent.EndOffset } else { $element.Extent.StartOffset }
+      $text = $commandAst.Extent.Text.Substring($start - $commandAst.Extent.StartOffset).TrimStart()
+      $length = [Math]::Min($text.Length, $cursorPosition - $commandAst.Extent.StartOffset)
+      if ($text.Length -eq 0) { return }
+      return (TabExpansion2 -inputScript $text -cursorColumn $length).CompletionMatches
+    }
+    elseif ($ended) { $count++ }
+    elseif ($word -eq '--') { $ended = $true }
+    elseif ($word -match '^(--[^=]+)=') {
+      if ($targets -contains $Matches[1]) {
+        if ($element -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $where += $word } else { $unknown = $true }
+      }
+    }
+    elseif ($word.StartsWith('-')) { if (& $takesValue $word) { $flag = $word } }
     elseif ($command -eq '') { $command = if ($aliases.ContainsKey($word)) { $aliases[$word] } else { $word } }
     elseif (-not $command.Contains(' ') -and $words.ContainsKey($command)) { $command = "$command $word" }
+    else { $count++ }
   }
 
   $known = [ordered]@{}
   foreach ($table in @($flags[$command], $globals)) {
     if ($null -ne $table) { foreach ($name in $table.Keys) { if (-not $known.Contains($name)) { $known[$name] = $table[$name] } } }
   }
-  $last = if ($before.Count -gt 0) { $before[-1] } else { '' }
+  $typed = $wordToComplete.Trim([char]34, [char]39)
+  $before = ''
+  $values = @()
   $offers = [ordered]@{}
-  if ($known.Contains($last) -and $null -ne $known[$last].Values) {
-    if ($known[$last].Values -eq '/') { return }
-    foreach ($value in $known[$last].Values) { $offers[$value] = $value }
+  if ($flag -ne '') { if ($known.Contains($flag)) { $values = $known[$flag].Values } }
+  elseif ($typed -match '^(--[^=]+)=(.*)$' -and -not $ended) {
+    $before = $Matches[1] + '='
+    $typed = $Matches[2]
+    if ($known.Contains($Matches[1])) { $values = $known[$Matches[1]].Values }
   }
-  elseif ($wordToComplete.StartsWith('-')) { foreach ($name in $known.Keys) { $offers[$name] = $known[$name].Text } }
+  elseif ($typed.StartsWith('-') -and -not $ended) { foreach ($name in $known.Keys) { $offers[$name] = $known[$name].Text } }
   elseif ($lines -contains $command) { return }
   elseif (-not $command.Contains(' ') -and $words.ContainsKey($command)) { $offers = $words[$command] }
+  elseif ($operands.ContainsKey($command)) {
+    $values = if ($count -lt $operands[$command].One.Count) { $operands[$command].One[$count] } else { $operands[$command].All }
+  }
 
-  $offers.GetEnumerator() | Where-Object { $_.Key.StartsWith($wordToComplete) } | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_.Key, $_.Key, 'ParameterValue', $_.Value)
+  foreach ($value in @($values)) {
+    if ($value -eq '/') {
+      [System.Management.Automation.CompletionCompleters]::CompleteFilename($typed) | ForEach-Object {
+        [System.Management.Automation.CompletionResult]::new($before + $_.CompletionText, $_.ListItemText, 'ProviderItem', $_.ToolTip)
+      }
+    }
+    elseif ("$value".StartsWith(':')) {
+      # The names of what there is: mobius tells those of the vault on this machine, where it opens by itself.
+      $program = Get-Command mobius -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
+      if ($null -ne $program -and -not $unknown) {
+        foreach ($name in @(& $program vault names $value.Substring(1) @where '--' $typed 2>$null)) { $offers[$before + $name] = $name }
+      }
+    }
+    elseif ($null -ne $value) { $offers[$before + $value] = $value }
+  }
+
+  $offers.GetEnumerator() | Where-Object { $_.Key.StartsWith($before + $typed) } | ForEach-Object {
+    # Every kind of quote that PowerShell takes for one is doubled, and what is not plain is put between two.
+    $text = if ($_.Key -match '^[A-Za-z0-9_./+-][A-Za-z0-9_./+:=-]*$') { $_.Key } else { "'" + ($_.Key -replace "['‘’‚‛]", '$0$0') + "'" }
+    [System.Management.Automation.CompletionResult]::new($text, $_.Key, 'ParameterValue', $_.Value)
   }
 }

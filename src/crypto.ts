@@ -1,13 +1,4 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomFillSync,
-  sign,
-  verify,
-} from 'node:crypto';
+import * as node from 'node:crypto';
 import { createRequire } from 'node:module';
 import { isUint8Array } from 'node:util/types';
 import type * as Wrappers from 'libsodium-wrappers';
@@ -88,6 +79,7 @@ interface NativeModule {
     key: Uint8Array,
   ): number;
   crypto_generichash(hash: Uint8Array, message: Uint8Array, key?: Uint8Array): void;
+  randombytes_buf(bytes: Uint8Array): void;
   crypto_pwhash(
     hash: Uint8Array,
     passphrase: Uint8Array,
@@ -233,7 +225,8 @@ const wasm = (sodium: typeof Wrappers.default): Raw => ({
   hash: (message, key) => withinMemory(() => sodium.crypto_generichash(hashLength, message, key ?? null)),
   async argon2id(passphrase, salt, { operations, memoryBytes }) {
     // The usual build has no Argon2id; the one that has it costs more to start and is loaded for nothing else.
-    const sumo: typeof Sumo = load('libsodium-wrappers-sumo');
+    // No import: it stays outside a bundle, and starts a WebAssembly of its own.
+    const sumo: typeof Sumo = createRequire(import.meta.filename)('libsodium-wrappers-sumo');
     await sumo.ready;
     try {
       const algorithm = sumo.crypto_pwhash_ALG_ARGON2ID13;
@@ -277,11 +270,18 @@ const unlessRefused = <T>(work: () => T): T | undefined =>
     }
   });
 
-// No imports: they stay outside a bundle, and start a WebAssembly of their own.
-const load = (name: string) => createRequire(import.meta.filename)(name);
+/** From the system's generator, through what is loaded: `node:crypto` for this alone is a tenth of our start. */
+let filled = (bytes: Uint8Array): Uint8Array => node.randomFillSync(bytes);
 
 const loaders: Record<Binding, () => Promise<Raw>> = {
-  native: async () => native((await import('sodium-native')).default),
+  native: async () => {
+    const sodium: NativeModule = (await import('sodium-native')).default;
+    filled = (bytes) => {
+      sodium.randombytes_buf(bytes);
+      return bytes;
+    };
+    return native(sodium);
+  },
   wasm: async () => {
     const { default: sodium } = await import('libsodium-wrappers');
     await sodium.ready;
@@ -326,13 +326,13 @@ export const loadSodium = async (choice?: string): Promise<Sodium> => {
 };
 
 const poolLength = 1024;
-let pool = new Uint8Array(poolLength);
+let pool: Uint8Array = new Uint8Array(poolLength);
 let poolAt = poolLength;
 
-/** From the system's generator, which takes as long for many as for a few. What was given away is nowhere else any more. */
+/** The generator takes as long for many as for a few. What was given away is nowhere else any more. */
 export const randomBytes = (length: number): Uint8Array => {
-  if (length > poolLength / 8) return randomFillSync(new Uint8Array(length));
-  if (poolAt + length > poolLength) [pool, poolAt] = [randomFillSync(pool), 0];
+  if (length > poolLength / 8) return filled(new Uint8Array(length));
+  if (poolAt + length > poolLength) [pool, poolAt] = [filled(pool), 0];
   const bytes = pool.slice(poolAt, poolAt + length);
   pool.fill(0, poolAt, poolAt + length);
   poolAt += length;
@@ -340,7 +340,7 @@ export const randomBytes = (length: number): Uint8Array => {
 };
 
 export const sha256 = (message: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash('sha256').update(message).digest());
+  new Uint8Array(node.createHash('sha256').update(message).digest());
 
 /** Ed25519: the public half as JWK has it (base64url), the private one as PKCS 8 in base64. */
 export interface SigningKey {
@@ -348,13 +348,13 @@ export interface SigningKey {
   privateKey: string;
 }
 
-const exported = (publicKey: KeyObject, privateKey: KeyObject): SigningKey => ({
+const exported = (publicKey: node.KeyObject, privateKey: node.KeyObject): SigningKey => ({
   publicKey: String(publicKey.export({ format: 'jwk' }).x),
   privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
 });
 
 export const newSigningKey = (): SigningKey => {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = node.generateKeyPairSync('ed25519');
   return exported(publicKey, privateKey);
 };
 
@@ -363,8 +363,8 @@ const pkcs8Head = '302e020100300506032b657004220420';
 
 export const signingKeyFrom = (seed: Uint8Array): SigningKey => {
   const key = Buffer.concat([Buffer.from(pkcs8Head, 'hex'), seed]);
-  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
-  return exported(createPublicKey(privateKey), privateKey);
+  const privateKey = node.createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  return exported(node.createPublicKey(privateKey), privateKey);
 };
 
 /** Reading a key costs more than using it, and there are few. */
@@ -380,7 +380,7 @@ const keysRead = <K>() => {
   };
 };
 
-const readKey = keysRead<KeyObject>();
+const readKey = keysRead<node.KeyObject>();
 const readBytes = keysRead<Uint8Array>();
 
 /** The public half as `Sodium` has it. */
@@ -388,12 +388,13 @@ export const publicKeyBytes = (publicKey: string): Uint8Array =>
   readBytes(publicKey, () => new Uint8Array(Buffer.from(publicKey, 'base64url')));
 
 export const signEd25519 = (privateKey: string, message: Uint8Array): Uint8Array => {
-  const read = (): KeyObject =>
-    createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
-  return new Uint8Array(sign(null, message, readKey(privateKey, read)));
+  const read = (): node.KeyObject =>
+    node.createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
+  return new Uint8Array(node.sign(null, message, readKey(privateKey, read)));
 };
 
 export const verifyEd25519 = (publicKey: string, message: Uint8Array, signature: Uint8Array): boolean => {
-  const read = (): KeyObject => createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
-  return verify(null, message, readKey(publicKey, read), signature);
+  const read = (): node.KeyObject =>
+    node.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+  return node.verify(null, message, readKey(publicKey, read), signature);
 };

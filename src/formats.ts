@@ -8,9 +8,10 @@ export type Format = (text: string) => string | undefined;
 export const codePoints = (text: string): number =>
   text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 
-const controls = /\p{Cc}/u;
+/** In numbers: by the names of their classes the engine gathers them from its tables whenever the program starts. */
+const controls = /[\u0000-\u001f\u007f-\u009f]/;
 const separators = /[\u2028\u2029]/;
-const loneSurrogates = /\p{Cs}/u;
+const loneSurrogates = /[\ud800-\udfff]/u;
 export const idShape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/;
 
 const atMost = (text: string, limit: number): string | undefined =>

@@ -43,6 +43,8 @@ export interface Io {
   readonly cwd: string;
   readonly home: string;
   readonly platform: NodeJS.Platform;
+  /** As `v20.11.0`. */
+  readonly nodeVersion: string;
   /** The program that runs us, for a second process of the same kind. */
   readonly execPath: string;
   /** What it needs before a line of ours. */

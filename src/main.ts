@@ -140,10 +140,12 @@ const createIo = (): Io => {
     get cwd() {
       return process.cwd();
     },
+    // As `homedir` looks for it, which need not be loaded where the variable is set.
     get home() {
-      return homedir();
+      return (process.platform !== 'win32' && process.env.HOME) || homedir();
     },
     platform: process.platform,
+    nodeVersion: process.version,
     execPath: process.execPath,
     program: [...process.execArgv, ...process.argv.slice(1, 2)],
     uid: process.getuid?.(),

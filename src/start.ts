@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, toNamespacedPath } from 'node:path';
 import { Script } from 'node:vm';
 import { openCodeCache } from './code-cache.ts';
 import { writeAll } from './write.ts';
@@ -13,10 +12,30 @@ declare const MOBIUS_ANSWERS: Readonly<Record<string, string>>;
 declare const MOBIUS_COMMANDS: readonly string[];
 
 /** Words of a person must not become names of files: only a command that there is has a cache of its own. */
-const commandOf = ([noun = '', verb = '']: readonly string[]): string =>
-  MOBIUS_COMMANDS.find((known) => known === `${noun} ${verb}` || known === noun) ?? 'other';
+const commandOf = ([noun = '', verb = '']: readonly string[]): string => {
+  const both = `${noun} ${verb}`;
+  return MOBIUS_COMMANDS.find((known) => known === both || known === noun) ?? 'other';
+};
 
 const loaded = new Map<string, unknown>();
+
+/** Where a file of a package lies, in the folders in which Node looks for it. */
+const findInstalled = (name: string): string => {
+  for (let folder = __dirname, above = dirname(folder); folder !== above; folder = above, above = dirname(folder)) {
+    const path = join(folder, 'node_modules', name);
+    if (existsSync(path)) return path;
+  }
+  return require.resolve(name);
+};
+
+/** An addon, without what Node asks before it loads one: each folder above it, and what its package says of itself. */
+const loadAddon = (name: string): unknown => {
+  const path = findInstalled(name);
+  const module = { exports: loaded.get(path) ?? {} };
+  if (!loaded.has(path)) process.dlopen(module, toNamespacedPath(path));
+  loaded.set(path, module.exports);
+  return module.exports;
+};
 
 /** As Node would load a CommonJS file, but the build has put the function around it, and it was compiled before. */
 const load = (path: string, command: string): unknown => {
@@ -29,10 +48,12 @@ const load = (path: string, command: string): unknown => {
     process.once('exit', () => cache.write(script.createCachedData()));
   }
   const module = { exports: {} };
-  const ofNode = createRequire(path);
-  const require = (name: string): unknown =>
-    name.startsWith('./') ? load(join(dirname(path), name), command) : ofNode(name);
-  script.runInThisContext()(Object.assign(require, ofNode), module, module.exports, path, dirname(path));
+  // What lies in a folder below finds the same packages as this file.
+  const requireIn = (name: string): unknown => {
+    if (name.startsWith('./')) return load(join(dirname(path), name), command);
+    return name.endsWith('.node') ? loadAddon(name) : require(name);
+  };
+  script.runInThisContext()(Object.assign(requireIn, require), module, module.exports, path, dirname(path));
   loaded.set(path, module.exports);
   return module.exports;
 };

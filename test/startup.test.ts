@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
@@ -100,6 +100,28 @@ test('what a read through the agent loads: no engine, no core, no key', async ()
     mobius(['vault', 'lock', '-q', '--log-level', 'error']);
   }
 });
+
+/** The parts of Node itself that were loaded when the program ended. */
+const ofNodeLoadedBy = (args: readonly string[]): string[] => {
+  const seen = join(folder, 'of-node.txt');
+  const look = join(folder, 'look.cjs');
+  const tell = `require('node:fs').writeFileSync(${JSON.stringify(seen)}, process.moduleLoadList.join('\\n'))`;
+  writeFileSync(look, `process.on('exit', () => ${tell});\n`);
+  mobius(args, { NODE_OPTIONS: `--require ${look}` });
+  return readFileSync(seen, 'utf8').split('\n');
+};
+
+/** Each a tenth or so of our start. */
+const heavyOfNode = ['crypto', 'http', 'module', 'net', 'os', 'perf_hooks', 'stream', 'tty', 'worker_threads', 'zlib'];
+
+test.each([{ args: ['roles', 'list'] }, { args: ['principals', 'create', 'somebody'] }])(
+  'mobius $args loads nothing heavy of Node',
+  ({ args }) => {
+    const loaded = ofNodeLoadedBy(args);
+    expect(loaded).toContain('NativeModule fs');
+    expect(heavyOfNode.filter((name) => loaded.includes(`NativeModule ${name}`))).toEqual([]);
+  },
+);
 
 test('the help of a noun loads no engine, the core or a command', () => {
   const heavy = /sqlite|sodium|^src\/(core|store|vault|calls|crypto)\/|^src\/commands\/.*\//;

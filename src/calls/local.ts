@@ -14,7 +14,7 @@ import type { Call } from '../operations.ts';
 import { makePasswords } from '../passwords.ts';
 import type { Bookkeeping } from '../vault/check.ts';
 import type { Created, FirstSlot } from '../vault/create.ts';
-import { openVault, type Place, type Vault, type World } from '../vault/open.ts';
+import { openToLook, openVault, type Place, type Vault, type World } from '../vault/open.ts';
 import { finishScrub } from '../vault/scrub.ts';
 
 const signaturesWith = (sodium: Sodium): Ports['signatures'] => ({
@@ -92,6 +92,16 @@ export const openServed = async (world: World, place: Place, serving?: Serving):
 export const openLocal = async (world: World, place: Place, actor: Actor): Promise<Local> => {
   const { vault, core, close } = await openServed(world, place);
   return { vault, call: core.as(actor), record: core.record, close };
+};
+
+/** The vault for its owner who only looks: nothing is written, not even what else waits for the next command. */
+export const lookInto = async (
+  world: World,
+  path: string,
+  keyFile: (id: string) => string,
+): Promise<{ call: Call; close(): Promise<void> } | undefined> => {
+  const vault = await openToLook(world, path, keyFile);
+  return vault && { call: coreOver(world, vault).as({ kind: 'owner' }), close: () => vault.db.close() };
 };
 
 /** A new vault with the project that commands use when they name none. */

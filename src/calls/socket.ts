@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { MobiusError } from '../errors.ts';
 import { tooLarge } from './failures.ts';
 import type { Answer, Begin, Request } from './http.ts';
@@ -48,18 +48,42 @@ export const answerIn = (bytes: Buffer): Answer | number => {
   return { status: Number(status), headers, text: bytes.toString('utf8', end + 4, whole) };
 };
 
+/** Made to see whether anybody answers: whoever asks before anything else can have happened needs no other. */
+const reached = new Map<string, Socket>();
+
+/** Connects, and rejects with the fault of the system where nobody answers. */
+export const reachSocket = (path: string): Promise<void> =>
+  new Promise((done, failed) => {
+    const socket = connect(path, () => {
+      reached.get(path)?.destroy();
+      reached.set(path, socket);
+      setImmediate(() => {
+        if (reached.get(path) !== socket) return;
+        reached.delete(path);
+        socket.destroy();
+      });
+      done();
+    });
+    socket.once('error', failed);
+  });
+
 export const askSocket =
   (path: string, request: Request, most: number): Begin =>
   ({ connected, done, failed }) => {
     const text = requestText(request);
-    const socket = connect(path, () => {
+    const begin = (): void => {
       connected();
       socket.write(text);
-    });
+    };
+    const open = reached.get(path);
+    reached.delete(path);
+    const socket = open ?? connect(path, begin);
     let parts: Buffer[] = [];
     let size = 0;
     let least = 0;
+    let isAnswered = false;
     const take = (part: Buffer): void => {
+      if (isAnswered) return;
       parts.push(part);
       size += part.length;
       if (size < least) return;
@@ -70,8 +94,10 @@ export const askSocket =
         if (found > most) throw tooLarge({ url: path }, most);
         least = found;
       } else {
+        isAnswered = true;
         done(found);
-        socket.destroy();
+        // The other side ends it. To do so here would open our stderr, which Node compares it to.
+        socket.unref();
       }
     };
     socket.on('data', (part) => {
@@ -84,5 +110,6 @@ export const askSocket =
     });
     socket.on('error', failed);
     socket.on('close', () => failed(closedEarly()));
+    if (open !== undefined) begin();
     return socket;
   };

@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node
 import { dirname, join } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import type { Input, Name, Output } from '../operations.ts';
 import type { Globals } from './command.ts';
 import { namedKey } from './key-command.ts';
 import { namedPassphrase } from './passphrases.ts';
@@ -10,6 +11,8 @@ import { agentFolder } from './places.ts';
 /** What an agent tells of itself. */
 export interface AgentState {
   pid: number;
+  /** Of the program; absent in those that didn't tell it yet. */
+  version?: string;
   since: string;
   /** When it ends if nothing is asked of it until then; absent where it waits for ever. */
   idle_until?: string;
@@ -65,20 +68,17 @@ export const requireOwnFolder = (io: Io, socket: string): void => {
 
 /** What a killed agent left refuses connections. */
 const answers = async (socket: string): Promise<boolean> => {
-  const { connect } = await import('node:net');
-  return new Promise((done, failed) => {
-    const connection = connect(socket);
-    connection.once('connect', () => {
-      connection.destroy();
-      done(true);
-    });
-    connection.once('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') done(false);
-      // There is one, and a hundred others ask it at this moment.
-      else if (code === 'EAGAIN' || code === 'EBUSY') done(true);
-      else failed(distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock'));
-    });
-  });
+  const { reachSocket } = await import('../calls/socket.ts');
+  try {
+    await reachSocket(socket);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') return false;
+    // There is one, and a hundred others ask it at this moment.
+    if (code === 'EAGAIN' || code === 'EBUSY') return true;
+    throw distrusted(socket, `can't be connected to (${code})`, 'end it: mobius vault lock');
+  }
 };
 
 /** Without any agent there is no need to know what the one of this vault would be called. */
@@ -114,6 +114,34 @@ export const findAgent = async (io: Io, globals: Globals, vault: string): Promis
 
 /** Nobody is asked for: a request needs an address, and the socket takes its place. */
 export const agentUrl = 'http://localhost';
+
+/** A request with this header keeps the agent no longer than it would stay without. */
+export const asideHeader = 'mobius-aside';
+
+/** What the agent answers a read with, to one who asks in passing. */
+export const askAside = async <K extends Name>(
+  io: Io,
+  socket: string,
+  name: K,
+  input: Input<K>,
+  timeoutMs: number,
+): Promise<Output<K>> => {
+  const [{ openConnection }, { requestOf }, { operations }] = await Promise.all([
+    import('../calls/http.ts'),
+    import('../calls/remote.ts'),
+    import('../generated/operations.ts'),
+  ]);
+  const connection = openConnection(new URL(agentUrl), { env: io.env, socketPath: socket, timeoutMs });
+  try {
+    const request = requestOf(name, operations[name], input as Record<string, unknown>);
+    const headers = { ...request.headers, [asideHeader]: '1' };
+    const { status, text } = await connection.send({ ...request, headers });
+    if (status === 200) return JSON.parse(text) as Output<K>;
+  } finally {
+    connection.close();
+  }
+  throw new MobiusError('service_unavailable', `what listens at "${socket}" is no agent`);
+};
 
 export const askAgent = async (io: Io, socket: string): Promise<AgentState> => {
   const { openConnection } = await import('../calls/http.ts');

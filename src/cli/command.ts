@@ -1,6 +1,7 @@
 import type { DialectName } from '../dialects/names.ts';
 import type { Io } from '../io.ts';
 import type { Call, Input, Name, Output } from '../operations.ts';
+import type { NameKind } from './names.ts';
 
 /** What the schema says of one property of an operation's input, as far as a person's hand is concerned. */
 export interface Field {
@@ -34,6 +35,9 @@ export interface Fields {
   output?: { list: boolean; shown: readonly Shown[] };
 }
 
+/** What a shell can complete where it is typed: the path of a file or folder, or the name of a record. */
+export type Takes = 'file' | NameKind;
+
 /** A flag that no schema knows. */
 export interface ExtraFlag {
   name: string;
@@ -45,6 +49,7 @@ export interface ExtraFlag {
   /** The global flag that it is another spelling of. */
   means?: string;
   choices?: readonly string[];
+  takes?: Takes;
   /** It says how a change is made, and is none by itself. */
   modifies?: true;
 }
@@ -56,6 +61,9 @@ export interface Argument<P extends string = string> {
   label?: string;
   description: string;
   optional?: boolean;
+  /** What else it can be, for a shell that completes it. */
+  choices?: readonly string[];
+  takes?: Takes;
 }
 
 export type FlagValues = Readonly<Record<string, string | readonly string[] | boolean | undefined>>;

@@ -83,7 +83,7 @@ const unknownFirst = async (product: Product, typed: string, wantsHelp: boolean)
 };
 
 const readGlobals = async (args: readonly string[], words: readonly string[]): Promise<Line> => {
-  const line = readLine(args, globalFlags, { stopAtWord: true, help: helpFor(words) });
+  const line = await readLine(args, globalFlags, { stopAtWord: true, help: helpFor(words) });
   if (line.unknown !== undefined) throw await unknownFlag(line.unknown, globalFlags, words);
   return line;
 };

@@ -20,12 +20,19 @@ export const dialectChoices = ['mobius', 'mobilenext', 'mobula', 'mutx'] as cons
 export const globalFlags: readonly GlobalFlag[] = [
   { name: 'api-url', value: 'URL', variable: 'MOBIUS_API_URL', description: 'the server to work on' },
   { name: 'api-key', value: 'KEY', variable: 'MOBIUS_API_KEY', description: 'the key to act with' },
-  { name: 'profile', value: 'NAME', variable: 'MOBIUS_PROFILE', description: 'a server or vault saved under a name' },
+  {
+    name: 'profile',
+    value: 'NAME',
+    variable: 'MOBIUS_PROFILE',
+    takes: 'profiles',
+    description: 'a server or vault saved under a name',
+  },
   {
     name: 'project',
     value: 'HANDLE',
     variable: 'MOBIUS_PROJECT',
     default: 'default',
+    takes: 'projects',
     description: 'the project; "default" when absent',
   },
   {

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander';
+import type { Option } from 'commander';
 import { MobiusError } from '../errors.ts';
 import type { ExtraFlag } from './command.ts';
 
@@ -17,25 +17,36 @@ export interface Line<F extends ExtraFlag = ExtraFlag> {
   unknown?: string;
 }
 
-const optionOf = (flag: ExtraFlag): Option => {
+type Commander = typeof import('commander');
+
+const optionOf = ({ Option }: Commander, flag: ExtraFlag): Option => {
   const short = flag.short === undefined ? '' : `-${flag.short}, `;
   return new Option(`${short}--${flag.name}${flag.value === undefined ? '' : ' <value>'}`);
 };
 
+/** Making an option takes longer than looking whether it can be meant. */
+const mayStandIn = (args: readonly string[], { name, short }: ExtraFlag): boolean =>
+  args.some((arg) => arg.startsWith(`--${name}`) || (short !== undefined && /^-[^-]/.test(arg)));
+
 /**
  * Takes arguments apart. A flag that has a value takes the next argument whatever it looks like, so `--description -q`
- * is a description; but `--` alone, which ends the flags, is forgotten rather than meant. With `stopAtWord` everything from the first word on is left in `words` as it is.
+ * is a description; but of `--` alone, which ends the flags, no value is meant. With `stopAtWord` everything from the
+ * first word on is left in `words` as it is.
  */
-export const readLine = <F extends ExtraFlag>(
+export const readLine = async <F extends ExtraFlag>(
   args: readonly string[],
   flags: readonly F[],
   { stopAtWord, help }: { stopAtWord: boolean; help: string },
-): Line<F> => {
+): Promise<Line<F>> => {
+  const atFlag = args.findIndex((arg) => arg.startsWith('-'));
+  if (atFlag === -1 || (stopAtWord && atFlag > 0)) return { given: [], words: args };
+  const commander = await import('commander');
   const given: Given<F>[] = [];
-  const parser = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  const parser = new commander.Command().exitOverride().configureOutput({ writeErr: () => {} });
   if (stopAtWord) parser.passThroughOptions();
   for (const flag of flags) {
-    const option = optionOf(flag);
+    if (!mayStandIn(args, flag)) continue;
+    const option = optionOf(commander, flag);
     parser.addOption(option);
     parser.on(`option:${option.name()}`, (value: string | null | undefined) =>
       given.push(typeof value === 'string' ? { flag, value } : { flag }),
@@ -54,7 +65,7 @@ export const readLine = <F extends ExtraFlag>(
       ...(first === undefined ? {} : { unknown: first.replace(/^(--[^=]+)=.*$/s, '$1') }),
     };
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof commander.CommanderError)) throw error;
     // Only the last argument can lack its value; of a group such as -qo it is the last letter.
     const last = args.at(-1) ?? '';
     const flag = last.startsWith('--') ? last : `-${last.at(-1)}`;

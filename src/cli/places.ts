@@ -52,6 +52,13 @@ const dataFolder = (io: Io): string => {
   return join(folder(io, 'XDG_DATA_HOME') ?? fromHome(io, '.local', 'share'), 'mobius');
 };
 
+/** Where shells look for what is a person's own, on every system alike. */
+export const shellFolders = (io: Io): { home: string; data: string; config: string } => ({
+  home: fromHome(io),
+  data: folder(io, 'XDG_DATA_HOME') ?? fromHome(io, '.local', 'share'),
+  config: folder(io, 'XDG_CONFIG_HOME') ?? fromHome(io, '.config'),
+});
+
 /** What every system takes as the name of a socket, less the name of the socket itself. */
 const longestFolder = 103 - '/0123456789abcdef.sock'.length;
 

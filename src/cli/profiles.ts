@@ -79,7 +79,7 @@ const timers = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
 const paceOf = ({ now }: Io) => ({ now, sleep: timers, random: Math.random });
 
 /** The certificates that a person trusts besides the system's: as the variable says, else as the profile does. */
-const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
+export const authorityOf = (io: Io, saved: string | undefined): string | undefined => {
   const named = io.env.MOBIUS_CA_FILE || saved;
   if (named === undefined) return undefined;
   try {

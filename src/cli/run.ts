@@ -92,12 +92,12 @@ const withHint = (error: unknown, words: readonly string[]): unknown => {
 const runBeforeOther = async (
   io: Io,
   { words }: Found,
-  read: () => Line<Flag>,
+  read: () => Promise<Line<Flag>>,
   go: (line: Line<Flag>) => Promise<number>,
 ): Promise<number> => {
   let argv = io.argv;
   try {
-    const line = read();
+    const line = await read();
     argv = argv.slice(0, argv.length - line.words.length);
     return await go(line);
   } catch (error) {
@@ -127,9 +127,10 @@ const runCommand = async (io: Io, product: Product, entry: CommandEntry, found: 
   const command = await loadCommand(product, entry);
   const flags = flagsOf(command, command.kind === 'operation' ? command.known : undefined);
   const beforeOther = command.kind === 'local' && command.spec.passesOn === true;
-  const read = (): Line<Flag> => readLine(found.rest, flags, { stopAtWord: beforeOther, help: helpFor(found.words) });
+  const read = (): Promise<Line<Flag>> =>
+    readLine(found.rest, flags, { stopAtWord: beforeOther, help: helpFor(found.words) });
   const go = (line: Line<Flag>): Promise<number> => perform(io, product, { command, flags, line, found, entry });
-  return beforeOther ? runBeforeOther(io, found, read, go) : go(read());
+  return beforeOther ? runBeforeOther(io, found, read, go) : go(await read());
 };
 
 const start = async (io: Io, product: Product): Promise<number> => {

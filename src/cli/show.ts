@@ -52,7 +52,7 @@ const asIds = (answer: Answer): string => {
 /** Turns an answer into what stdout gets. Whatever it needs was loaded before it was made: showing can't fail half-way. */
 export type Renderer = (answer: Answer) => string;
 
-const paintFor = async (color: boolean): Promise<Paint> => {
+export const paintFor = async (color: boolean): Promise<Paint> => {
   if (!color) return { strong: (text) => text, faint: (text) => text, good: (text) => text, bad: (text) => text };
   const { Chalk } = await import('chalk');
   const { bold, dim, green, red } = new Chalk({ level: 1 });

@@ -14,6 +14,7 @@ export const variableFlags: readonly ExtraFlag[] = [
     name: 'secret',
     value: 'NAME[=PREFIX_]',
     repeatable: true,
+    takes: 'secrets',
     description: 'a variable for each key of this secret: the prefix, and the key in upper case',
   },
   {

@@ -119,8 +119,8 @@ export default localCommand({
     'that is there already is left as it is and makes the exit code 6, unless --update gives it a new version; running ' +
     'it again changes nothing twice. --dry-run shows what would be made.',
   args: [
-    { name: 'format', description: `one of ${formats.join(', ')}` },
-    { name: 'file', description: 'the exported file; - is stdin' },
+    { name: 'format', description: `one of ${formats.join(', ')}`, choices: formats },
+    { name: 'file', description: 'the exported file; - is stdin', takes: 'file' },
   ],
   extra: [
     { name: 'name', value: 'NAME', description: 'the secret, where the file names none' },

@@ -40,7 +40,7 @@ export const nouns: Readonly<Record<string, NounEntry>> = {
   doctor: { summary: 'look whether everything is as it should be', group: 'more' },
   automations: { summary: 'not built yet', alias: 'automation', group: 'more' },
   catalog: { summary: 'not built yet', group: 'more' },
-  completion: { summary: 'print the completion script of a shell', group: 'more' },
+  completion: { summary: 'have a shell complete what is typed', group: 'more' },
 };
 
 export const aliases: Readonly<Record<string, readonly string[]>> = {

@@ -186,7 +186,7 @@ export default localCommand({
     'key that is not known to be revoked or expired, or a file could not be read. Using the values leaves its line in ' +
     'the audit log. As a hook of git: write "exec mobius scan --staged" into .git/hooks/pre-commit and make it ' +
     'executable; for pre-commit, the hook is called mobius-scan.',
-  rest: { name: 'paths', description: 'files and folders; this folder when absent', optional: true },
+  rest: { name: 'paths', description: 'files and folders; this folder when absent', optional: true, takes: 'file' },
   extra: [
     { name: 'staged', description: 'what git would commit next, as it would be committed' },
     { name: 'no-secrets', description: 'look for keys only; no value is used' },

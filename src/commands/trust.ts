@@ -10,7 +10,12 @@ export default localCommand({
     'with a checkout, so it is used only after you looked at it and said so here; when it changes, say so again. What ' +
     'is given as a flag or a variable goes before it. --forget takes it back.',
   args: [
-    { name: 'file', description: 'the nearest mobius.json, here or in a folder around, when absent', optional: true },
+    {
+      name: 'file',
+      description: 'the nearest mobius.json, here or in a folder around, when absent',
+      optional: true,
+      takes: 'file',
+    },
   ],
   extra: [{ name: 'forget', description: 'trust it no longer' }],
   examples: ['mobius trust', 'mobius trust ./mobius.json', 'mobius trust --forget'],

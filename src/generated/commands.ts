@@ -320,6 +320,11 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       hidden: true,
       load: () => import('../commands/vault/agent.ts'),
     },
+    names: {
+      summary: 'list names for a shell that completes one',
+      hidden: true,
+      load: () => import('../commands/vault/names.ts'),
+    },
   },
   serve: {
     '': {
@@ -359,6 +364,9 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
     },
   },
   completion: {
-    '': { summary: 'print the completion script of a shell', load: () => import('../commands/completion.ts') },
+    '': {
+      summary: 'print the completion script of a shell, or put it where that shell looks',
+      load: () => import('../commands/completion.ts'),
+    },
   },
 };

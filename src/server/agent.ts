@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import type { Io } from '../io.ts';
 import { identityOf } from '../store/files.ts';
 import type { Anchoring, Place, World } from '../vault/open.ts';
+import { version } from '../version.ts';
 import { type Serving, startServer } from './serve.ts';
 import { stopAt } from './stop.ts';
 
@@ -17,6 +18,7 @@ export interface AgentOptions {
 /** What it says of itself, in /healthz and to who started it. */
 export interface Limits {
   pid: number;
+  version: string;
   since: string;
   idle_until?: string;
   locks_at: string;
@@ -72,6 +74,7 @@ export const runAgent = async (
   });
   const limits = (): Limits => ({
     pid: io.signals.pid,
+    version,
     since: iso(since),
     ...(idleMs === 0 ? {} : { idle_until: iso(Math.min(lastAsked + idleMs, locksAt)) }),
     locks_at: iso(locksAt),
@@ -96,9 +99,9 @@ export const runAgent = async (
       log: 'error',
       ...(kept && { anchoring: kept }),
       health: () => ({ ...limits() }),
-      asked: ({ url }, response) => {
-        // Who looks how long it stays does not keep it.
-        if (url === '/healthz') return;
+      asked: ({ url, headers }, response) => {
+        // Who looks how long it stays does not keep it; nor does who asks in passing, as a shell does that completes.
+        if (url === '/healthz' || headers['mobius-aside'] !== undefined) return;
         seen();
         response.once('close', seen);
       },

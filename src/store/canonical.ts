@@ -1,68 +1,52 @@
 import type { Value } from './db.ts';
 
-const utf8 = new TextEncoder();
-
 /** Type tags, so that the text "1", the number 1 and the byte 0x31 never encode alike. */
 const tags = { text: 1, number: 2, bytes: 3 } as const;
 
-/** What is being written, for it is done at once; it grows as it must, and keeps nothing of what was written. */
-let page = new Uint8Array(4_096);
-let end = 0;
+type Part = string | number | Uint8Array;
 
-const makeRoom = (length: number): void => {
-  if (end + length <= page.length) return;
-  const larger = new Uint8Array(2 * (end + length));
-  larger.set(page.subarray(0, end));
-  page.fill(0, 0, end);
-  page = larger;
-};
+/** Up to here a length and every character of a text are one byte, the same in ASCII and in UTF-8. */
+const mostAtOnce = 0x7f;
 
-const put = (tag: number, length: number): void => {
-  makeRoom(5 + length);
-  page[end] = tag;
-  page[end + 1] = length >>> 24;
-  page[end + 2] = length >>> 16;
-  page[end + 3] = length >>> 8;
-  page[end + 4] = length;
-  end += 5;
-};
+const utf8 = new TextEncoder();
 
-const putBytes = (tag: number, bytes: Uint8Array): void => {
-  put(tag, bytes.length);
-  page.set(bytes, end);
-  end += bytes.length;
-};
+/** Each part after its tag and its length. */
+const framed = (parts: readonly Part[]): Uint8Array =>
+  concat(
+    ...parts.map((part) => {
+      const body = typeof part === 'string' || typeof part === 'number' ? utf8.encode(String(part)) : part;
+      const tag = typeof part === 'string' ? tags.text : typeof part === 'number' ? tags.number : tags.bytes;
+      const out = new Uint8Array(5 + body.length);
+      out[0] = tag;
+      new DataView(out.buffer).setUint32(1, body.length);
+      out.set(body, 5);
+      return out;
+    }),
+  );
 
-/** Nearly all of them are short and ASCII, for which an encoder takes longer. */
-const putText = (tag: number, text: string): void => {
-  const { length } = text;
-  if (length > 128) {
-    putBytes(tag, utf8.encode(text));
-    return;
-  }
-  const start = end;
-  put(tag, length);
-  for (let at = 0; at < length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 0x7f) {
-      end = start;
-      putBytes(tag, utf8.encode(text));
-      return;
+/**
+ * The same, where all of it is short and ASCII, which nearly all is: written at once by the engine's own code. Ours would
+ * be slow for as long as it was not compiled, which is all of a command.
+ */
+const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
+  let all = '';
+  const bytes: { at: number; body: Uint8Array }[] = [];
+  for (const part of parts) {
+    if (typeof part === 'object') {
+      if (part.length > mostAtOnce) return undefined;
+      all += `\x03\0\0\0${String.fromCharCode(part.length)}`;
+      bytes.push({ at: all.length, body: part });
+      all += '\0'.repeat(part.length);
+    } else {
+      const text = typeof part === 'string' ? part : String(part);
+      if (text.length > mostAtOnce) return undefined;
+      all += `${typeof part === 'string' ? '\x01' : '\x02'}\0\0\0${String.fromCharCode(text.length)}${text}`;
     }
-    page[end + at] = code;
   }
-  end += length;
-};
-
-const putValue = (value: string | number | Uint8Array): void => {
-  if (typeof value === 'string') putText(tags.text, value);
-  else if (typeof value === 'number') putText(tags.number, String(value));
-  else putBytes(tags.bytes, value);
-};
-
-const written = (): Uint8Array => {
-  const out = page.slice(0, end);
-  page.fill(0, 0, end);
+  if (Buffer.byteLength(all) !== all.length) return undefined;
+  const out = Buffer.alloc(all.length);
+  out.write(all, 'latin1');
+  for (const { at, body } of bytes) out.set(body, at);
   return out;
 };
 
@@ -78,28 +62,23 @@ export const concat = (...parts: readonly Uint8Array[]): Uint8Array => {
   return out;
 };
 
+const spelled = (parts: readonly Part[]): Uint8Array => framedAtOnce(parts) ?? framed(parts);
+
 /**
  * One spelling of a list of values as bytes: each with its type and length, so that no two lists share a spelling.
  * The first part is a label that keeps one use of a key apart from every other.
  */
-export const canonical = (label: string, ...parts: readonly (string | number | Uint8Array)[]): Uint8Array => {
-  end = 0;
-  putValue(label);
-  for (const part of parts) putValue(part);
-  return written();
-};
+export const canonical = (label: string, ...parts: readonly Part[]): Uint8Array => spelled([label, ...parts]);
 
 /**
  * The columns of a row in that spelling: by name, in the order of the names, a null left out. A column that a later
  * version adds is null in older rows, which therefore keep their spelling.
  */
 export const canonicalColumns = (columns: Readonly<Record<string, Value>>): Uint8Array => {
-  end = 0;
+  const parts: Part[] = [];
   for (const name of Object.keys(columns).sort()) {
     const value = columns[name];
-    if (value === null || value === undefined) continue;
-    putValue(name);
-    putValue(value);
+    if (value !== null && value !== undefined) parts.push(name, value);
   }
-  return written();
+  return spelled(parts);
 };

@@ -50,9 +50,8 @@ const keep = <T extends object>(made: T): T => {
   return made;
 };
 
-/** Said where it lies, the library doesn't search for it. */
-const addon = (): string =>
-  createRequire(import.meta.filename).resolve('better-sqlite3/build/Release/better_sqlite3.node');
+/** Handed to it, the library doesn't search for its addon; its types know only of a path. */
+const addon = (): string => createRequire(import.meta.filename)('better-sqlite3/build/Release/better_sqlite3.node');
 
 export const connectTo = (file: string, options: Sqlite.Options): Connection => {
   const connection = keep(new Sqlite(file, { ...options, nativeBinding: addon() }));

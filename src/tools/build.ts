@@ -12,6 +12,7 @@ import {
   keepApart,
   lateBuiltins,
   onlyPromptsThatAsk,
+  requireAtHand,
   root,
   webAssemblyApart,
   withoutNeverAsked,
@@ -57,8 +58,8 @@ const main = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
-  external: ['bindings', 'sodium-native/package.json', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
-  plugins: [withoutNeverAsked, lateBuiltins, bundledBindings, keepApart],
+  external: ['bindings', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
+  plugins: [withoutNeverAsked, lateBuiltins, requireAtHand, bundledBindings, keepApart],
 });
 const libraries = await build({
   ...ofProgram,

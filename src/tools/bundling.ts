@@ -1,5 +1,6 @@
 import * as crypto from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import * as os from 'node:os';
 import { basename, join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
@@ -47,7 +48,10 @@ export const withoutNeverAsked: Plugin = {
 };
 
 /** Those of Node that it has not loaded by itself, and that most commands don't use: a tenth of our start. */
-const late: Readonly<Record<string, readonly string[]>> = { 'node:crypto': Object.keys(crypto) };
+const late: Readonly<Record<string, readonly string[]>> = {
+  'node:crypto': Object.keys(crypto),
+  'node:os': Object.keys(os),
+};
 
 /** Loaded when something of them is first used. */
 export const lateBuiltins: Plugin = {
@@ -59,6 +63,15 @@ export const lateBuiltins: Plugin = {
       const getters = members.map((member) => `get ${member}() { return require('${name}').${member}; },`);
       onLoad({ filter, namespace: 'late' }, () => ({ contents: `module.exports = {\n${getters.join('\n')}\n};` }));
     }
+  },
+};
+
+/** `start.ts` hands each file a `require`; making another would load the half of Node that reads ES modules. */
+export const requireAtHand: Plugin = {
+  name: 'require-at-hand',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^node:module$/ }, ({ path }) => ({ path, namespace: 'at-hand' }));
+    onLoad({ filter: /.*/, namespace: 'at-hand' }, () => ({ contents: 'exports.createRequire = () => require;' }));
   },
 };
 
@@ -81,9 +94,8 @@ export const bundledBindings: Plugin = {
     // Its own way asks seven packages where the addon may be.
     onLoad({ filter: /[\\/]sodium-native[\\/]binding\.js$/ }, () => ({
       contents: [
-        "const manifest = require.resolve('sodium-native/package.json');",
         "const folder = process.platform + '-' + process.arch;",
-        "module.exports = require(manifest.replace('package.json', 'prebuilds/' + folder + '/sodium-native.node'));",
+        "module.exports = require('sodium-native/prebuilds/' + folder + '/sodium-native.node');",
       ].join('\n'),
     }));
   },

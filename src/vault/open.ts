@@ -1,19 +1,20 @@
 import { loadSodium, type Sodium } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from '../store/db.ts';
-import { isThere, migrate } from '../store/migrate.ts';
+import { isThere, migrate, missingOf } from '../store/migrate.ts';
 import { migrations } from '../store/migrations.ts';
 import type { Sealer } from '../store/sealer.ts';
-import type { SqliteDb } from '../store/sqlite.ts';
+import { openSqlite, type SqliteDb } from '../store/sqlite.ts';
 import { isTime } from '../store/table.ts';
 import { isAddress } from '../vault-place.ts';
 import { type Database, openDatabase } from './database.ts';
 import { followingDb, holdRing, type Ring } from './following.ts';
+import { readKeyFile, requireVaultKey } from './key-file.ts';
 import { headEpoch } from './keyring.ts';
 import { type Keyslot, listKeyslots } from './keyslots.ts';
 import { readMove, whyNotHere } from './moving.ts';
 import { makeSealer } from './sealer.ts';
-import { type KeySources, type Unlocked, unlock, unlockAgain } from './unlock.ts';
+import { type Handed, type KeySources, type Unlocked, unlock, unlockAgain } from './unlock.ts';
 import { openWitness } from './witness.ts';
 
 export const format = 1;
@@ -206,6 +207,38 @@ export const openVault = async (world: World, place: Place): Promise<Vault> => {
     if (why !== undefined) throw why;
   });
   return vault;
+};
+
+/** Nobody who only looks keeps waiting for one who writes. */
+const glanceMs = 300;
+
+/**
+ * The vault in a file as its key file opens it, for one who only looks: the file itself is never written to. Undefined
+ * where it could be used only after a change, such as bringing it up to date.
+ */
+export const openToLook = async (
+  world: World,
+  path: string,
+  keyFile: (id: string) => string,
+): Promise<Vault | undefined> => {
+  const file = await openSqlite(path, { readOnly: true, busyMs: glanceMs });
+  try {
+    await refuseTriggers(file);
+    const isCurrent = (await missingOf(file, migrations)).missing.length === 0;
+    if (!isCurrent || whyNotHere(await readMove(file)) !== undefined) {
+      await file.close();
+      return undefined;
+    }
+    const head = await readHead(file);
+    const sodium = await loadSodium(world.sodium);
+    const text = requireVaultKey(readKeyFile(keyFile(head.id)), 'the key file');
+    const handed: Handed = { secret: { kinds: ['key-file'], text }, source: 'the key file' };
+    const unlocked = await unlock(sodium, head.id, await listKeyslots(file), { handed, defaultKeyFile: keyFile });
+    return await holdVault({ db: file, file }, sodium, head, unlocked);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 };
 
 /** For whoever moves it, also when it has left already. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { type Answer, openConnection, type Request } from '../../src/calls/http.ts';
-import { answerIn } from '../../src/calls/socket.ts';
+import { answerIn, askSocket, reachSocket } from '../../src/calls/socket.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mobius-socket-'));
 const path = join(folder, 'a.sock');
@@ -61,6 +61,47 @@ test('a request arrives whole at a server of Node, and its answer comes back', a
   expect(seen).toEqual([['POST', '/x?a=1', 'Bearer plainly-fake', body]]);
   expect(answer).toMatchObject({ status: 201, headers: { 'x-request-id': 'r' } });
   expect(answer.text).toBe(JSON.stringify({ id: 'ä'.repeat(200_000) }));
+});
+
+/** A server that counts who connects, and who is gone. */
+const counting = async (): Promise<{ came: number; gone: number }> => {
+  const counts = { came: 0, gone: 0 };
+  const made = createHttpServer((_, response) => void response.writeHead(200, { 'Content-Length': 2 }).end('{}'));
+  made.on('connection', (socket: Socket) => {
+    counts.came++;
+    socket.on('close', () => counts.gone++);
+  });
+  await listen(made);
+  return counts;
+};
+
+const askNow = (): Promise<Answer> =>
+  new Promise((done, failed) => {
+    const request = { method: 'GET', path: '/', headers: {} };
+    askSocket(path, request, 1000)({ connected: () => undefined, done, failed });
+  });
+
+test('who asks as soon as somebody was reached needs no other connection, and the next one does', async () => {
+  const counts = await counting();
+  await reachSocket(path);
+  expect(await askNow()).toMatchObject({ status: 200, text: '{}' });
+  expect(counts.came).toBe(1);
+  await askNow();
+  expect(counts.came).toBe(2);
+  await expect.poll(() => counts.gone).toBe(2);
+});
+
+test('a connection that nobody asks through at once is closed', async () => {
+  const counts = await counting();
+  await reachSocket(path);
+  await reachSocket(path);
+  await expect.poll(() => counts).toEqual({ came: 2, gone: 2 });
+  await askNow();
+  expect(counts.came).toBe(3);
+});
+
+test('where nobody listens the fault of the system says so', async () => {
+  await expect(reachSocket(join(folder, 'none.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('an answer is put together wherever it was cut', () => {

@@ -53,6 +53,7 @@ export const fakeIo = (given: Given = {}): Fake => {
     platform: process.platform,
     execPath: process.execPath,
     program: [],
+    nodeVersion: process.version,
     uid: process.getuid?.(),
     stdin: { isTTY: given.stdin === undefined && isTTY, read: async () => Buffer.from(given.stdin ?? '') },
     stdout: {

@@ -5,10 +5,11 @@ import { fakeIo } from './fake-io.ts';
 
 type Env = Readonly<Record<string, string>>;
 
-const givenBy = (argv: readonly string[]) => readLine(argv, globalFlags, { stopAtWord: false, help: '' }).given;
+const givenBy = async (argv: readonly string[]) =>
+  (await readLine(argv, globalFlags, { stopAtWord: false, help: '' })).given;
 
-const merged = (argv: readonly string[], env: Env = {}, terminal = false) =>
-  globalsFrom(fakeIo({ argv, env, terminal }).io, givenBy(argv));
+const merged = async (argv: readonly string[], env: Env = {}, terminal = false) =>
+  globalsFrom(fakeIo({ argv, env, terminal }).io, await givenBy(argv));
 
 test('nothing is set by itself', async () => {
   expect(await merged([])).toEqual({
@@ -92,12 +93,13 @@ test.each<[boolean, string[], Env, boolean]>([
   expect(tellsJson(fakeIo({ argv, env, terminal }).io)).toBe(json);
 });
 
-test('--var', () => {
-  expect([...variablesFrom(givenBy(['--var', 'A=1', '--var=B=x=y\nz', '--var', 'A=2']))]).toEqual([
+test('--var', async () => {
+  expect([...variablesFrom(await givenBy(['--var', 'A=1', '--var=B=x=y\nz', '--var', 'A=2']))]).toEqual([
     ['A', '2'],
     ['B', 'x=y\nz'],
   ]);
   for (const wrong of ['A', '=x', '1A=x', 'a-b=x', '']) {
-    expect(() => variablesFrom(givenBy(['--var', wrong]))).toThrow('--var must be KEY=VALUE');
+    const given = await givenBy(['--var', wrong]);
+    expect(() => variablesFrom(given)).toThrow('--var must be KEY=VALUE');
   }
 });

@@ -8,8 +8,8 @@ const flags: readonly ExtraFlag[] = [
   { name: 'quiet', short: 'q', description: '' },
 ];
 
-const read = (args: readonly string[], stopAtWord = false) => {
-  const { given, words, unknown } = readLine(args, flags, { stopAtWord, help: 'mobius x --help' });
+const read = async (args: readonly string[], stopAtWord = false) => {
+  const { given, words, unknown } = await readLine(args, flags, { stopAtWord, help: 'mobius x --help' });
   return { given: given.map(({ flag, value }) => [flag.name, value]), words, unknown };
 };
 
@@ -64,23 +64,24 @@ test.each([
   [['--quiet=yes'], { ...nothing, unknown: '--quiet' }],
   [['-x'], { ...nothing, unknown: '-x' }],
   [['--__proto__'], { ...nothing, unknown: '--__proto__' }],
-])('%j', (args, expected) => {
-  expect(read(args)).toEqual(expected);
+])('%j', async (args, expected) => {
+  expect(await read(args)).toEqual(expected);
 });
 
 test.each([
   [['-q', 'noun', '-q', '--nope'], { ...nothing, given: [['quiet', undefined]], words: ['noun', '-q', '--nope'] }],
   [['--nope', 'noun'], { ...nothing, unknown: '--nope' }],
   [['--', 'noun', '-q'], { ...nothing, words: ['noun', '-q'] }],
-])('up to the first word: %j', (args, expected) => {
-  expect(read(args, true)).toEqual(expected);
+  [['noun', '-q', '--nope'], { ...nothing, words: ['noun', '-q', '--nope'] }],
+])('up to the first word: %j', async (args, expected) => {
+  expect(await read(args, true)).toEqual(expected);
 });
 
 test.each([
   [['--description'], '--description needs a value'],
   [['-qd'], '-d needs a value'],
-])('a value is missing: %j', (args, message) => {
-  expect(() => read(args)).toThrow(
+])('a value is missing: %j', async (args, message) => {
+  await expect(read(args)).rejects.toThrow(
     expect.objectContaining({ code: 'usage', message, hint: 'see its flags: mobius x --help' }),
   );
 });

@@ -53,6 +53,7 @@ const ioOf = ({ home, cwd, env }: Site, now: () => number, first: number): Io =>
     platform: 'linux',
     execPath: '/nonexistent/node',
     program: [],
+    nodeVersion: process.version,
     uid: process.getuid?.(),
     stdin: { isTTY: false, read: async () => new Uint8Array() },
     stdout: silent,

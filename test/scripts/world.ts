@@ -94,6 +94,7 @@ export const createWorld = (): World => {
         platform: 'linux',
         execPath: '/nonexistent/node',
         program: [],
+        nodeVersion: process.version,
         uid: process.getuid?.(),
         stdin: { isTTY: terminal, read: async () => stdin },
         stdout: sink(out, terminal),

@@ -31,19 +31,27 @@ const words: Words = {
         { name: 'list', summary: 'list cats' },
       ],
     ],
+    [
+      'help',
+      [
+        { name: 'cats', summary: 'who lives here' },
+        { name: 'targets', summary: 'where they live' },
+      ],
+    ],
   ]),
   flags: new Map([
     [
       'cats adopt',
       [
         { ...colour, repeatable: false },
-        { spellings: ['--file', '-f'], description: 'all of it', value: 'PATH', values: 'file', repeatable: false },
+        { spellings: ['--file', '-f'], description: 'all of it', value: 'PATH', values: ['/'], repeatable: false },
         { spellings: ['--nick'], description: 'what it hears', value: 'NAME', repeatable: true },
         { spellings: ['--yes', '-y'], description: 'do not ask', repeatable: false },
       ],
     ],
     ['cats list', [{ ...colour, values: ['black', 'grey'], repeatable: false }]],
     ['purr', []],
+    ['help cats', []],
     [
       'walk',
       [
@@ -52,15 +60,29 @@ const words: Words = {
       ],
     ],
   ]),
+  operands: new Map([
+    [
+      'cats adopt',
+      [
+        { label: 'shelter', values: ['east', 'west'] },
+        { label: 'cat', values: [] },
+        { label: 'contract', values: ['none', '/'] },
+      ],
+    ],
+    ['help cats', [{ label: 'verb', values: ['adopt', 'list'] }]],
+    ['cats list', [{ label: 'cat', values: ['@all', ':principals'] }]],
+    ['purr', []],
+    ['walk', []],
+  ]),
+  rest: new Map([['purr', { label: 'tone', values: ['high', 'low'] }]]),
   globals: [
     { spellings: ['--output', '-o'], description: 'how', value: 'MODE', values: ['json', 'text'], repeatable: false },
-    { spellings: ['--home'], description: 'where', value: 'PATH', values: 'file', repeatable: false },
+    { spellings: ['--home'], description: 'where', value: 'PATH', values: ['/'], repeatable: false },
     { spellings: ['--quiet', '-q'], description: 'say less', repeatable: false },
   ],
   aliases: new Map([
     ['cat', 'cats'],
     ['take', 'cats adopt'],
-    ['help', ''],
   ]),
   lines: ['walk'],
 };
@@ -84,6 +106,7 @@ const cases: [string, string, string[]][] = [
   ['the verbs of its singular', 'mobius cat li', ['list']],
   ['the words after a global flag and its value', 'mobius --home cats cats l', ['list']],
   ['the words after help', 'mobius help cats ad', ['adopt']],
+  ['what has a page behind help', 'mobius help ', ['cats', 'targets']],
   ['own flags', 'mobius cats adopt --n', ['--nick']],
   ['own flags of an alias', 'mobius take --c', ['--colour']],
   ['global flags', 'mobius cats list --qu', ['--quiet']],
@@ -95,11 +118,23 @@ const cases: [string, string, string[]][] = [
   ['flags before a program', 'mobius walk --leash red --mu', ['--mute']],
   ['a file of a program', 'mobius walk --leash red cat only', ['only.json']],
   ['a file, not a flag of ours, after it', 'mobius walk -- cat --mute only', ['only.json']],
-  ['nothing where a person names something', 'mobius cats adopt ', []],
+  ['a first argument', 'mobius cats adopt ', ['east', 'west']],
+  ['a first argument after flags', 'mobius cats adopt --nick w --yes w', ['west']],
+  ['nothing where a person names something', 'mobius cats adopt west ', []],
+  ['a third argument', 'mobius take west tom n', ['none']],
+  ['a file as an argument', 'mobius take west tom on', ['only.json']],
+  ['an argument behind the end of flags', 'mobius cats adopt -- w', ['west']],
+  ['any number of further arguments', 'mobius purr low hi', ['high']],
+  ['nothing more than there is', 'mobius cats adopt west tom none w', []],
 ];
 
 it('says once what all commands agree on, and by command what they do not', () => {
   expect(valuesOf(words).map((row) => [row.words, row.spelling])).toEqual([
+    ['cats adopt', '1'],
+    ['cats adopt', '3'],
+    ['help cats', '1'],
+    ['cats list', '1'],
+    ['purr', '+'],
     ['cats adopt', '--colour'],
     ['cats list', '--colour'],
     ['*', '--file'],
@@ -116,15 +151,17 @@ describe('no word of ours starts a program', () => {
 
   it.skipIf(!has('bash'))('in bash', () => {
     const complete =
-      'COMP_WORDS=(mobius $typed); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _mobius; echo "${COMPREPLY[0]}"';
-    const lines = "'api-k' 'api-keys cr' 'api-keys create --na'";
+      'COMP_WORDS=(mobius $typed); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="mobius $typed"; ' +
+      'COMP_POINT=${#COMP_LINE}; _mobius; echo "${COMPREPLY[0]}"';
+    const lines = "'api-k' 'api-keys cr' 'api-keys create --na' 'help tar' 'help secret roll'";
     const script = `PATH=${nowhere}; source completions/mobius.bash; for typed in ${lines}; do ${complete}; done`;
     const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' });
-    expect({ stdout, stderr }).toEqual({ stdout: 'api-keys\ncreate\n--name\n', stderr: '' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'api-keys\ncreate\n--name\ntargets\nrollback\n', stderr: '' });
   });
 
   it.skipIf(!has('fish'))('in fish', () => {
-    const lines = ['mobius api-k', 'mobius api-keys cr', 'mobius api-keys create --na'];
+    const typed = ['api-k', 'api-keys cr', 'api-keys create --na', 'help tar', 'help secret roll'];
+    const lines = typed.map((words) => `mobius ${words}`);
     const script = `set PATH ${nowhere}; source completions/mobius.fish; for line in $argv; complete -C $line; end`;
     const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script, ...lines], {
       encoding: 'utf8',
@@ -134,30 +171,38 @@ describe('no word of ours starts a program', () => {
       .trimEnd()
       .split('\n')
       .map((row) => row.replace(/\t.*/, ''));
-    expect({ words, stderr }).toEqual({ words: ['api-keys', 'create', '--name'], stderr: '' });
+    expect({ words, stderr }).toEqual({ words: ['api-keys', 'create', '--name', 'targets', 'rollback'], stderr: '' });
   });
 });
 
 describe.skipIf(!has('bash'))('completion for bash', () => {
-  const offers = (typed: string[]): string[] => {
-    const script = `source mobius.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mobius; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const out = execFileSync('bash', ['--norc', '-c', script, 'bash', ...typed], { cwd: folder, encoding: 'utf8' });
-    return out.split('\n').filter((line) => line !== '');
+  /** What bash itself hands over: the line, and its words as it parts them. */
+  const offers = (line: string): string[] => {
+    const words = line.match(/[=:@]|(?:\\.|[^\s=:@])+|\s+$/g) ?? [];
+    const script =
+      'source mobius.bash; COMP_LINE=$1; COMP_POINT=${#1}; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); ' +
+      '_mobius; printf "%s\\n" "${COMPREPLY[@]}"';
+    const typed = words.map((word) => word.replace(/^\s+$/, ''));
+    const out = execFileSync('bash', ['--norc', '-c', script, 'bash', line, ...typed], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    return out.split('\n').filter((one) => one !== '');
   };
 
   it.each(cases)('offers %s', (_what, line, expected) => {
-    expect(offers(line.split(' ')).sort()).toEqual(expected);
+    expect(offers(line).sort()).toEqual(expected);
   });
 
   it('offers files, spaces and all', () => {
-    expect(offers(['mobius', 'cats', 'adopt', '--file', 'my']).sort()).toEqual(['my cat.json', 'my dog.json']);
-    expect(offers(['mobius', '--home', 'my c'])).toEqual(['my cat.json']);
+    expect(offers('mobius cats adopt --file my').sort()).toEqual(['my cat.json', 'my dog.json']);
+    expect(offers('mobius --home my\\ c')).toEqual(['my cat.json']);
   });
 
   it('understands --flag=value, which bash takes apart', () => {
-    expect(offers(['mobius', 'cats', 'list', '--colour', '=', 'gr'])).toEqual(['grey']);
-    expect(offers(['mobius', 'cats', 'list', '--colour', '='])).toEqual(['black', 'grey']);
-    expect(offers(['mobius', '--output', '=', 'json', 'cats', 'l'])).toEqual(['list']);
+    expect(offers('mobius cats list --colour=gr')).toEqual(['grey']);
+    expect(offers('mobius cats list --colour=')).toEqual(['black', 'grey']);
+    expect(offers('mobius --output=json cats l')).toEqual(['list']);
   });
 });
 
@@ -229,11 +274,8 @@ describe.skipIf(!has('zsh'))('completion for zsh', () => {
   });
 
   it('offers nothing where a person names something', () => {
-    expect(completed(['mobius cats adopt m', 'mobius cats adopt --nick m', 'mobius purr c'])).toEqual([
-      'mobius cats adopt m',
-      'mobius cats adopt --nick m',
-      'mobius purr c',
-    ]);
+    const lines = ['mobius cats adopt west m', 'mobius cats adopt --nick m', 'mobius purr c'];
+    expect(completed(lines)).toEqual(lines);
   });
 });
 

@@ -80,9 +80,11 @@ describe.skipIf(!has('mandoc'))('mandoc', () => {
       return stdout.replace(/.\x08/g, '');
     };
     expect(shown('mobius-run.1')).toContain("--env 'PGPASSWORD=${secret:prod-db.password}' ./report.sh daily");
-    expect(shown('mobius-api-keys-create.1')).toContain('--expires-at 2027-01-01T00:00:00Z');
+    expect(shown('mobius-api-keys-create.1')).toMatch(
+      /--principal-id worker-prod \\\n +--expires-at 2027-01-01T00:00:00Z\n/,
+    );
     expect(shown('mobius-references.7')).toContain('$${secret:');
-    expect(shown('mobius-completion.1')).toContain('mobius completion fish > ~/.config/fish/completions/mobius.fish');
+    expect(shown('mobius-vault-move.1')).toContain('~/.pgpass');
     expect(shown('mobius-doctor.1')).toContain('.items[]');
   });
 });

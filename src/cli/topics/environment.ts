@@ -39,6 +39,8 @@ const others: readonly Row[] = [
   ['DISPLAY, WAYLAND_DISPLAY', 'whether there is a desktop: a browser to sign in with, a keychain'],
   ['DBUS_SESSION_BUS_ADDRESS', 'whether the keychain of the desktop can be asked'],
   ['SSH_CONNECTION', 'where it is set on macOS or Windows, the keychain is not asked'],
+  ['LC_ALL, LC_CTYPE, LANG', 'the character set of the terminal, which doctor looks at'],
+  ['BASH_COMPLETION_USER_DIR, ZDOTDIR, HOMEBREW_PREFIX', 'where completion --install looks, and puts its script'],
   ['GITHUB_ACTIONS', 'true: env --shell github masks the values in the log'],
   ['PGPASSWORD, PGPASSFILE', 'the password of the database, as for other programs'],
 ];

@@ -28,7 +28,15 @@ export default operationCommand({
     'stops when the new one is delivered and checked, or --grace later. Without --out and --exec the raw key is shown ' +
     'once. Where a delivery fails the new key is revoked and the old one works on; where the check fails, the file is put ' +
     'back first. Where a command may have it, both work on. A run that was killed is finished or undone by the next one.',
-  args: [{ name: 'id', label: 'key', description: "the key's name or id; @me is the one that acts", optional: true }],
+  args: [
+    {
+      name: 'id',
+      label: 'key',
+      description: "the key's name or id; @me is the one that acts",
+      optional: true,
+      choices: ['@me'],
+    },
+  ],
   flags: { id: { name: 'id', hidden: true, optional: true }, expires_at: { alias: 'expires-in' } },
   extra: [
     { name: 'self', description: 'rotate the key that acts' },

@@ -5,7 +5,7 @@ import { MobiusError } from '../../errors.ts';
 export default localCommand({
   summary: 'forget a profile and its credential',
   about: 'Nothing changes on its server: mobius auth logout ends the credential there first.',
-  args: [{ name: 'profile', description: 'its name; the default one when absent', optional: true }],
+  args: [{ name: 'profile', description: 'its name; the default one when absent', optional: true, takes: 'profiles' }],
   examples: ['mobius auth remove team', 'mobius auth remove'],
   related: ['auth list', 'auth logout'],
   async run({ io, globals, args, show, say }) {

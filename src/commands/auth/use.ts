@@ -6,7 +6,7 @@ import { shownPlace } from '../../database-url.ts';
 export default localCommand({
   summary: 'work with a profile wherever none is named',
   about: 'With --vault, a vault on this machine is saved under the name first.',
-  args: [{ name: 'profile', description: 'its name: mobius auth list' }],
+  args: [{ name: 'profile', description: 'its name: mobius auth list', takes: 'profiles' }],
   examples: ['mobius auth use team', 'mobius auth use mine --vault ~/vaults/mine.db'],
   related: ['auth list', 'help targets'],
   async run({ io, globals, args, show, say }) {

@@ -13,6 +13,7 @@ export default localCommand({
   rest: {
     name: 'subject',
     description: 'only these, where they are due: api-keys/NAME or secrets/NAME',
+    takes: 'subjects',
     optional: true,
   },
   extra: [

@@ -27,7 +27,12 @@ export default localCommand({
   raw: true,
   extra: [
     { name: 'all', description: 'all of them' },
-    { name: 'principal', value: 'PRINCIPAL', description: 'with --all: only those that act as this one' },
+    {
+      name: 'principal',
+      value: 'PRINCIPAL',
+      takes: 'principals',
+      description: 'with --all: only those that act as this one',
+    },
     { name: 'yes', short: 'y', description: 'do it without asking' },
   ],
   examples: [

@@ -66,8 +66,14 @@ export default localCommand({
     '"backup verify FILE" opens a backup, reads every record in it and compares it with what was written down when it ' +
     'was made; its exit code is 0 for a good one and 1 for any other. Into a file that is called verify: ./verify',
   args: [
-    { name: 'file', description: 'the file that is made, or the word verify' },
-    { name: 'verified', label: 'file', description: 'after verify: the backup to look at', optional: true },
+    { name: 'file', description: 'the file that is made, or the word verify', choices: ['verify'], takes: 'file' },
+    {
+      name: 'verified',
+      label: 'file',
+      description: 'after verify: the backup to look at',
+      optional: true,
+      takes: 'file',
+    },
   ],
   extra: [{ name: 'replace', description: 'replace the file if there is one' }],
   examples: [

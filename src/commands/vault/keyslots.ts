@@ -146,11 +146,12 @@ export default localCommand({
     'Each keyslot holds the root key sealed under one thing: a passphrase, a key file, an entry of the keychain, or a ' +
     'recovery code that is shown once. The records are never touched. The last keyslot stays.',
   args: [
-    { name: 'verb', description: 'list, add or remove' },
+    { name: 'verb', description: 'list, add or remove', choices: verbs },
     {
       name: 'what',
       description: 'add: passphrase, key-file, keychain or recovery; remove: an id or kind',
       optional: true,
+      choices: kinds,
     },
   ],
   extra: [

@@ -74,7 +74,12 @@ export default localCommand({
     'interrupted goes on with the same line; --abort gives it up. A password in an address can be seen by other ' +
     'programs: ~/.pgpass and PGPASSWORD are read too.',
   extra: [
-    { name: 'to', value: 'PLACE', description: 'an empty database (postgres://...), or a file that is not there' },
+    {
+      name: 'to',
+      value: 'PLACE',
+      takes: 'file',
+      description: 'an empty database (postgres://...), or a file that is not there',
+    },
     { name: 'abort', description: 'give up a move that has not ended; with --to its half copy is removed as well' },
     { name: 'yes', short: 'y', description: 'move it without asking' },
   ],

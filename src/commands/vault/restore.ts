@@ -8,7 +8,7 @@ export default localCommand({
     'The backup is verified first; one that is not whole is not restored. A vault that is there is replaced only with ' +
     '--replace, and stays beside the new one under another name. Nobody else may have it open meanwhile. The restored ' +
     'vault opens with what opened it when the backup was made: a key that was removed since opens it again.',
-  args: [{ name: 'file', description: 'a file that mobius vault backup made' }],
+  args: [{ name: 'file', description: 'a file that mobius vault backup made', takes: 'file' }],
   extra: [{ name: 'replace', description: 'replace the vault that is there, and keep it beside the new one' }],
   examples: [
     'mobius vault restore ./vault-backup.db',
