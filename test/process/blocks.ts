@@ -15,6 +15,7 @@ export const documents: readonly string[] = [
   ...readdirSync('docs')
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
+  'deploy/team/README.md',
 ];
 
 /** The fenced blocks of a text, in their order, in lists too; one that never ends is a mistake. */

@@ -25,6 +25,8 @@ export interface Scene {
   secrets?: Readonly<Record<string, string>>;
   /** A PostgreSQL database of its own. */
   database?: true;
+  /** The example of a team's server, on ports of its own. */
+  team?: true;
 }
 
 const init = 'mobius vault init';
@@ -206,6 +208,21 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
       instead: [
         ['createdb mobius', '{createdb} --maintenance-db={server} {name}'],
         ['postgres://mobius@db.example.com/mobius', '{database}'],
+      ],
+    },
+  ],
+  'deploy/team/README.md': [
+    {
+      team: true,
+      instead: [
+        // .ci/run does it.
+        [/apt-get install .*/, 'grep -q haproxy {root}/.ci/run'],
+        [/^deploy\/team\/start$/, 'team_started {root}/deploy/team/start'],
+        ['deploy/team/failover', '{root}/deploy/team/failover'],
+        ['127.0.0.1:7300', '127.0.0.1:{TEAM_PORT}'],
+        // After the failover that went before.
+        ['-p 7311', '-p {TEAM_DB2_PORT}'],
+        ['watch -n 0.5 curl', 'curl'],
       ],
     },
   ],

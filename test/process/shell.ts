@@ -20,13 +20,19 @@ export interface Shell {
 /** What stands in for a person at a server: who waits for its address, and who confirms a login in a browser. */
 const persons = String.raw`
 set -o pipefail
-serving=
+serving= team=
 ended() {
   [ -z "$serving" ] || { kill "$serving" && wait "$serving"; }
   serving=
   : > served.log
 }
-trap ended EXIT
+team_started() {
+  "$@" > team.log 2>&1 &
+  team=$!
+  until grep -q 'ready at' team.log; do kill -0 $team || { cat team.log >&2; return 1; }; sleep 0.1; done
+  jq -r .password team/admin.json > password.txt
+}
+trap 'ended; [ -z "$team" ] || { kill $team; wait $team; }' EXIT
 ended_at_first_line() {
   : > followed.log
   "$@" > followed.log &

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { freePort, postgresPrograms } from '../store/postgres.ts';
 import { type Block, linesOf } from './blocks.ts';
@@ -6,6 +6,7 @@ import { newMachine } from './machine.ts';
 import { type Done, runCrontab, runPipeline } from './pipelines.ts';
 import type { Fate, Scene } from './scenes.ts';
 import { openShell, type Typed } from './shell.ts';
+import { teamEnv } from './team.ts';
 
 /** What became of one line, as it should have and as it did. */
 export interface Outcome {
@@ -70,11 +71,15 @@ export const openStage = async (path: string, scene: Scene, database?: string): 
     writeFileSync(join(bin, name), text, { mode: 0o755 });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const shell = openShell(machine, folder, { SERVER: url, ...scene.env });
+  // Root becomes somebody else for a team's server, who has to come this far.
+  if (scene.team) chmodSync(dirname(machine.work), 0o755);
+  const team = scene.team ? await teamEnv(dirname(machine.work)) : undefined;
+  const shell = openShell(machine, folder, { SERVER: url, ...scene.env, ...team });
 
   const ours: Readonly<Record<string, string>> = {
     ...{ home: machine.home, bin, root: resolve('.') },
     ...(database === undefined ? {} : databaseNames(database)),
+    ...team,
   };
   const filled = (text: string): string => text.replace(/\{(\w+)\}/g, (all, name: string) => ours[name] ?? all);
   const used = new Set<RegExp | string>();
