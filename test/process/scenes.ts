@@ -218,6 +218,8 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
         // .ci/run does it.
         [/apt-get install .*/, 'grep -q haproxy {root}/.ci/run'],
         [/^deploy\/team\/start$/, 'team_started {root}/deploy/team/start'],
+        // Whoever types the next line takes longer than it takes to be gone.
+        [/kill -9 (\$\(head .*?\)).*/, 'pid=$1; kill -9 $pid; while kill -0 $pid 2> /dev/null; do sleep 0.05; done'],
         ['deploy/team/failover', '{root}/deploy/team/failover'],
         ['127.0.0.1:7300', '127.0.0.1:{TEAM_PORT}'],
         // After the failover that went before.
