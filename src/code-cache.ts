@@ -14,7 +14,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { userFolder } from './platform.ts';
 
 /**
  * Where V8 finds what it compiled the program to the last time. It is code that runs with whatever secrets a command
@@ -29,15 +30,6 @@ export interface CodeCache {
 }
 
 type System = Pick<NodeJS.Process, 'env' | 'platform' | 'arch' | 'version' | 'pid' | 'getuid'>;
-
-/** The system's folder for what may be lost; absent where no variable names one. */
-const cachesOf = ({ env, platform }: System): string | undefined => {
-  const absolute = (path: string | undefined): string | undefined => (path && isAbsolute(path) ? path : undefined);
-  if (platform === 'win32') return absolute(env.LOCALAPPDATA);
-  const home = absolute(env.HOME);
-  if (platform === 'darwin') return home && join(home, 'Library', 'Caches');
-  return absolute(env.XDG_CACHE_HOME) ?? (home && join(home, '.cache'));
-};
 
 /** Whether nobody but this user can have written it, and nobody else can. */
 const isOwn = ({ getuid }: System, found: Stats | undefined): boolean =>
@@ -85,7 +77,8 @@ const replace = (folder: string, name: string, parts: readonly Buffer[], { pid }
 
 /** The cache of what has this name; absent where there is no place for one. */
 export const openCodeCache = (system: System, what: string): CodeCache | undefined => {
-  const base = cachesOf(system);
+  // Only where a variable names it: to ask the system takes time.
+  const base = userFolder(system, 'cache', () => system.env.HOME);
   if (base === undefined) return undefined;
   const folder = join(base, 'mobius');
   const name = `${what}-${system.version}-${system.arch}`;

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { randomBytes } from './crypto.ts';
 import { type Io, type Sink, SinkError } from './io.ts';
+import { homeNamed } from './platform.ts';
 import { uuidSource } from './uuid.ts';
 import { writeAll } from './write.ts';
 
@@ -142,7 +143,7 @@ const createIo = (): Io => {
     },
     // As `homedir` looks for it, which need not be loaded where the variable is set.
     get home() {
-      return (process.platform !== 'win32' && process.env.HOME) || homedir();
+      return homeNamed(process) || homedir();
     },
     platform: process.platform,
     nodeVersion: process.version,

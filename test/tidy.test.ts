@@ -203,6 +203,29 @@ const house: Record<string, House> = {
     good: [...whole, ['src/commands/doctor.ts', ''], ['test/scripts/doctor.txt', '']],
   },
 
+  'only one file tells systems apart': {
+    rule: rules.onlyOneFileTellsSystemsApart,
+    bad: [
+      ['says', ['src/use/x.ts', "const a = io.platform === 'win32';"]],
+      ['says', ['src/use/x.ts', 'if (platform !== here) return;']],
+      ['says', ['src/use/x.ts', 'const names = ["darwin"];']],
+    ],
+    good: [
+      ['src/platform.ts', "const a = platform === 'win32';"],
+      ['src/tools/x.ts', "const a = process.platform === 'win32';"],
+      ['src/use/x.ts', "if (modesTell(io.platform)) return; // 'linux-like'"],
+    ],
+  },
+
+  'lines end alike': {
+    rule: rules.linesEndAlike,
+    bad: [['CR LF', ['test/golden/help.txt', 'one\r\ntwo\n']]],
+    good: [
+      ['test/golden/help.txt', 'one\ntwo\r'],
+      ['test/frozen/v1/vault.db', '\r\n'],
+    ],
+  },
+
   'no word of the workplace': {
     rule: rules.noWordOfTheWorkplace,
     bad: [

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { kinds, MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { endByForce, lastingFolder } from '../platform.ts';
 import type { Handed } from '../vault/unlock.ts';
 import { type AgentState, agentOf, agentSocket, askAgent, requireOwnFolder } from './agent.ts';
 import { withLock } from './lock.ts';
@@ -70,7 +71,7 @@ const readiness = (child: ChildProcess): Promise<AgentState> =>
  */
 const startAgent = async (io: Io, vault: string, order: Order): Promise<AgentState> => {
   const child = io.spawn(io.execPath, [...io.program, 'vault', 'agent', '--vault', vault, '-o', 'json'], {
-    cwd: io.platform === 'win32' ? dirname(vault) : '/',
+    cwd: lastingFolder(io.platform, dirname(vault)),
     env: environmentOf(io),
     detached: true,
     windowsHide: true,
@@ -93,11 +94,21 @@ const startAgent = async (io: Io, vault: string, order: Order): Promise<AgentSta
 };
 
 /** Resolves when the agent is gone, its keys with it. */
-export const endAgent = async ({ signals }: Io, socket: string, { pid }: Pick<AgentState, 'pid'>): Promise<void> => {
+export const endAgent = async (
+  { platform, signals }: Io,
+  socket: string,
+  { pid }: Pick<AgentState, 'pid'>,
+): Promise<void> => {
   signals.send(pid, 'SIGTERM');
   for (let waited = 0; existsSync(socket); waited += pollMs) {
     if (waited < endMs) await wait(pollMs);
-    else throw new MobiusError('internal', `the agent does not end`, { pid }, `end it by force: kill -9 ${pid}`);
+    else
+      throw new MobiusError(
+        'internal',
+        `the agent does not end`,
+        { pid },
+        `end it by force: ${endByForce(platform, pid)}`,
+      );
   }
   // Its socket goes first. One that nobody waits for may stay in the table of processes for ever.
   for (let waited = 0; waited < goneMs && signals.send(pid, 0); waited += pollMs) await wait(pollMs);

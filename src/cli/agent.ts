@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Input, Name, Output } from '../operations.ts';
+import { socketIn, socketsAreFiles } from '../platform.ts';
 import type { Globals } from './command.ts';
 import { namedKey } from './key-command.ts';
 import { namedPassphrase } from './passphrases.ts';
@@ -41,7 +42,7 @@ export const agentSocket = async (io: Io, vault: string): Promise<string | undef
   } catch {
     return undefined;
   }
-  return io.platform === 'win32' ? `\\\\.\\pipe\\mobius-${name}` : join(agentFolder(io), `${name}.sock`);
+  return socketIn(io.platform, agentFolder(io), name);
 };
 
 const distrusted = (path: string, why: string, hint: string): MobiusError =>
@@ -62,7 +63,7 @@ const find = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEnt
 /** Before an agent is started, and before one is asked. */
 export const requireOwnFolder = (io: Io, socket: string): void => {
   const folder = dirname(socket);
-  const found = io.platform === 'win32' ? undefined : find(folder);
+  const found = socketsAreFiles(io.platform) ? find(folder) : undefined;
   if (found !== undefined) requireOwn(io, folder, found);
 };
 
@@ -84,7 +85,7 @@ const answers = async (socket: string): Promise<boolean> => {
 /** Without any agent there is no need to know what the one of this vault would be called. */
 const areThereAny = (io: Io): boolean => {
   try {
-    return io.platform === 'win32' || readdirSync(agentFolder(io)).length > 0;
+    return !socketsAreFiles(io.platform) || readdirSync(agentFolder(io)).length > 0;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
@@ -95,7 +96,7 @@ export const agentOf = async (io: Io, vault: string): Promise<string | undefined
   if (!areThereAny(io)) return undefined;
   const socket = await agentSocket(io, vault);
   if (socket === undefined) return undefined;
-  if (io.platform !== 'win32') {
+  if (socketsAreFiles(io.platform)) {
     const found = find(socket);
     if (found === undefined) return undefined;
     requireOwnFolder(io, socket);

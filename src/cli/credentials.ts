@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'smol-toml';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { foldersSync, modesTell } from '../platform.ts';
 import { reasonOf } from './files.ts';
 import { withLock } from './lock.ts';
 import { credentialsPath } from './places.ts';
@@ -79,7 +80,7 @@ const broken = (path: string, why: string): MobiusError =>
 
 /** Whoever else could read it could act as its owner. */
 const refuseReadable = (io: Io, path: string): void => {
-  if (io.platform === 'win32') return;
+  if (!modesTell(io.platform)) return;
   const folder = dirname(path);
   const { mode } = statSync(folder);
   if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
@@ -163,7 +164,7 @@ export const replaceFile = (io: Io, path: string, text: string): void => {
     chmodSync(temporary, 0o600);
     sync(temporary, 'r+');
     renameSync(temporary, target);
-    if (io.platform !== 'win32') sync(dirname(target), 'r');
+    if (foldersSync(io.platform)) sync(dirname(target), 'r');
   } catch (error) {
     rmSync(temporary, { force: true });
     throw new MobiusError('internal', `could not write "${path}": ${reasonOf(error)}`);

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { foldersSync } from '../platform.ts';
 import { reasonOf } from './files.ts';
 
 /**
@@ -68,7 +69,7 @@ const targetOf = (io: Io, path: string, said: string): string => {
 };
 
 const syncFolder = (io: Io, folder: string): void => {
-  if (io.platform === 'win32') return;
+  if (!foldersSync(io.platform)) return;
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);

@@ -2,6 +2,7 @@ import { MobiusError } from '../errors.ts';
 import type { DeviceCode, DeviceToken } from '../generated/types.ts';
 import type { Io } from '../io.ts';
 import type { Call } from '../operations.ts';
+import { opener } from '../platform.ts';
 
 /** A person confirms in a browser, wherever it runs, what a program asks for here (RFC 8628). */
 
@@ -43,13 +44,6 @@ export const awaitDecision = async (
     }
   }
   throw tooLate();
-};
-
-/** How this system opens an address, where somebody sits in front of a screen. */
-const opener = ({ platform, env }: Io): readonly string[] | undefined => {
-  if (platform === 'darwin') return ['open'];
-  if (platform === 'win32') return ['rundll32', 'url.dll,FileProtocolHandler'];
-  return env.DISPLAY || env.WAYLAND_DISPLAY ? ['xdg-open'] : undefined;
 };
 
 /** The address came from the server: nothing but a page is opened, and no shell reads it. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { endOfInput } from '../platform.ts';
 import { tell } from './report.ts';
 import { nearest } from './suggest.ts';
 
@@ -38,7 +39,7 @@ const substitute = (text: string, variables: ReadonlyMap<string, string>, used: 
 
 const readBytes = async (io: Io, path: string): Promise<Uint8Array> => {
   if (path === '-') {
-    if (io.stdin.isTTY) tell(io, 'reading from the terminal; end with Ctrl-D on a line of its own');
+    if (io.stdin.isTTY) tell(io, `reading from the terminal; end with ${endOfInput(io.platform)} on a line of its own`);
     return io.stdin.read();
   }
   if (path === '') throw new MobiusError('usage', 'the name of a file must not be empty');

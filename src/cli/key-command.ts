@@ -1,5 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { shellLine } from '../platform.ts';
 import type { Globals } from './command.ts';
 
 /** Whoever keeps the key may have to be asked over a network; nobody waits for them for ever. */
@@ -15,7 +16,8 @@ const failed = (how: string): MobiusError =>
 /** What the command prints, run by the shell as its user would run it; what it says on stderr is for the person. */
 const printed = (io: Io, command: string): Promise<string> =>
   new Promise((done, fail) => {
-    const child = io.spawn(command, [], { shell: true, stdio: ['ignore', 'pipe', 'inherit'] });
+    const { program, args, ...how } = shellLine(io, command);
+    const child = io.spawn(program, args, { ...how, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     const end = (error: MobiusError): void => {
       child.kill('SIGKILL');

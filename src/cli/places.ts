@@ -2,9 +2,10 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { folderNamed, takesSocket, userFolder } from '../platform.ts';
 import { isAddress } from '../vault-place.ts';
 
-/** Where files live on this platform: everything that differs between systems, in one file. */
+/** Where the files of mobius live. */
 
 /** Absent where the system knows none, as it does for a user without an entry in a container. */
 const homeOf = (io: Io): string | undefined => {
@@ -17,9 +18,7 @@ const homeOf = (io: Io): string | undefined => {
 };
 
 /** Never below an empty or a relative home: a vault and its key would land in whatever folder the process works in. */
-const fromHome = (io: Io, ...parts: string[]): string => {
-  const home = homeOf(io);
-  if (home !== undefined) return join(home, ...parts);
+const noHome = (): never => {
   throw new MobiusError(
     'not_initialised',
     'there is no home folder: HOME is not set to an absolute path',
@@ -28,11 +27,8 @@ const fromHome = (io: Io, ...parts: string[]): string => {
   );
 };
 
-/** A variable counts only where it holds an absolute path: the XDG rules say so, and a cron's empty one is none. */
-const folder = (io: Io, name: string): string | undefined => {
-  const value = io.env[name];
-  return value !== undefined && isAbsolute(value) ? value : undefined;
-};
+const ownFolder = (io: Io, kind: 'config' | 'data'): string =>
+  join(userFolder(io, kind, () => homeOf(io)) ?? noHome(), 'mobius');
 
 /** What a person configures, and the key files: apart from the vault, so that copying one isn't copying both. */
 export const configFolder = (io: Io): string => {
@@ -40,38 +36,34 @@ export const configFolder = (io: Io): string => {
   if (chosen) return resolve(io.cwd, chosen);
   const home = homeOf(io);
   const old = home === undefined ? undefined : join(home, '.mobius');
-  if (old !== undefined && existsSync(old)) return old;
-  if (io.platform === 'win32') return join(folder(io, 'APPDATA') ?? fromHome(io, 'AppData', 'Roaming'), 'mobius');
-  if (io.platform === 'darwin') return fromHome(io, 'Library', 'Preferences', 'mobius');
-  return join(folder(io, 'XDG_CONFIG_HOME') ?? fromHome(io, '.config'), 'mobius');
+  return old !== undefined && existsSync(old) ? old : ownFolder(io, 'config');
 };
 
-const dataFolder = (io: Io): string => {
-  if (io.platform === 'win32') return join(folder(io, 'LOCALAPPDATA') ?? fromHome(io, 'AppData', 'Local'), 'mobius');
-  if (io.platform === 'darwin') return fromHome(io, 'Library', 'Application Support', 'mobius');
-  return join(folder(io, 'XDG_DATA_HOME') ?? fromHome(io, '.local', 'share'), 'mobius');
-};
+const dataFolder = (io: Io): string => ownFolder(io, 'data');
 
 /** Where shells look for what is a person's own, on every system alike. */
-export const shellFolders = (io: Io): { home: string; data: string; config: string } => ({
-  home: fromHome(io),
-  data: folder(io, 'XDG_DATA_HOME') ?? fromHome(io, '.local', 'share'),
-  config: folder(io, 'XDG_CONFIG_HOME') ?? fromHome(io, '.config'),
-});
+export const shellFolders = (io: Io): { home: string; data: string; config: string } => {
+  const home = homeOf(io) ?? noHome();
+  return {
+    home,
+    data: folderNamed(io, 'XDG_DATA_HOME') ?? join(home, '.local', 'share'),
+    config: folderNamed(io, 'XDG_CONFIG_HOME') ?? join(home, '.config'),
+  };
+};
 
-/** What every system takes as the name of a socket, less the name of the socket itself. */
-const longestFolder = 103 - '/0123456789abcdef.sock'.length;
+/** As long as the name of any socket there. */
+const sampleSocket = '0123456789abcdef.sock';
 
 /**
  * Where agents listen: in the user's folder for what runs now, which a logout clears, else beside the vault. A path that
  * is too long for a socket is given up for one that never is.
  */
 export const agentFolder = (io: Io): string => {
-  const runtime = folder(io, 'XDG_RUNTIME_DIR');
+  const runtime = folderNamed(io, 'XDG_RUNTIME_DIR');
   const isThere = runtime !== undefined && statSync(runtime, { throwIfNoEntry: false })?.isDirectory() === true;
-  const hasHome = homeOf(io) !== undefined || folder(io, 'XDG_DATA_HOME') !== undefined;
-  const own = isThere ? join(runtime, 'mobius') : hasHome ? join(dataFolder(io), 'run') : undefined;
-  return own === undefined || Buffer.byteLength(own) > longestFolder ? `/tmp/mobius-${io.uid ?? 0}` : own;
+  const data = userFolder(io, 'data', () => homeOf(io));
+  const own = isThere ? join(runtime, 'mobius') : data && join(data, 'mobius', 'run');
+  return own !== undefined && takesSocket(io.platform, own, sampleSocket) ? own : `/tmp/mobius-${io.uid ?? 0}`;
 };
 
 const fileName = 'vault.db';

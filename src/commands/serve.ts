@@ -6,6 +6,7 @@ import { databaseFlag, onDatabase } from '../cli/database.ts';
 import { placeOf, worldOf } from '../cli/profiles.ts';
 import { type DialectName, dialectNames, isDialect } from '../dialects/names.ts';
 import { MobiusError } from '../errors.ts';
+import { typedSocket } from '../platform.ts';
 import type { ServeOptions } from '../server/serve.ts';
 
 const levels = ['error', 'warn', 'info', 'debug'] as const;
@@ -104,7 +105,7 @@ const optionsOf = async (context: LocalContext): Promise<ServeOptions> => {
   const log = levels.find((level) => level === flags.log);
   return {
     ...(listen === undefined ? {} : { listen: parseAddress(listen) }),
-    ...(unix === undefined ? {} : { unix: io.platform === 'win32' ? unix : resolve(io.cwd, unix) }),
+    ...(unix === undefined ? {} : { unix: typedSocket(io.platform, io.cwd, unix) }),
     ...tlsOf(context),
     behindProxy: flags['behind-proxy'] === true,
     ...publicUrlOf(flags),

@@ -5,6 +5,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../cli/files.ts';
 import type { Io } from '../io.ts';
+import { groupsTakeSignals, shellLine } from '../platform.ts';
 import { refuseUnfit } from '../use/environment.ts';
 import { makeMask } from '../use/mask.ts';
 import { type Delivery, type Handed, type Log, Undelivered } from './plan.ts';
@@ -26,11 +27,10 @@ const killAfterMs = 5_000;
 const lateMs = 500;
 
 const started = (io: Io, line: string, env: Readonly<Record<string, string>>): ChildProcess => {
-  const stdio = ['pipe', 'pipe', 'pipe'] as const;
-  return io.platform === 'win32'
-    ? io.spawn(line, [], { shell: true, env, stdio: [...stdio] })
-    : // A group of its own, so that what a shell has started ends with it.
-      io.spawn('/bin/sh', ['-c', line], { env, stdio: [...stdio], detached: true });
+  const { program, args, ...how } = shellLine(io, line);
+  // A group of its own, so that what a shell has started ends with it.
+  const detached = groupsTakeSignals(io.platform);
+  return io.spawn(program, args, { ...how, env, stdio: ['pipe', 'pipe', 'pipe'], detached });
 };
 
 const spawn = (io: Io, { line, env }: Told, variables: Handed['variables']): ChildProcess => {
@@ -46,8 +46,8 @@ const spawn = (io: Io, { line, env }: Told, variables: Handed['variables']): Chi
 const stop = ({ platform, signals }: Io, child: ChildProcess, name: NodeJS.Signals): void => {
   try {
     if (child.pid === undefined) return;
-    if (platform === 'win32') child.kill(name);
-    else signals.send(-child.pid, name);
+    if (groupsTakeSignals(platform)) signals.send(-child.pid, name);
+    else child.kill(name);
   } catch {}
 };
 

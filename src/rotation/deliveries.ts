@@ -6,6 +6,7 @@ import { configFolder } from '../cli/places.ts';
 import { MobiusError } from '../errors.ts';
 import { formats } from '../formats.ts';
 import type { Io } from '../io.ts';
+import { modesTell } from '../platform.ts';
 import { waitOf } from './flags.ts';
 import { isSameTarget } from './target.ts';
 
@@ -50,7 +51,7 @@ export const wayOf = (text: string, said: string): Way => {
 
 /** Whoever else could change it could run commands as its owner. */
 const refuseUnsafe = (io: Io, path: string, of: { uid: number; mode: number }, what: 'file' | 'folder'): void => {
-  if (io.platform === 'win32') return;
+  if (!modesTell(io.platform)) return;
   const isFolder = what === 'folder';
   if (of.uid !== io.uid && !(isFolder && of.uid === 0)) {
     throw usage(

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Globals } from '../cli/command.ts';
 import type { Io } from '../io.ts';
+import { folded } from '../platform.ts';
 import type { Successor } from './plan.ts';
 
 type Environment = Record<string, string>;
@@ -15,7 +16,7 @@ export const commandEnvironment = (
   io: Io,
   { rotationId, keyId }: Pick<Successor, 'rotationId' | 'keyId'>,
 ): Environment => ({
-  ...inherited(io, (name) => !name.startsWith('MOBIUS_')),
+  ...inherited(io, (name) => !folded(io.platform, name).startsWith('MOBIUS_')),
   MOBIUS_ROTATION_ID: rotationId,
   ...(keyId === undefined ? {} : { MOBIUS_KEY_ID: keyId }),
 });
@@ -24,7 +25,7 @@ const credentials: readonly string[] = ['MOBIUS_VAULT_KEY', 'MOBIUS_VAULT_PASSPH
 
 /** What checks a new key runs as its user would: on the same target, and with no other credential in a variable. */
 export const checkEnvironment = (io: Io, { apiUrl, vault, profile }: Globals, project: string): Environment => ({
-  ...inherited(io, (name) => !credentials.includes(name)),
+  ...inherited(io, (name) => !credentials.includes(folded(io.platform, name))),
   MOBIUS_PROJECT: project,
   ...(apiUrl === undefined ? {} : { MOBIUS_API_URL: apiUrl }),
   ...(profile === undefined ? {} : { MOBIUS_PROFILE: profile }),

@@ -15,6 +15,7 @@ import { reasonOf } from '../cli/files.ts';
 import { sha256 } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { foldersSync } from '../platform.ts';
 import { type Delivery, Undelivered } from './plan.ts';
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -33,7 +34,7 @@ const synced = (path: string): void => {
 };
 
 const syncFolder = (io: Io, path: string): void => {
-  if (io.platform !== 'win32') synced(dirname(path));
+  if (foldersSync(io.platform)) synced(dirname(path));
 };
 
 /** What was kept by a run before this one is what the file held at first. */

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
 import type { Io } from '../io.ts';
+import { socketsAreFiles } from '../platform.ts';
 import { identityOf } from '../store/files.ts';
 import type { Anchoring, Place, World } from '../vault/open.ts';
 import { version } from '../version.ts';
@@ -39,7 +40,7 @@ const orGone = (identity: () => string): string | undefined => {
 };
 
 const socketIdentity = ({ platform }: Io, socket: string): string => {
-  if (platform === 'win32') return socket;
+  if (!socketsAreFiles(platform)) return socket;
   const { dev, ino } = lstatSync(socket, { bigint: true });
   return `${dev}:${ino}`;
 };

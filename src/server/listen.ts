@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { MobiusError } from '../errors.ts';
+import { socketsAreFiles } from '../platform.ts';
 import { type Address, spelled } from './address.ts';
 import { refusalOfStatus } from './answer.ts';
 
@@ -211,7 +212,7 @@ export const listenOnSocket = async (
   const dropIdle = harden(server, listening);
   const url = `unix:${path}`;
   try {
-    if (platform !== 'win32') return { url, server, dropIdle, clear: await bindPrivately(server, path) };
+    if (socketsAreFiles(platform)) return { url, server, dropIdle, clear: await bindPrivately(server, path) };
     await begin(server, { path });
     return { url, server, dropIdle, clear: () => undefined };
   } catch (error) {

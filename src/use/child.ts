@@ -4,9 +4,10 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Io, type Sink, SinkError } from '../io.ts';
+import type { Start } from '../platform.ts';
 import { type Mask, makeMask, patternsOf } from './mask.ts';
 import { makePipe, type Pipe } from './pipes.ts';
-import { startFailure } from './program.ts';
+import { startFailure, startOf } from './program.ts';
 import { passSignals } from './signals.ts';
 
 export interface Program {
@@ -100,9 +101,10 @@ const stdioFor = (channels: readonly Channel[]): StdioOptions => {
   return ['inherit', to('stdout'), to('stderr')];
 };
 
-const spawn = (io: Io, { path, typed, args, env }: Program, channels: readonly Channel[]): ChildProcess => {
+const spawn = (io: Io, { typed, env }: Program, start: Start, channels: readonly Channel[]): ChildProcess => {
+  const { program, args, ...how } = start;
   try {
-    return io.spawn(path, args, { argv0: typed, env, stdio: stdioFor(channels) });
+    return io.spawn(program, args, { argv0: typed, ...how, env, stdio: stdioFor(channels) });
   } catch (error) {
     for (const { pipe } of channels) pipe?.reader.destroy();
     throw startFailure(typed, error);
@@ -123,6 +125,7 @@ const ended = (child: ChildProcess, typed: string): Promise<number> =>
 
 /** Runs a program on our streams until it ends, and gives its exit code: 128 and the signal's number where one ended it. */
 export const runProgram = async (io: Io, program: Program): Promise<number> => {
+  const start = startOf(io, program);
   const channels = await channelsFor(io, program);
   let child: ChildProcess | undefined;
   const passing = passSignals(io, (name) => void child?.kill(name));
@@ -130,7 +133,7 @@ export const runProgram = async (io: Io, program: Program): Promise<number> => {
   let code: number;
   let interrupted = false;
   try {
-    child = spawn(io, program, channels);
+    child = spawn(io, program, start, channels);
     for (const { streams, pipe } of channels) {
       const [name = 'stdout'] = streams;
       const reader = pipe?.reader ?? child[name];

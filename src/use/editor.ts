@@ -28,20 +28,17 @@ const memoryFolder = (env: Readonly<Record<string, string | undefined>>): string
 
 export interface Editing {
   env: Readonly<Record<string, string | undefined>>;
-  platform: NodeJS.Platform;
   signals: Signals;
 }
 
-/** What a person calls their editor is a line for the shell, such as `code --wait`; the file is its last word. */
-const runEditor = (editor: string, path: string, { env, platform }: Editing): Promise<number> =>
+/** Windows has no folder in memory, so there is a shell wherever this is called. What a person calls their editor is a line for the shell, such as `code --wait`; the file is its last word. */
+const runEditor = (editor: string, path: string, { env }: Editing): Promise<number> =>
   new Promise((done, fail) => {
     const own = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MOBIUS_')));
     // A shell between would end with the Ctrl-C that the editor makes something else of.
     const isPlain = /^[\w./+ -]+$/.test(editor);
-    const child =
-      platform === 'win32'
-        ? spawn(`${editor} "${path}"`, { shell: true, stdio: 'inherit', env: own })
-        : spawn('sh', ['-c', `${isPlain ? 'exec ' : ''}${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: own });
+    const line = `${isPlain ? 'exec ' : ''}${editor} "$1"`;
+    const child = spawn('sh', ['-c', line, 'sh', path], { stdio: 'inherit', env: own });
     child.on('error', fail);
     child.on('close', (code) => done(code ?? 1));
   });

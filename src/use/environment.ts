@@ -1,4 +1,5 @@
 import { MobiusError } from '../errors.ts';
+import { folded, longestVariable, namesFold, variableIn } from '../platform.ts';
 import type { DotenvEntry } from './dotenv.ts';
 import type { Used, Wanted } from './resolve.ts';
 
@@ -38,23 +39,20 @@ const requireName = (name: string, said: string): void => {
   );
 };
 
-/** On Windows `Path` and `PATH` are one variable. */
-const folded = (name: string, platform: NodeJS.Platform): string => (platform === 'win32' ? name.toUpperCase() : name);
-
 const put = (variables: Variables, name: string, value: string, platform: NodeJS.Platform): void => {
-  if (platform === 'win32') {
+  if (namesFold(platform)) {
     for (const other of [...variables.keys()]) {
-      if (folded(other, platform) === folded(name, platform)) variables.delete(other);
+      if (folded(platform, other) === folded(platform, name)) variables.delete(other);
     }
   }
   variables.set(name, value);
 };
 
 /** The program gets what it was asked to get: a key or passphrase for mobius itself would open all the rest to it. */
-const isOurs = (name: string, platform: NodeJS.Platform): boolean => folded(name, platform).startsWith('MOBIUS_');
+const isOurs = (name: string, platform: NodeJS.Platform): boolean => folded(platform, name).startsWith('MOBIUS_');
 
 const valueIn = ({ inherited, platform }: Sources, name: string): string | undefined =>
-  inherited[Object.keys(inherited).find((other) => folded(other, platform) === folded(name, platform)) ?? name];
+  variableIn({ env: inherited, platform }, name);
 
 /** What --env says. */
 const named = (sources: Sources): Variables => {
@@ -152,30 +150,29 @@ const ofSecrets = (all: readonly Taken[], used: Used, platform: NodeJS.Platform)
           `put a prefix before it: --secret ${secret}=NAME_; or name it: --env ${name}=\${secret:name.key}`,
         );
       }
-      const owner = owners.get(folded(name, platform));
+      const owner = owners.get(folded(platform, name));
       if (owner !== undefined && owner !== said) {
         throw wrong(
           `${owner} and ${said} would both be the variable "${name}"`,
           `give one of the secrets another prefix, or name single values: --env NAME=\${secret:name.key}`,
         );
       }
-      owners.set(folded(name, platform), said);
+      owners.set(folded(platform, name), said);
       variables.set(name, value);
     }
   }
   return variables;
 };
 
-/** One variable may have this many bytes on Linux: MAX_ARG_STRLEN, which counts the byte that ends it. */
-const longest = 131_072;
 const viaFile = 'put it into a file instead: mobius inject';
 
 /** No error holds a value. */
 export const refuseUnfit = (variables: Variables, platform: NodeJS.Platform): void => {
+  const longest = longestVariable(platform);
   for (const [name, value] of variables) {
     // The system would take what stands before it for the whole value.
     if (value.includes('\0')) throw wrong(`the value of "${name}" holds a NUL, which ends a variable`, viaFile);
-    if (platform === 'linux' && Buffer.byteLength(`${name}=${value}`) >= longest) {
+    if (Buffer.byteLength(`${name}=${value}`) >= longest) {
       throw wrong(`the value of "${name}" is too long for a variable, which ends at ${longest} bytes`, viaFile);
     }
   }
@@ -187,7 +184,7 @@ export const environmentFrom = (sources: Sources): Environment => {
   const over = named(sources);
   const under = written(sources);
   for (const name of under.keys()) {
-    if ([...over.keys()].some((other) => folded(other, platform) === folded(name, platform))) under.delete(name);
+    if ([...over.keys()].some((other) => folded(platform, other) === folded(platform, name))) under.delete(name);
   }
   const secrets = [...new Map(sources.secrets.map(taken).map((one) => [`${one.secret}=${one.prefix}`, one])).values()];
   const texts = [...under, ...over];

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Io } from '../io.ts';
+import { pipesAreFiles } from '../platform.ts';
 
 /** A pipe of the system's own: its end for another program, and ours. */
 export interface Pipe {
@@ -28,7 +29,7 @@ const open = (path: string): Pipe => {
  * two streams can share one. Undefined where there is no way to make one.
  */
 export const makePipe = async (io: Io): Promise<Pipe | undefined> => {
-  if (io.platform === 'win32') return undefined;
+  if (!pipesAreFiles(io.platform)) return undefined;
   let folder: string | undefined;
   // Nobody but this user gets into the folder, so nobody else can read or write there.
   const clean = (): void => {

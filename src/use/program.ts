@@ -1,8 +1,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { namesFolder, programFiles, programStart, type Start } from '../platform.ts';
 
 type Finding = 'here' | 'denied' | 'absent';
 
@@ -14,17 +14,6 @@ const look = (path: string): Finding => {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EACCES' ? 'denied' : 'absent';
   }
-};
-
-const namesOf = ({ platform }: Io, typed: string): string[] =>
-  platform === 'win32' && !/\.\w+$/.test(typed) ? [`${typed}.exe`, `${typed}.com`] : [typed];
-
-/** Where a shell without PATH looks too. */
-const fallback = '/usr/bin:/bin';
-
-const pathOf = ({ env, platform }: Io): string => {
-  const name = platform === 'win32' ? Object.keys(env).find((one) => one.toUpperCase() === 'PATH') : 'PATH';
-  return env[name ?? 'PATH'] ?? fallback;
 };
 
 const notFound = (typed: string): MobiusError =>
@@ -40,17 +29,28 @@ export const notExecutable = (typed: string, reason: string): MobiusError =>
 
 /** The file that a command means, in the PATH of mobius itself: what the program gets may be another one, or none. */
 export const findProgram = (io: Io, typed: string): string => {
-  const isPath = typed.includes('/') || (io.platform === 'win32' && typed.includes('\\'));
-  const folders = isPath ? [''] : pathOf(io).split(delimiter);
-  const paths = namesOf(io, typed).flatMap((name) => folders.map((folder) => resolve(io.cwd, join(folder, name))));
-  const findings = typed === '' ? [] : paths.map((path): [string, Finding] => [path, look(path)]);
+  const paths = typed === '' ? [] : programFiles(io, io.cwd, typed);
+  const findings = paths.map((path): [string, Finding] => [path, look(path)]);
   const [path] = findings.find(([, finding]) => finding === 'here') ?? [];
   if (path !== undefined) return path;
   const [denied] = findings.find(([, finding]) => finding === 'denied') ?? [];
   if (denied === undefined) throw notFound(typed);
   const isFolder = statSync(denied, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isFolder && !isPath) throw notFound(typed);
+  if (isFolder && !namesFolder(io.platform, typed)) throw notFound(typed);
   throw notExecutable(typed, isFolder ? 'it is a folder' : 'permission denied');
+};
+
+/** How the program that was found is started. */
+export const startOf = (
+  io: Io,
+  { path, typed, args }: { path: string; typed: string; args: readonly string[] },
+): Start => {
+  const start = programStart(io, path, args);
+  if (!('unfit' in start)) return start;
+  const which = start.unfit === 0 ? 'its own path' : `its argument ${start.unfit}`;
+  const message = `"${typed}" is a batch file, which could read ${which} as more than a word`;
+  const hint = 'give it letters, digits, spaces and , . : ; = @ / \\ + _ - alone, or run the program that it starts';
+  throw new MobiusError('invalid_input', message, {}, hint);
 };
 
 /** Of a file that is there and all the same didn't start. */

@@ -2,26 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Io } from '../io.ts';
+import { hasProc, signalsOf } from '../platform.ts';
 
-/** Windows knows the first three; its console gives them to every program in it by itself. */
-const onWindows = ['SIGINT', 'SIGBREAK', 'SIGHUP'] as const;
-const elsewhere = [
-  'SIGINT',
-  'SIGQUIT',
-  'SIGTSTP',
-  'SIGWINCH',
-  'SIGTERM',
-  'SIGHUP',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGCONT',
-] as const;
 /** A terminal gives these to its whole foreground process group, so to the program too. */
 const ofTerminals: readonly string[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGWINCH'];
 
 /** The process group, and the one that is in the foreground of its terminal: `-1` or `0` where there is none. */
 const groupsOf = ({ platform, signals }: Io): (string | undefined)[] => {
-  if (platform === 'linux') {
+  if (hasProc(platform)) {
     // The second field is the program's name, in which anything may stand.
     const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'utf8')
       .replace(/^.*\)\s/s, '')
@@ -57,6 +45,7 @@ export interface Passing {
  */
 export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): Passing => {
   const { signals } = io;
+  const { taken: names, handedOn } = signalsOf(io.platform);
   let interrupt: () => void;
   const interrupted = new Promise<boolean>((done) => {
     interrupt = () => done(true);
@@ -69,7 +58,7 @@ export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): Passi
     );
   };
   const taken = (name: NodeJS.Signals): void => {
-    if (io.platform === 'win32') return;
+    if (!handedOn) return;
     if (!ofTerminals.includes(name) || !inForeground(io)) send(name);
     else if (name === 'SIGINT') interrupt();
     if (name === 'SIGTSTP') stop();
@@ -80,7 +69,7 @@ export const passSignals = (io: Io, send: (name: NodeJS.Signals) => void): Passi
     signals.raise('SIGTSTP');
     take('SIGTSTP');
   };
-  for (const name of io.platform === 'win32' ? onWindows : elsewhere) take(name);
+  for (const name of names) take(name);
   return {
     release: () => {
       for (const release of released.values()) release();

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import type { Io } from '../io.ts';
+import { hasDesktop } from '../platform.ts';
 
 /** What the desktop's keychain can do for a vault. Every call ends within the limit, whatever the keychain does. */
 export interface Keychain {
@@ -11,12 +12,6 @@ export interface Keychain {
 
 const service = 'mobius';
 const limitMs = 2_000;
-
-/** A keychain without anybody to unlock it asks a dialogue that nobody sees, and waits. */
-const hasDesktop = ({ env, platform }: Pick<Io, 'env' | 'platform'>): boolean =>
-  platform === 'linux' || platform === 'freebsd'
-    ? Boolean((env.DISPLAY || env.WAYLAND_DISPLAY) && (env.DBUS_SESSION_BUS_ADDRESS || env.XDG_RUNTIME_DIR))
-    : !env.SSH_CONNECTION;
 
 /** Runs in a process of its own: a native call that hangs can be ended in no other way. Secrets go through stdin. */
 const worker = `

@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, win32 } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { type Installed, lookAtCompletion, setCompletion } from '../../src/cli/completion/install.ts';
 import { withLines, withoutLines } from '../../src/cli/completion/profile.ts';
@@ -157,7 +157,7 @@ test('each shell is served where it says that it looks', () => {
   ]);
   expect(paths('fish', { XDG_CONFIG_HOME: '/config' })).toEqual(['/config/fish/completions/mobius.fish']);
   expect(paths('powershell', {})[1]).toBe(join(home, '.config/powershell/profile.ps1'));
-  expect(paths('powershell', {}, 'win32')[1]).toBe(join(home, 'Documents', 'PowerShell', 'profile.ps1'));
+  expect(paths('powershell', {}, 'win32')[1]).toBe(join(win32.join(home, 'Documents', 'PowerShell'), 'profile.ps1'));
 });
 
 test('the shell is the one that SHELL says', () => {

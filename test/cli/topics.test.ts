@@ -77,7 +77,10 @@ test('every variable that the program reads or sets stands on the page about the
   // The build puts these in: they are no variables of a process.
   const declared = found(/declare const (\w+)/g);
   const ours = found(/\b(MOBIUS_[A-Z_]*[A-Z])\b/g).filter((name) => !declared.includes(name));
-  const others = [...found(/\benv\.([A-Z][A-Z0-9_]+)\b/g), ...found(/\b(?:folder|variable)\(\w+, '([A-Z_]+)'\)/g)];
+  const others = [
+    ...found(/\benv\.([A-Z][A-Z0-9_]+)\b/g),
+    ...found(/\b(?:(?:folderNamed|variable|variableIn)\(\w+, |variable: )'([A-Z][A-Za-z_]+)'/g),
+  ];
   expect(ours.length).toBeGreaterThan(20);
   expect(others).toEqual(expect.arrayContaining(['VISUAL', 'XDG_CONFIG_HOME', 'NO_PROXY']));
   const page = labelsOf('environment').flatMap((label) => label.split(', '));

@@ -56,8 +56,11 @@ const readme: readonly Scene[] = [
     env: { npm_config_update_notifier: 'false', npm_config_loglevel: 'error' },
     instead: [
       // .ci/run does both, in a clean checkout.
-      ['npm ci && npx', 'cd {root} && npx'],
-      ['npm ci && npm test', 'grep -qx "npm ci" .ci/run && grep -q "^npm test " .ci/run'],
+      ['npm ci && npx mobius quickstart', '(cd {root} && npx mobius quickstart)'],
+      ['npm ci && npm test', 'grep -qx "npm ci" {root}/.ci/run && grep -q "^npm test " {root}/.ci/run'],
+      // Packing and installing take minutes: a test of their own does them.
+      [/npm pack && npm install .*/, `grep -q "npm('install', '--global'" {root}/test/process/pack.test.ts`],
+      [/npx --package \S+ (.*?) +#.*/, '(cd {root} && npx $1)'],
     ],
   },
   {

@@ -64,7 +64,8 @@ export const openShell = (machine: Machine, folder: string, env: Readonly<Record
   writeFileSync(join(machine.home, '.curlrc'), 'fail-with-body\nsilent\nshow-error\n');
   const child = spawn('bash', ['--norc'], {
     cwd: folder,
-    env: { ...machine.env, ...env },
+    // What is installed for everybody stays in this home.
+    env: { ...machine.env, npm_config_prefix: machine.home, ...env },
     stdio: ['pipe', 'ignore', 'inherit', 'pipe'],
   });
   const gone = new Promise<void>((done) => child.on('close', () => done()));

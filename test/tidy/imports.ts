@@ -15,7 +15,7 @@ interface Layer {
   never?: readonly string[];
 }
 
-const everyone = ['errors', 'operations', 'io', 'vault-place', 'database-url', 'generated/'];
+const everyone = ['errors', 'operations', 'io', 'platform', 'vault-place', 'database-url', 'generated/'];
 const engines = [
   'store/sqlite',
   'store/sqlite-binding',
@@ -37,6 +37,7 @@ const layers: readonly Layer[] = [
     files: [
       'errors',
       'io',
+      'platform',
       'version',
       'uuid',
       'formats',

@@ -131,6 +131,18 @@ export const everyCommandHasAScript: Rule = (files) => {
   });
 };
 
+/** What is told apart in two places is soon told apart in two ways, and only one of them is tried on every system. */
+export const onlyOneFileTellsSystemsApart = each(
+  (file) => /^src\/(?!platform\.ts$|tools\/|generated\/)/.test(file.path) && isCode(file),
+  (file) => says(file, /\bplatform\s*[!=]==?|(['"`])(?:win32|darwin|linux|freebsd|android)\1/),
+);
+
+/** Golden files, scripts of shells and what is hashed are the same bytes wherever they are checked out. */
+export const linesEndAlike = each(
+  ({ path }) => !/\.(db|wasm)$/.test(path),
+  ({ text }) => (/\r\n/.test(text) ? 'ends lines in CR LF' : undefined),
+);
+
 /** The project says nothing of the place where it was made. */
 export const noWordOfTheWorkplace = each(
   ({ path }) => path !== 'package-lock.json',

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { Io } from '../../io.ts';
+import { bashProfile, powershellFolder } from '../../platform.ts';
 import { shellFolders } from '../places.ts';
 import type { Shell } from './scripts.ts';
 
@@ -46,8 +47,7 @@ const inBash = (io: Io): Placed => {
   const script = join(folder, 'completions', 'mobius');
   const next = `for the shell that is open: source ${quoted(script)}`;
   if (hasBashCompletion(io, home)) return { script, next };
-  // Terminals of macOS open login shells, which read another file.
-  const path = join(home, io.platform === 'darwin' ? '.bash_profile' : '.bashrc');
+  const path = join(home, bashProfile(io.platform));
   return { script, profile: { path, lines: [`[ -r ${quoted(script)} ] && . ${quoted(script)}`] }, next };
 };
 
@@ -69,19 +69,9 @@ const inFish = (io: Io): Placed => ({
   next: 'nothing: fish finds it by itself',
 });
 
-/** On Windows the folder of documents may lie elsewhere: where PowerShell keeps a person's modules tells it. */
-const powershellFolder = (io: Io): string => {
-  const { home, config } = shellFolders(io);
-  if (io.platform !== 'win32') return join(config, 'powershell');
-  const paths = (io.env.PSModulePath ?? '')
-    .split(';')
-    .filter((path) => path.toLowerCase().startsWith(home.toLowerCase()));
-  const own = paths.find((path) => /\\(Windows)?PowerShell\\Modules\\?$/i.test(path));
-  return own === undefined ? join(home, 'Documents', 'PowerShell') : dirname(own);
-};
-
 const inPowershell = (io: Io): Placed => {
-  const folder = powershellFolder(io);
+  const { home, config } = shellFolders(io);
+  const folder = powershellFolder(io, home, config);
   return {
     script: join(folder, 'mobius-completion.ps1'),
     profile: { path: join(folder, 'profile.ps1'), lines: [". (Join-Path $PSScriptRoot 'mobius-completion.ps1')"] },

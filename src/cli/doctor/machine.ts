@@ -1,3 +1,4 @@
+import { terminalsShowAll } from '../../platform.ts';
 import { lookAtCompletion } from '../completion/install.ts';
 import { shellOf } from '../completion/scripts.ts';
 import { projectAround } from '../project-file.ts';
@@ -27,7 +28,7 @@ const terminal = ({ io, globals }: Look): Finding => {
   if (!stdout.isTTY) return found('terminal', 'none: the output goes elsewhere');
   const charset = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   const detail = `${stdout.columns} columns, ${globals.color ? 'with' : 'without'} colours`;
-  if (platform === 'win32' || /utf-?8/i.test(charset)) return found('terminal', detail);
+  if (terminalsShowAll(platform) || /utf-?8/i.test(charset)) return found('terminal', detail);
   return found(
     'terminal',
     `${detail}; names beyond ASCII may be garbled in "${charset || 'C'}"`,

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Io } from '../../io.ts';
+import { modesTell } from '../../platform.ts';
 import { isAddress } from '../../vault-place.ts';
 import { quoted } from '../page.ts';
 import { agentFolder, configFolder, credentialsPath, vaultPath } from '../places.ts';
@@ -64,7 +65,7 @@ const realOf = (path: string): string | undefined => {
 
 /** Who can read or replace what is to be a secret. */
 export const permissions: Check = async ({ io, globals }) => {
-  if (io.platform === 'win32') return [found(check, 'as Windows has them for your own folders')];
+  if (!modesTell(io.platform)) return [found(check, 'as Windows has them for your own folders')];
   const [config, vault] = [configFolder(io), vaultPath(io, globals.vault)];
   const isDefault = vault === vaultPath(io, undefined);
   const keys = join(config, 'keys');

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { MobiusError } from '../../errors.ts';
 import { operations } from '../../generated/operations.ts';
 import type { Io } from '../../io.ts';
+import { clockLine } from '../../platform.ts';
 import { isAddress } from '../../vault-place.ts';
 import type { Profile } from '../credentials.ts';
 import { quoted } from '../page.ts';
@@ -62,8 +63,8 @@ const clock = (io: Io, url: string, date: string, askedAt: number, answeredAt: n
   const skew = theirs < askedAt - 1000 ? theirs - askedAt : theirs > answeredAt ? theirs - answeredAt : 0;
   if (Math.abs(skew) <= mostSkewMs) return found('clock', `as that of "${url}"`);
   const detail = `that of "${url}" is ${seconds(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} the one here`;
-  const mend =
-    io.platform === 'linux' ? 'sudo timedatectl set-ntp true, here or there' : 'have both set by a time server';
+  const line = clockLine(io.platform);
+  const mend = line === undefined ? 'have both set by a time server' : `${line}, here or there`;
   return found('clock', detail, mend);
 };
 

@@ -30,6 +30,8 @@ const others: readonly Row[] = [
   ['HTTPS_PROXY, HTTP_PROXY, ALL_PROXY', 'the proxy to a server, in small letters too; never to this machine'],
   ['NO_PROXY', 'hosts, domains and networks that are reached without one'],
   ['CLICOLOR_FORCE', 'colours even where the output is no terminal; TERM=dumb has none'],
+  ['PATH', 'where run finds its program, and git is found'],
+  ['ComSpec, SystemRoot', 'on Windows, the shell that takes a line such as --key-command'],
   ['VISUAL, EDITOR', 'the editor of secrets edit; vi when absent'],
   ['SHELL', 'for whose words a line is written that sets a variable'],
   ['HOME, XDG_CONFIG_HOME, XDG_DATA_HOME', 'where the configuration and the vault lie'],

@@ -1,5 +1,6 @@
 import { localCommand } from '../../cli/command.ts';
 import { MobiusError } from '../../errors.ts';
+import { hasCron } from '../../platform.ts';
 
 const rhythms = ['1h', '6h', '12h', '1d', '7d'] as const;
 
@@ -27,7 +28,7 @@ export default localCommand({
     }
     const { cronText, jobOf, systemdText } = await import('../../rotation/schedule.ts');
     const job = await jobOf(io, globals);
-    if (io.platform === 'win32') {
+    if (!hasCron(io.platform)) {
       const hint = `let the task scheduler run: ${job.program.map((word) => `"${word}"`).join(' ')}`;
       throw new MobiusError('unsupported', 'windows has neither cron nor systemd', {}, hint);
     }
