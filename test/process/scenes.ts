@@ -53,6 +53,8 @@ const readme: readonly Scene[] = [
   { chapters: [''] },
   {
     chapters: ['Set up'],
+    // The first line made it.
+    says: { 'npx --package': 'mobius: warning: all of it is there already' },
     env: { npm_config_update_notifier: 'false', npm_config_loglevel: 'error' },
     instead: [
       // .ci/run does both, in a clean checkout.
