@@ -64,12 +64,12 @@ _mobius_flags() {
     'projects restore') echo '--dry-run' ;;
     'projects update') echo '--name= --description= --file= -f= --dry-run' ;;
     'principals create') echo '--name= --description= --owner-id= --metadata= --role-ids= --role= --tag= --user-id= --user= --with-key --key-name= --expires-at= --file= -f= --out= --dry-run' ;;
-    'principals delete') echo '--dry-run' ;;
+    'principals delete') echo '--yes -y --dry-run' ;;
     'principals list') echo '--kind= --include-disabled --tag= --limit=' ;;
     'principals update') echo '--description= --state= --owner-id= --metadata= --role-ids= --role= --tag= --file= -f= --dry-run' ;;
     'roles create') echo '--name= --permissions= --permission= --description= --tag= --file= -f= --dry-run' ;;
     'roles create-assignment') echo '--principal-id= --role-id= --role-name= --file= -f= --dry-run' ;;
-    'roles delete') echo '--dry-run' ;;
+    'roles delete') echo '--yes -y --dry-run' ;;
     'roles delete-assignment') echo '--dry-run' ;;
     'roles list') echo '--tag= --limit= --cursor=' ;;
     'roles list-assignments') echo '--principal-id= --role-id=' ;;

@@ -131,6 +131,7 @@ function __mobius_flags
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'principals delete'
             printf '%s\n' \
+                '--yes	do it without asking' '-y	do it without asking' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'principals list'
             printf '%s\n' \
@@ -167,6 +168,7 @@ function __mobius_flags
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'roles delete'
             printf '%s\n' \
+                '--yes	do it without asking' '-y	do it without asking' \
                 '--dry-run	print the body that would be sent, and send nothing'
         case 'roles delete-assignment'
             printf '%s\n' \

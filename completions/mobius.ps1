@@ -114,6 +114,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'principals delete' = [ordered]@{
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'principals list' = [ordered]@{
@@ -153,6 +155,8 @@ Register-ArgumentCompleter -Native -CommandName mobius -ScriptBlock {
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'roles delete' = [ordered]@{
+      '--yes' = @{ Text = 'do it without asking'; Values = $null }
+      '-y' = @{ Text = 'do it without asking'; Values = $null }
       '--dry-run' = @{ Text = 'print the body that would be sent, and send nothing'; Values = $null }
     }
     'roles delete-assignment' = [ordered]@{

@@ -26,6 +26,9 @@ export const modesTell = (platform: NodeJS.Platform): boolean => !isWindows(plat
 /** Windows opens no folder as a file; there the name of a new file is as safe as its content. */
 export const foldersSync = (platform: NodeJS.Platform): boolean => !isWindows(platform);
 
+/** How a file is opened to be synced: Windows syncs none that may only be read; elsewhere one of mode 0400 is synced too. */
+export const syncFlag = (platform: NodeJS.Platform): 'r' | 'r+' => (isWindows(platform) ? 'r+' : 'r');
+
 /** Windows has pipes by name instead, which lie in no folder. */
 export const socketsAreFiles = (platform: NodeJS.Platform): boolean => !isWindows(platform);
 

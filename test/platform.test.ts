@@ -21,6 +21,7 @@ test('what Windows has not', () => {
   ]) {
     expect([ask.name, each(ask)]).toEqual([ask.name, { linux: true, darwin: true, win32: false }]);
   }
+  expect(each(on.syncFlag)).toEqual({ linux: 'r', darwin: 'r', win32: 'r+' });
   expect(each(on.hasProc)).toEqual({ linux: true, darwin: false, win32: false });
   expect(each(on.namesFold)).toEqual({ linux: false, darwin: false, win32: true });
 });

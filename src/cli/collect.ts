@@ -4,6 +4,8 @@ import { readBody } from './files.ts';
 import type { Known } from './flags.ts';
 import { argumentValue, inputFromFlags, sharedValue, type Values } from './input.ts';
 import { argumentsOf, type Invocation, labelOf, refuseMissing } from './invocation.ts';
+import type { Target } from './profiles.ts';
+import type { Answers } from './questions.ts';
 import { visible } from './visible.ts';
 import type { Names } from './words.ts';
 
@@ -41,29 +43,45 @@ const fromFile = async (
   return isBare && bare !== undefined ? { [bare]: value } : value;
 };
 
-/**
- * The whole input of the call: what the server takes for granted, file, flags and arguments, the later winning, then
- * completed by the command itself.
- */
-export const collect = async (
+interface Collecting {
+  spec: Spec;
+  known: Known;
+  names: Names;
+  context: Context;
+  assumed: Values;
+  open(): Promise<Target>;
+}
+
+/** Whoever sits at a terminal is asked for what is missing. */
+const askForMissing = async (
   invocation: Invocation,
-  {
-    spec,
-    known,
-    names,
-    context,
-    assumed,
-  }: { spec: Spec; known: Known; names: Names; context: Context; assumed: Values },
-): Promise<Values> => {
+  { spec, known, context, open }: Collecting,
+  typed: Values,
+): Promise<Answers> => {
+  const { io, product, globals } = invocation;
+  const fields = known.fields.input;
+  if (!context.prompt.possible) return { values: typed, first: [] };
+  const { askFor, wantedOf } = await import('./questions.ts');
+  const project = (): Promise<string> => product.projectOf(io, globals);
+  const asking = { invocation, context, operation: spec.operation, fields, open, project };
+  return askFor(asking, typed, wantedOf(spec, fields, typed));
+};
+
+/**
+ * The whole input of the call: what the server takes for granted, file, flags and arguments, the later winning, what is
+ * missing asked for, then completed by the command itself.
+ */
+export const collect = async (invocation: Invocation, collecting: Collecting): Promise<Answers> => {
+  const { spec, known, names, context, assumed } = collecting;
   const { io, given, reader, words, product, globals } = invocation;
   const fields = known.fields.input;
   const body = fields.filter((field) => field.in === 'body');
-  const typed: Values = {
+  const { values: typed, first } = await askForMissing(invocation, collecting, {
     ...assumed,
     ...(await fromFile(invocation, spec, body, context)),
     ...(await inputFromFlags(given, { reader, now: io.now() })),
     ...(await fromArguments(invocation, spec, known)),
-  };
+  });
   const missingOf = (input: Values, required: readonly string[]): string[] =>
     required.filter((name) => input[name] === undefined).map((name) => names.get(name) ?? name);
   const toBeTyped = (spec.args ?? []).filter((arg) => arg.optional !== true).map((arg) => arg.name);
@@ -75,7 +93,7 @@ export const collect = async (
   if (input.project === undefined && fields.some((field) => field.name === 'project')) {
     input.project = await product.projectOf(io, globals);
   }
-  return input;
+  return { values: input, first };
 };
 
 /** A PATCH that changes nothing is a mistake: most likely a flag was forgotten. */

@@ -194,6 +194,12 @@ export interface OperationCommand<K extends Name = Name> {
   offline?(input: Input<K>, context: Context): Promise<Output<K> | undefined> | Output<K> | undefined;
   /** What a person is asked before it is done, where there is a danger; without a terminal --yes is needed then. */
   confirm?(input: Input<K>): string | undefined;
+  /** Where nobody can be asked it is done without --yes. */
+  goesOn?: true;
+  /** What is typed to confirm it; without it a yes is enough. */
+  named?(input: Input<K>): string;
+  /** Properties that nobody has to give, but that whoever is asked for others is asked for too. */
+  offers?: readonly (string & keyof Input<K>)[];
   oneTime?: OneTime<K>;
   inSteps?: InSteps<K>;
   /** The shape that is shown, where it differs from what the operation answers. */
@@ -233,8 +239,17 @@ export interface LocalContext extends Context {
   args: Readonly<Record<string, string | undefined>>;
   /** What was typed for `rest`. */
   rest: readonly string[];
+  /** Has a person choose one record of a list. */
+  pick(list: Name, question: string, from: { call: Call; project: string }): Promise<string>;
   /** Shows a result on stdout in the chosen output mode. A one-time value inside it is set apart; -q prints it alone. */
   show(result: unknown, oneTime?: string): void;
+}
+
+export interface Choice<V extends string = string> {
+  value: V;
+  name: string;
+  /** Seen beside the choice that is about to be made. */
+  description?: string;
 }
 
 /** Asks a person; every question is a usage error where nobody can be asked. */
@@ -242,10 +257,38 @@ export interface Prompt {
   /** False where nobody can be asked: no terminal, or --no-input. */
   readonly possible: boolean;
   confirm(question: string, fallback: boolean): Promise<boolean>;
-  select<V extends string>(question: string, choices: readonly { value: V; name: string }[]): Promise<V>;
-  text(question: string, fallback?: string): Promise<string>;
+  /** For what can't be undone: whether this name was typed. */
+  named(question: string, name: string): Promise<boolean>;
+  select<V extends string>(question: string, choices: readonly Choice<V>[]): Promise<V>;
+  /** Any number of them; at least one where `filled` says so. */
+  several(question: string, choices: readonly Choice[], options?: { filled?: boolean }): Promise<string[]>;
+  /** What `check` finds wrong is said at once, and the question stays. */
+  text(
+    question: string,
+    options?: { fallback?: string; check?(typed: string): Promise<string | undefined> },
+  ): Promise<string>;
   /** What is pasted may be of several lines only where `lines` says so. */
   hidden(question: string, options?: { lines?: boolean }): Promise<string>;
+}
+
+/** Where a question is asked, until the signal gives it up. */
+export interface Questioned extends NonNullable<Io['terminal']> {
+  signal: AbortSignal;
+}
+
+/** How questions are drawn on one kind of terminal. */
+export interface Asker {
+  confirm(asked: { message: string; default: boolean }, context: Questioned): Promise<boolean>;
+  select(asked: { message: string; choices: readonly Choice[] }, context: Questioned): Promise<string>;
+  several(
+    asked: { message: string; choices: readonly Choice[]; filled: boolean },
+    context: Questioned,
+  ): Promise<string[]>;
+  text(
+    asked: { message: string; fallback: string | undefined; check(typed: string): Promise<string | true> },
+    context: Questioned,
+  ): Promise<string>;
+  hidden(asked: { message: string }, context: Questioned): Promise<string>;
 }
 
 export type AnyCommand = { kind: 'operation'; spec: OperationCommand } | { kind: 'local'; spec: LocalCommand };

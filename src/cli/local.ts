@@ -7,7 +7,7 @@ import { checkFields, openRenderer } from './show.ts';
 
 /** Runs a command that is no operation. */
 export const runLocal = async (invocation: Invocation, spec: LocalCommand): Promise<number> => {
-  const { io, words, globals, extra, reader } = invocation;
+  const { io, words, globals, extra, reader, product } = invocation;
   const args = spec.args ?? [];
   const count = spec.rest === undefined ? invocation.operands.length : args.length;
   const rest = invocation.operands.slice(count);
@@ -21,8 +21,11 @@ export const runLocal = async (invocation: Invocation, spec: LocalCommand): Prom
     throw new MobiusError('usage', message, {}, 'leave --raw out');
   }
   const render = await openRenderer(io, globals);
+  const context = createContext(io, { globals, flags: extra, reader, help: helpFor(words) });
   const code = await spec.run({
-    ...createContext(io, { globals, flags: extra, reader, help: helpFor(words) }),
+    ...context,
+    pick: async (list, question, from) =>
+      (await import('./questions.ts')).pickRecord({ ...context, ...from, product }, list, question),
     args: Object.fromEntries([...typed].map(([arg, text]) => [arg.name, text])),
     rest,
     show: (value, oneTime) => {

@@ -13,6 +13,7 @@ import { sharedValue, type Values, withoutSecrets } from './input.ts';
 import type { Invocation } from './invocation.ts';
 import { nextPage } from './page.ts';
 import { letGo, type Target } from './profiles.ts';
+import type { Answers } from './questions.ts';
 import { checkFields, idOf, openRenderer, type Renderer } from './show.ts';
 import { namesOf, reworded } from './words.ts';
 
@@ -27,7 +28,37 @@ interface Running {
   render: Renderer;
   /** Where the target keeps another system's contract. */
   speech: Speech | undefined;
+  held: Held;
+  /** What is to be made before the call, as a person was asked. */
+  first: Answers['first'];
 }
+
+/** The one target of a command, which a question may open before the call does. */
+interface Held {
+  open(): Promise<Target>;
+  /** From here on whoever took it closes it. */
+  take(): Promise<Target>;
+  /** Closes what nobody took. */
+  drop(): Promise<void>;
+}
+
+const holdTarget = ({ io, globals, product }: Invocation): Held => {
+  let opened: Promise<Target> | undefined;
+  const open = (): Promise<Target> => {
+    opened ??= product.openTarget(io, globals);
+    return opened;
+  };
+  return {
+    open,
+    async take() {
+      const target = await open();
+      opened = undefined;
+      return target;
+    },
+    // Nothing was done with it, so there is nothing to be told either.
+    drop: async () => (await opened?.catch(() => undefined))?.close().catch(() => undefined),
+  };
+};
 
 const has = ({ given }: Invocation, name: string): boolean =>
   given.some(({ flag }) => flag.from === 'shared' && flag.name === name);
@@ -80,7 +111,11 @@ const isConfirmed = async ({ invocation, spec, context }: Running, input: Values
   if (spec.confirm === undefined || has(invocation, 'yes')) return true;
   const question = spec.confirm(input as never);
   if (question === undefined) return true;
-  if (context.prompt.possible) return context.prompt.confirm(question, false);
+  const name = spec.named?.(input as never);
+  if (context.prompt.possible) {
+    return name === undefined ? context.prompt.confirm(question, false) : context.prompt.named(question, name);
+  }
+  if (spec.goesOn === true) return true;
   throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
 };
 
@@ -153,13 +188,14 @@ const withTarget = async (
   running: Running,
   work: (target: Target, project: string) => Promise<number>,
 ): Promise<number> => {
-  const { invocation, context } = running;
+  const { invocation, context, held, first } = running;
   const { io, globals, product } = invocation;
   const project = await product.projectOf(io, globals);
-  const target = await product.openTarget(io, globals);
+  const target = await held.take();
   context.debug(target.about);
   let code: number;
   try {
+    for (const make of first) await make(target.call);
     code = await work(target, project);
   } catch (error) {
     // Of two failures the first is the one to tell.
@@ -232,17 +268,21 @@ const carryOut = async (running: Running, input: Values): Promise<number> => {
 export const operate = async (invocation: Invocation, spec: Spec, known: Known): Promise<number> => {
   const { io, globals, extra, reader, words, product } = invocation;
   const names = namesOf(invocation, spec);
+  const held = holdTarget(invocation);
   try {
     await refuseRaw(invocation);
     const speech = await product.speechFor(io, globals);
     speech?.check(spec.operation);
     const context = createContext(io, { globals, flags: extra, reader, help: helpFor(words) });
     const assumed = speech?.assumes(spec.operation) ?? {};
-    const input = await collect(invocation, { spec, known, names, context, assumed });
+    const collecting = { spec, known, names, context, assumed, open: held.open };
+    const { values, first } = await collect(invocation, collecting);
     for (const name of reader.unused()) context.warn(`--var ${name}: there is no such name in what was read`);
     const render = await openRenderer(io, globals);
-    return await carryOut({ invocation, spec, known, context, render, speech }, input);
+    return await carryOut({ invocation, spec, known, context, render, speech, held, first }, values);
   } catch (error) {
     throw reworded(error, names);
+  } finally {
+    await held.drop();
   }
 };

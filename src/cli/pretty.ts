@@ -18,7 +18,7 @@ export interface View {
   paint: Paint;
   /** How many columns a text takes. */
   width(text: string): number;
-  inColumns(rows: readonly (readonly string[])[]): string;
+  inColumns(rows: readonly (readonly { painted: string; width: number }[])[]): string;
 }
 
 interface Cell {
@@ -28,7 +28,9 @@ interface Cell {
 
 const gap = '  ';
 const most = 6;
-const leading = ['id', 'handle', 'name', 'status', 'state', 'kind', 'version', 'created_at'];
+/** Narrower than this, a table shows next to nothing of each record. */
+const narrow = 45;
+const leading = ['handle', 'name', 'status', 'state', 'kind', 'version', 'id', 'created_at'];
 const stateNames = ['status', 'state', 'code'];
 const good = ['active', 'enabled', 'valid'];
 const bad = [
@@ -57,7 +59,7 @@ const listCell = (value: unknown, { name, kind }: Shown, { now, paint }: View): 
     const text = relative(time, now);
     return { text, painted: paint.faint(text) };
   }
-  const text = visible(plainText(value));
+  const text = isolated(visible(plainText(value)));
   return { text, painted: stateNames.includes(name) ? paintState(text, paint) : text };
 };
 
@@ -74,14 +76,21 @@ const columnsOf = (answer: Answer, items: readonly Item[], fields: readonly stri
   return [...first, ...filled.filter((one) => !first.includes(one))].slice(0, most);
 };
 
-/** As many of the columns as fit, the first in any case: nothing is cut, and nothing wraps. */
-const fitting = (widths: readonly number[], columns: number): number => {
+const rightToLeft =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+
+/** What is written from right to left would take the columns beside it along, on a terminal that turns it around. */
+const isolated = (text: string): string => (rightToLeft.test(text) ? `\u2068${text}\u2069` : text);
+
+/** Where in the table those columns are that fit, the first in any case: nothing is cut, and nothing wraps. */
+const fitting = (widths: readonly number[], columns: number): number[] => {
   let taken = 0;
-  for (const [at, width] of widths.entries()) {
-    taken += width + (at === 0 ? 0 : gap.length);
-    if (at > 0 && taken > columns) return at;
-  }
-  return widths.length;
+  return [...widths.keys()].filter((at) => {
+    const width = (widths[at] ?? 0) + (at === 0 ? 0 : gap.length);
+    if (at > 0 && taken + width > columns) return false;
+    taken += width;
+    return true;
+  });
 };
 
 const table = (columns: readonly Shown[], items: readonly Item[], view: View): string => {
@@ -90,9 +99,27 @@ const table = (columns: readonly Shown[], items: readonly Item[], view: View): s
     return { text, painted: view.paint.strong(text) };
   });
   const rows = [head, ...items.map((item) => columns.map((column) => listCell(item[column.name], column, view)))];
-  const widths = columns.map((_, at) => Math.max(...rows.map((row) => view.width(row[at]?.text ?? ''))));
-  const count = fitting(widths, view.columns);
-  return view.inColumns(rows.map((row) => row.slice(0, count).map(({ painted }) => painted)));
+  const measured = rows.map((row) => row.map(({ text, painted }) => ({ painted, width: view.width(text) })));
+  const widths = columns.map((_, at) => Math.max(...measured.map((row) => row[at]?.width ?? 0)));
+  const taken = new Set(fitting(widths, view.columns));
+  return view.inColumns(measured.map((row) => row.filter((_, at) => taken.has(at))));
+};
+
+/** On a narrow terminal one record stands below the other. */
+const stacked = (columns: readonly Shown[], items: readonly Item[], view: View): string => {
+  const heads = columns.map(({ name }) => visible(name));
+  const widest = Math.max(...heads.map(view.width));
+  const record = (item: Item): string =>
+    columns
+      .map((column, at) => {
+        const head = heads[at] ?? '';
+        const value = listCell(item[column.name], column, view);
+        return value.text === ''
+          ? ''
+          : `${view.paint.strong(head)}${' '.repeat(widest - view.width(head))}${gap}${value.painted}\n`;
+      })
+      .join('');
+  return items.map(record).join('\n');
 };
 
 const list = (answer: Answer, items: readonly Item[], view: View): string => {
@@ -101,7 +128,8 @@ const list = (answer: Answer, items: readonly Item[], view: View): string => {
   const cursor = isItem(value) ? value.next_cursor : undefined;
   const rest = typeof cursor === 'string' && more !== undefined ? `; more: ${visible(more(cursor))}` : '';
   const footer = view.paint.faint(`${items.length} shown${rest}`);
-  return `${table(columnsOf(answer, items, view.fields), items, view)}${footer}\n`;
+  const shown = view.columns < narrow ? stacked : table;
+  return `${shown(columnsOf(answer, items, view.fields), items, view)}${footer}\n`;
 };
 
 /** Short maps such as tags stand on the line of their name. */
@@ -125,6 +153,13 @@ const lines = (item: Item, shown: readonly Shown[], view: View): string[] => {
   const widest = Math.max(0, ...entries.map(([name]) => view.width(visible(name))));
   return entries.flatMap(([name, value]) => {
     const key = visible(name);
+    if (Array.isArray(value) && value.length > 0 && value.every(isItem)) {
+      const inner = { ...view, columns: view.columns - gap.length };
+      const rows = table(columnsOf({ value }, value, undefined), value, inner)
+        .trimEnd()
+        .split('\n');
+      return [view.paint.strong(key), ...rows.map((line) => `${gap}${line}`)];
+    }
     const short = isItem(value) ? inlined(value) : undefined;
     if (isItem(value) && short === undefined) {
       const inner = lines(value, shownOf({ shape: undefined }, [value]), view);

@@ -141,13 +141,25 @@ export const valuesFrom = async (
   return isWhole || isSingle ? { values: { ...whole, ...variables, ...single }, single: !isWhole } : undefined;
 };
 
-/** Whoever gave no value is asked for one, or told how to give it. */
-export const firstValue = async (context: Context): Promise<{ values: SecretValues }> => {
+/** Whoever gave no value is asked for some, or told how to give one. */
+export const askedValues = async (context: Context): Promise<{ values: SecretValues }> => {
   const { prompt } = context;
   if (!prompt.possible) {
     const ways = '--value KEY asks; or --set KEY=@FILE, --from-env NAME, --generate KEY, --values @FILE, --dotenv FILE';
     throw usage('a secret needs at least one value', ways);
   }
-  const [key, value] = await asked(context, await prompt.text('Key of its first value:', 'value'));
-  return { values: { [key]: value } };
+  const { values, take } = oneByOne();
+  const keyOf = (question: string, fallback: string): Promise<string> =>
+    prompt.text(question, {
+      fallback,
+      check: async (typed) => {
+        if (typed.includes('=')) return 'a key has no "=" in it';
+        return values.has(typed) ? 'it has a value already' : undefined;
+      },
+    });
+  for (let key = await keyOf('Key of its first value:', 'value'); key !== ''; ) {
+    take(await asked(context, key));
+    key = await keyOf('Key of another value (Enter alone when that is all):', '');
+  }
+  return { values: Object.fromEntries(values) };
 };

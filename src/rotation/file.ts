@@ -15,7 +15,7 @@ import { reasonOf } from '../cli/files.ts';
 import { sha256 } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import { foldersSync } from '../platform.ts';
+import { foldersSync, syncFlag } from '../platform.ts';
 import { type Delivery, Undelivered } from './plan.ts';
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -24,8 +24,8 @@ const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: fal
 const keptAt = (target: string, rotationId: string): string =>
   join(dirname(target), `.${basename(target)}.${rotationId}`);
 
-const synced = (path: string): void => {
-  const handle = openSync(path, 'r');
+const synced = (io: Io, path: string): void => {
+  const handle = openSync(path, syncFlag(io.platform));
   try {
     fsyncSync(handle);
   } finally {
@@ -34,7 +34,7 @@ const synced = (path: string): void => {
 };
 
 const syncFolder = (io: Io, path: string): void => {
-  if (foldersSync(io.platform)) synced(dirname(path));
+  if (foldersSync(io.platform)) synced(io, dirname(path));
 };
 
 /** What was kept by a run before this one is what the file held at first. */
@@ -46,7 +46,7 @@ const keep = (io: Io, target: string, kept: string): void => {
     // Not every file system has links. Half a copy must not be taken for a whole one.
     const half = `${kept}.half`;
     copyFileSync(target, half);
-    synced(half);
+    synced(io, half);
     renameSync(half, kept);
   }
   syncFolder(io, kept);

@@ -234,7 +234,7 @@ test('the next page is one line to paste', async () => {
   expect(line).toMatch(
     /^api-keys list --limit 2 --principal-id worker --project default --output pretty --as-owner --cursor \S+$/,
   );
-  expect((await mobius(line)).stdout).toMatch(/\nkey_\w+ +c +active[\s\S]*\n1 shown\n$/);
+  expect((await mobius(line)).stdout).toMatch(/\nc +active +key_\w+[\s\S]*\n1 shown\n$/);
 });
 
 test('a secret on the command line is warned of, on a terminal', async () => {

@@ -54,9 +54,9 @@ describe('a list', () => {
   test('columns that say most first, none that is empty, times as people say them', async () => {
     expect(await render(list)).toBe(
       [
-        'ID      NAME    STATE    CREATED_AT   SIZE  SYSTEM',
-        'key_1   short   active   2 hours ago  3     false',
-        'key_22  日本語  revoked  3 days ago   12    true',
+        'NAME    STATE    ID      CREATED_AT   SIZE  SYSTEM',
+        'short   active   key_1   2 hours ago  3     false',
+        '日本語  revoked  key_22  3 days ago   12    true',
         '2 shown',
         '',
       ].join('\n'),
@@ -64,7 +64,7 @@ describe('a list', () => {
   });
 
   test('columns stand under each other however wide the letters are', async () => {
-    const names = ['a', '日本語', '👩‍👩‍👧', 'é', 'e\u0301', '한국'];
+    const names = ['a', '日本語', '👩‍👩‍👧', 'é', 'e\u0301', '한국', 'हिन्दी', 'a\u200bb', 'שלום', '\u1100\u1161'];
     const text = await render({ value: { items: names.map((name) => ({ id: 'x', name, state: '|' })) }, shape });
     const starts = text
       .split('\n')
@@ -74,15 +74,40 @@ describe('a list', () => {
   });
 
   test.each([
-    [50, 'ID      NAME    STATE    CREATED_AT   SIZE  SYSTEM'],
-    [49, 'ID      NAME    STATE    CREATED_AT   SIZE'],
-    [30, 'ID      NAME    STATE'],
-    [3, 'ID'],
+    [50, 'NAME    STATE    ID      CREATED_AT   SIZE  SYSTEM'],
+    [49, 'NAME    STATE    ID      CREATED_AT   SIZE'],
+    [45, 'NAME    STATE    ID      CREATED_AT   SIZE'],
   ])('in %d columns the last ones are left out, and nothing is cut', async (columns, head) => {
     const text = await render(list, {}, columns);
     const [first, ...rows] = text.split('\n');
     expect(first).toBe(head);
-    expect(rows.slice(0, 2).map((row) => row.split(' ')[0])).toEqual(['key_1', 'key_22']);
+    expect(rows.slice(0, 2).map((row) => row.split(' ')[0])).toEqual(['short', '日本語']);
+  });
+
+  test('a column that is too wide makes way for those behind it', async () => {
+    const value = { items: [{ name: 'a', state: 'x'.repeat(60), id: 'key_1' }] };
+    expect(await render({ value }, {}, 60)).toBe('NAME  ID\na     key_1\n1 shown\n');
+  });
+
+  test.each([44, 20])('in %d columns one record stands below the other', async (columns) => {
+    expect(await render(list, { fields: ['name', 'state', 'created_at'] }, columns)).toBe(
+      [
+        'name        short',
+        'state       active',
+        'created_at  2 hours ago',
+        '',
+        'name        日本語',
+        'state       revoked',
+        'created_at  3 days ago',
+        '2 shown',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('what is written from right to left keeps to its column', async () => {
+    const text = await render({ value: { items: [{ name: 'עברית', state: 'active' }] } });
+    expect(text).toBe('NAME   STATE\n\u2068עברית\u2069  active\n1 shown\n');
   });
 
   test('-F: these columns, also those that are no scalar or empty', async () => {
@@ -103,7 +128,7 @@ describe('a list', () => {
 
   test('nothing in it reaches the terminal as a command', async () => {
     const text = await render({ value: { items: [{ id: 'x\x1b[2J', name: 'a\nkey_9  forged' }] }, shape });
-    expect(text).toBe('ID          NAME\nx\\u001b[2J  a\\nkey_9  forged\n1 shown\n');
+    expect(text).toBe('NAME              ID\na\\nkey_9  forged  x\\u001b[2J\n1 shown\n');
   });
 });
 

@@ -65,7 +65,7 @@ describe('Ctrl-C while a question stands', () => {
     expect([ofMobius(machine.home), ofMobius(machine.work)]).toEqual([[], []]);
   });
 
-  test('about a deletion: what was to go is there; so it is after a no, and gone after a yes', async () => {
+  test('about a deletion: what was to go is there; so it is after a no, and gone once its name was typed', async () => {
     await machine.json('vault', 'init');
     await machine.json('projects', 'create', 'old');
     await machine.json('projects', 'archive', 'old');
@@ -85,6 +85,10 @@ describe('Ctrl-C while a question stands', () => {
     await terminal.run(line);
     await terminal.shows(/delete project "old" and everything in it\?/);
     terminal.enter('y');
+    await terminal.shows(/^code 1$/);
+    await terminal.run(line);
+    await terminal.shows(/Type "old" to go on:/);
+    terminal.enter('old');
     await terminal.shows(/^deleted project "old"$/);
     expect((await machine.mobius(['projects', 'get', 'old'])).code).toBe(5);
   });

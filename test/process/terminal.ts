@@ -14,6 +14,8 @@ export interface Terminal {
   press(key: string): void;
   /** The lines on the screen, once one of them fits. */
   shows(pattern: RegExp): Promise<string[]>;
+  /** The lines on the screen with their colours, those that were broken at the edge as one. */
+  painted(): string[];
   resize(columns: number, rows: number): void;
   close(): void;
 }
@@ -58,6 +60,7 @@ export const openTerminal = ({ env, work }: Machine): Terminal => {
       }, String(pattern));
       return lines;
     },
+    painted: () => tmux('capture-pane', '-p', '-e', '-J').trimEnd().split('\n'),
     resize: (columns, rows) => void tmux('resize-window', '-x', String(columns), '-y', String(rows)),
     close: () => void tmux('kill-server'),
   };

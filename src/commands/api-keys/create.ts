@@ -4,6 +4,7 @@ export default operationCommand({
   operation: 'api-keys.create',
   about: 'The raw key is shown once and kept nowhere. --out writes it to a file that only you can read.',
   args: [{ name: 'name', description: 'unique in the project', optional: true }],
+  offers: ['expires_at'],
   flags: { allow_ips: { name: 'allow-ip', value: 'CIDR' }, rate_limit: { value: 'N/SECONDSs' } },
   examples: [
     'mobius api-keys create --name ci --principal-id worker-prod --expires-at 2027-01-01T00:00:00Z',

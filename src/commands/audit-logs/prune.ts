@@ -15,6 +15,7 @@ export default operationCommand({
   ],
   related: ['audit-logs export', 'audit-logs verify'],
   confirm: ({ before }) => `remove the entries of before ${before} from the audit log?`,
+  named: () => 'prune',
   inSteps: {
     async run(input, { io, globals, say }, { call, show }) {
       const progress = progressOn(io, globals);

@@ -67,6 +67,23 @@ const signIn = async (context: LocalContext, server: Server, speech: Speech): Pr
   }
 };
 
+/** At a terminal, whoever names no server is asked for it. */
+const askedDestination = async ({ io, globals, prompt }: LocalContext, found: Destination): Promise<Destination> => {
+  if (found.kind === 'server' || globals.vault !== undefined || !prompt.possible) return found;
+  const apiUrl = await prompt.text('Address of the server (a local vault needs no login):', {
+    async check(typed) {
+      if (typed.trim() === '') return 'such as https://mobius.example.com';
+      try {
+        await destinationOf(io, { ...globals, apiUrl: typed.trim() });
+        return undefined;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+  });
+  return destinationOf(io, { ...globals, apiUrl: apiUrl.trim() });
+};
+
 /** What the profile held before is not left behind on the server; one that ended by itself is nobody's concern. */
 const endOld = async ({ io, debug }: LocalContext, { url, saved }: Server): Promise<void> => {
   const { token, access_token: session, ca_file: caFile } = saved?.profile ?? {};
@@ -130,7 +147,7 @@ export default localCommand({
   async run(context) {
     const { io, globals, show, say, note } = context;
     refuseMixed(context);
-    const destination = await destinationOf(io, globals);
+    const destination = await askedDestination(context, await destinationOf(io, globals));
     if (destination.kind === 'vault') {
       note(
         'a local vault needs no login; for a server name it: mobius auth login --api-url https://mobius.example.com',

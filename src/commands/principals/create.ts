@@ -6,6 +6,7 @@ export default operationCommand({
     'Its roles decide what every key of it can do. --with-key makes the first key in the same step and prints both: ' +
     '{principal, key, api_key}, where key is the raw key, shown this once.',
   args: [{ name: 'name', description: 'unique in the project; never changes', optional: true }],
+  offers: ['role_ids'],
   flags: {
     role_ids: { alias: 'role', value: 'ROLE' },
     user_id: { alias: 'user', value: 'EMAIL' },

@@ -8,5 +8,8 @@ export default operationCommand({
   args: [{ name: 'id', label: 'principal', description: "the principal's name or id" }],
   examples: ['mobius principals delete worker-old', 'mobius principals delete worker-old --dry-run'],
   related: ['principals update', 'api-keys revoke'],
+  confirm: ({ id }) => `delete principal "${id}"?`,
+  named: ({ id }) => id,
+  goesOn: true,
   done: (_, { id }) => `deleted principal "${id}"`,
 });

@@ -7,5 +7,6 @@ export default operationCommand({
   examples: ['mobius projects delete staging', 'mobius projects delete staging --yes'],
   related: ['projects archive'],
   confirm: ({ id }) => `delete project "${id}" and everything in it?`,
+  named: ({ id }) => id,
   done: (_, { id }) => `deleted project "${id}"`,
 });

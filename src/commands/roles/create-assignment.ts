@@ -6,6 +6,7 @@ export default operationCommand({
     'It holds from the next request on, for every key and session of the principal. Nobody gives a role that carries ' +
     'more than they hold themselves.',
   args: [],
+  offers: ['role_id'],
   examples: [
     'mobius roles create-assignment --principal-id worker-prod --role-id Worker',
     'mobius roles create-assignment --principal-id ci --role-name operator',

@@ -8,5 +8,8 @@ export default operationCommand({
   args: [{ name: 'id', label: 'role', description: "the role's name or id" }],
   examples: ['mobius roles delete deployer', 'mobius roles delete deployer --dry-run'],
   related: ['roles list-assignments'],
+  confirm: ({ id }) => `delete role "${id}"?`,
+  named: ({ id }) => id,
+  goesOn: true,
   done: (_, { id }) => `deleted role "${id}"`,
 });

@@ -1,5 +1,5 @@
 import { operationCommand } from '../../cli/command.ts';
-import { firstValue, valueFlags, valuesFrom } from '../../cli/secret-values.ts';
+import { askedValues, valueFlags, valuesFrom } from '../../cli/secret-values.ts';
 
 export default operationCommand({
   operation: 'secrets.create',
@@ -18,7 +18,7 @@ export default operationCommand({
   ],
   related: ['run', 'secrets update', 'help references'],
   async prepare(input, context) {
-    const given = (await valuesFrom(context, input.values)) ?? (await firstValue(context));
+    const given = (await valuesFrom(context, input.values)) ?? (await askedValues(context));
     return { ...input, values: given.values };
   },
   done: ({ name, id, version }) => `created secret "${name}" (${id}), version ${version}`,

@@ -7,5 +7,6 @@ export default operationCommand({
   examples: ['mobius secrets delete openai', 'mobius secrets delete db/old --yes'],
   related: ['secrets destroy-version'],
   confirm: ({ secret }) => `Delete the secret "${secret}" with all its versions, for ever?`,
+  named: ({ secret }) => secret,
   done: (_, { secret }) => `deleted secret "${secret}"`,
 });

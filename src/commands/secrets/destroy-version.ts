@@ -12,5 +12,6 @@ export default operationCommand({
   examples: ['mobius secrets destroy-version openai 2', 'mobius secrets destroy-version openai 2 --yes'],
   related: ['secrets list-versions', 'secrets disable-version'],
   confirm: ({ secret, version }) => `Destroy the values of version ${version} of the secret "${secret}", for ever?`,
+  named: ({ secret, version }) => `${secret} ${version}`,
   done: ({ version }, { secret }) => `destroyed version ${version} of secret "${secret}"`,
 });

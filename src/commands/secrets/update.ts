@@ -1,5 +1,17 @@
-import { operationCommand } from '../../cli/command.ts';
-import { valueFlags, valuesFrom } from '../../cli/secret-values.ts';
+import { type Context, operationCommand } from '../../cli/command.ts';
+import { askedValues, type SecretValues, valueFlags, valuesFrom } from '../../cli/secret-values.ts';
+import type { Input } from '../../operations.ts';
+
+const saysNothing = ['project', 'secret', 'merge', 'stage', 'if_version'];
+
+/** At a terminal, whoever says nothing of what is to change most likely has a new value at hand. */
+const askedInstead = async (
+  input: Partial<Input<'secrets.update'>>,
+  context: Context,
+): Promise<{ values: SecretValues; single: boolean } | undefined> => {
+  if (!context.prompt.possible || Object.keys(input).some((name) => !saysNothing.includes(name))) return undefined;
+  return { ...(await askedValues(context)), single: true };
+};
 
 export default operationCommand({
   operation: 'secrets.update',
@@ -24,7 +36,7 @@ export default operationCommand({
   ],
   related: ['secrets edit', 'secrets rollback', 'secrets list-versions'],
   async prepare(input, context) {
-    const given = await valuesFrom(context, input.values);
+    const given = (await valuesFrom(context, input.values)) ?? (await askedInstead(input, context));
     if (given === undefined) return input;
     return { ...input, values: given.values, ...(given.single && input.merge === undefined ? { merge: true } : {}) };
   },

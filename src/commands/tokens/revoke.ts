@@ -39,13 +39,12 @@ export default localCommand({
     'mobius tokens revoke 019b1bc8-f400-7000-8000-000000000001',
     'mobius tokens revoke --all --principal worker-prod --yes',
   ],
-  async run({ io, globals, args, flags, prompt, say, warn }) {
-    const { id } = args;
+  async run({ io, globals, args, flags, prompt, pick, say, warn }) {
     const all = flags.all === true;
     const principal = flags.principal as string | undefined;
     if (!all && principal !== undefined) throw either('--principal goes with --all');
-    if (id === undefined && !all) throw either('nothing was named that could be revoked');
-    if (id !== undefined && all) throw either('a token and --all exclude each other');
+    if (args.id === undefined && !all && !prompt.possible) throw either('nothing was named that could be revoked');
+    if (args.id !== undefined && all) throw either('a token and --all exclude each other');
     (await speechFor(io, globals))?.check(all ? 'tokens.revoke-all' : 'tokens.revoke');
     const project = await projectOf(io, globals);
     const whose = principal === undefined ? `of the project "${project}"` : `of "${principal}"`;
@@ -54,7 +53,7 @@ export default localCommand({
       if (!prompt.possible) {
         throw new MobiusError('usage', `nobody can be asked to confirm: ${question}`, {}, 'add --yes');
       }
-      if (!(await prompt.confirm(question, false))) {
+      if (!(await prompt.named(question, principal ?? project))) {
         say('nothing was done');
         return 1;
       }
@@ -62,7 +61,8 @@ export default localCommand({
     const target = await openTarget(io, globals);
     const { call } = target;
     try {
-      if (id !== undefined) {
+      if (!all) {
+        const id = args.id ?? (await pick('tokens.list', 'Which token:', { call, project }));
         await call('tokens.revoke', { project, id });
         say(`revoked token ${id}`);
         if (globals.raw === true) io.stdout.write(answered(target));

@@ -11,5 +11,6 @@ export default operationCommand({
     dropsOld === true
       ? 'Refuse every token that was made so far, in every project, and have everybody sign in anew or refresh?'
       : undefined,
+  named: () => 'drop-old',
   done: ({ id }) => `signing with ${id} from now on`,
 });

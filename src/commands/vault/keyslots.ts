@@ -117,7 +117,7 @@ const remove = async (context: LocalContext, reference: string): Promise<void> =
   try {
     const slot = await findSlot(vault.db, reference);
     const question = `remove the ${slot.kind} keyslot "${slot.id}" for good?`;
-    if (flags.yes !== true && !(await prompt.confirm(question, false))) throw usage('nothing was removed');
+    if (flags.yes !== true && !(await prompt.named(question, slot.kind))) throw usage('nothing was removed');
     const { scrubPending } = await removeSlot(vault, world, slot.id, (tx, gone) =>
       record(tx, 'vault.keyslots.remove', { type: 'keyslot', id: gone.id, changes: { kind: gone.kind } }),
     );
