@@ -7,6 +7,7 @@ import { fishFile } from './completions/fish.ts';
 import { powershellFile } from './completions/powershell.ts';
 import { wordsFrom } from './completions/words.ts';
 import { zshFile } from './completions/zsh.ts';
+import { documentFiles } from './documents.ts';
 import { manFiles, withManPages } from './man.ts';
 import { openapiFile } from './openapi.ts';
 import { inOrder, readSchemas, type Schemas } from './read.ts';
@@ -70,6 +71,8 @@ export const filesOfCommands = (tree: Tree, root: string): Files => {
   ]);
   const man = manFiles(tree, from);
   for (const [name, text] of man) files.set(`man/${name}`, text);
+  const documents = documentFiles(tree, mark('src/cli/topics/'));
+  for (const [path, text] of documents) files.set(path, text);
   const manifest = join(root, 'package.json');
   if (existsSync(manifest)) files.set('package.json', withManPages(readFileSync(manifest, 'utf8'), [...man.keys()]));
   const readme = join(root, 'README.md');

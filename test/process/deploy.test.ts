@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   mkdtempSync,
@@ -9,44 +9,15 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { postgresPrograms } from '../store/postgres.ts';
-import { ended, type Machine, newMachine, program, withTools } from './machine.ts';
+import { ended, type Machine, newMachine, withTools } from './machine.ts';
+import { teamEnv, teamTools } from './team.ts';
 
-const test = withTools(join(postgresPrograms() ?? '/usr/lib/postgresql', 'initdb'), '/usr/sbin/haproxy', 'setpriv');
+const test = withTools(...teamTools);
 
 /** The example of a team's server, as a person starts it, and as its parts die. */
-
-const freePorts = async (count: number): Promise<number[]> => {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = servers.map(
-    (server) =>
-      new Promise<number>((done, failed) => {
-        server.once('error', failed);
-        server.listen(0, '127.0.0.1', () => {
-          const address = server.address();
-          done(typeof address === 'object' && address !== null ? address.port : 0);
-        });
-      }),
-  );
-  const found = await Promise.all(ports);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return found;
-};
-
-/** Whom root becomes can't always come as far as the product lies: then it is a copy of it that they run. */
-const within = (folder: string): string => {
-  const user = ['--reuid=postgres', '--regid=postgres', '--clear-groups'];
-  const mayRead = process.getuid?.() !== 0 || spawnSync('setpriv', [...user, 'test', '-r', program]).status === 0;
-  if (mayRead) return program;
-  const parts = ['bin', 'dist', 'schemas', 'completions', 'node_modules', 'package.json'].map((name) => resolve(name));
-  // Links where the folders share a disk.
-  for (const how of ['-al', '-a']) if (spawnSync('cp', [how, ...parts, folder]).status === 0) break;
-  return join(folder, 'bin', 'mobius.js');
-};
 
 let machine: Machine;
 let root: string;
@@ -61,10 +32,9 @@ beforeAll(async () => {
   // Root becomes somebody else here, who has to come this far.
   chmodSync(root, 0o755);
   folder = join(root, 'team');
-  const [proxy, node1, node2, db1, db2] = (await freePorts(5)).map(String);
-  const ports = { TEAM_PORT: proxy, TEAM_NODE1_PORT: node1, TEAM_NODE2_PORT: node2, TEAM_DB1_PORT: db1 };
-  env = { ...machine.env, ...ports, TEAM_DB2_PORT: db2, MOBIUS: within(root) } as Record<string, string>;
-  url = `http://127.0.0.1:${proxy}`;
+  const own = await teamEnv(root);
+  env = { ...machine.env, ...own };
+  url = `http://127.0.0.1:${own.TEAM_PORT}`;
 });
 
 afterAll(async () => {

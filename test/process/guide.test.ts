@@ -1,7 +1,6 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { serve } from '../http/served.ts';
 import { type Machine, newMachine, withTools } from './machine.ts';
 
 const test = withTools('jq');
@@ -100,86 +99,5 @@ mobius automations list`);
       'active',
     );
     expect(items).toMatchObject([{ last_used_at: expect.stringMatching(/^2026-04-01T/) }]);
-  });
-});
-
-/** The blocks for a shell in one chapter of the README, joined as one person would type them, one after the other. */
-const typedIn = (chapter: string): string[] => {
-  const [, text = ''] = new RegExp(`\n## ${chapter}\n(.*?)\n## `, 's').exec(readFileSync('README.md', 'utf8')) ?? [];
-  return [...text.matchAll(/\n```sh\n(.*?)```/gs)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
-};
-
-/** Where a passphrase would be asked for, the flag for one in a file stands in. */
-const withoutTerminal = (line: string): string =>
-  line
-    .replace(/^(mobius vault keyslots add passphrase) .*/, '$1 --new-passphrase-file ./passphrase.txt')
-    .replace(/^(mobius vault rekey) .*/, '$1 --passphrase-file ./passphrase.txt')
-    // Here lie the files that the values came from.
-    .replace(/^(mobius scan) .*/, '$1 refs.env');
-
-/** A served vault in place of the address, a password in place of the question for one. */
-const toward =
-  (url: string) =>
-  (line: string): string =>
-    line
-      .replace('https://mobius.example.com', url)
-      .replace(/^(mobius auth login \S+ \S+).*/, '$1 --email ada@example.com < password.txt')
-      .replace(/^(mobius users create [^#]*).*/, '$1 < password.txt');
-
-/** What the lines of the README take from the folder that they are typed in. */
-const around: Readonly<Record<string, string>> = {
-  'passphrase.txt': 'correct horse battery staple\n',
-  'key.txt': 'sk-plainly-fake-1',
-  'new-key.txt': 'sk-plainly-fake-2',
-  'refs.env': 'KEY=${secret:openai.api_key}\n',
-  'config.tpl.yaml': 'key: ${secret:openai.api_key}\n',
-  'app.js': '',
-  'migrate.sh': '#!/bin/sh\n',
-  'serve.sh': '#!/bin/sh\n',
-};
-
-describe('the README', () => {
-  let machine: Machine;
-  beforeAll(() => {
-    machine = newMachine();
-  });
-  afterAll(() => machine.remove());
-
-  /** Types the lines in one shell, and expects each to end with 0 and to say nothing of what is wrong. */
-  const typeAll = async (lines: readonly string[]): Promise<void> => {
-    // After each line its exit code is told, and the next one finds the same shell.
-    const script = lines.map((line) => `${line}\necho "$? ${line.replace(/["$`\\]/g, '\\$&')}" >&3`).join('\n');
-    const { stderr } = await machine.bash(`exec 3> codes\nset -o pipefail\n${script}`, {
-      cwd: join(machine.work, 'readme'),
-      env: { DB_USER: 'shop-user' },
-    });
-    const codes = readFileSync(join(machine.work, 'readme', 'codes'), 'utf8')
-      .trimEnd()
-      .split('\n');
-    expect({ codes, stderr }).toEqual({ codes: lines.map((line) => `0 ${line}`), stderr: '' });
-  };
-
-  test('what it says to type works, line by line', async () => {
-    const lines = typedIn('Use').map(withoutTerminal);
-    expect(lines.length).toBeGreaterThan(8);
-    expect(await machine.mobius(['vault', 'init'])).toMatchObject({ code: 0 });
-    mkdirSync(join(machine.work, 'readme'));
-    for (const [name, text] of Object.entries(around)) {
-      writeFileSync(join(machine.work, 'readme', name), text, { mode: 0o755 });
-    }
-    await typeAll(lines);
-  }, 240_000);
-
-  test('what it says of a server works, line by line', async () => {
-    const [first = '', second = '', ...others] = typedIn('Serve');
-    const folder = join(machine.work, 'readme');
-    writeFileSync(join(folder, 'password.txt'), 'a-plainly-fake-password\n');
-    await typeAll([toward('')(first)]);
-    expect(second).toMatch(/^mobius serve --public-url /);
-    const served = await serve(machine, '--listen', '127.0.0.1:0', ...second.split(/\s+/).slice(2, 4));
-    expect(others.length).toBeGreaterThan(4);
-    await typeAll(others.map(toward(served.url)));
-    served.kill('SIGTERM');
-    expect((await served.ended).code).toBe(0);
   });
 });
