@@ -102,6 +102,15 @@ const readme: readonly Scene[] = [
 export const scenes: Readonly<Record<string, readonly Scene[]>> = {
   'README.md': readme,
   'docs/README.md': [{}],
+  'docs/first-hour.md': [
+    {
+      files: {
+        'app.js': 'console.log(`a key of ${process.env.OPENAI_API_KEY.length} characters`);\n',
+        'key.txt': 'sk-plainly-fake-1',
+        'password.txt': password,
+      },
+    },
+  ],
   'docs/getting-started.md': [
     {
       files: { 'key.txt': 'sk-plainly-fake-1', 'password.txt': password },
