@@ -143,7 +143,7 @@ export const findToken = async (
   const { iss, jti, aud, nbf, exp } = claims;
   if (iss !== issuer || typeof jti !== 'string' || !isUuidText(jti)) return 'malformed';
   const row = await find(store, jti);
-  if (row === undefined) {
+  if (row === undefined || !tokens.isKept(row, now)) {
     if (handle !== undefined && aud !== handle) return 'elsewhere';
     return typeof exp === 'number' && exp * 1000 <= now ? 'expired' : 'unknown';
   }

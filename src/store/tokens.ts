@@ -63,6 +63,12 @@ export const byId = (store: Store, id: string): Promise<TokenRow | undefined> =>
 export const known = (store: Store, id: string): Promise<TokenRow | undefined> =>
   recall(store.db, `token ${id}`, () => byId(store, id));
 
+/** For so long after its end one can still be looked at. */
+const keptMs = 3_600_000;
+
+/** Later it is as if it had never been, whether or not its row was removed by then. */
+export const isKept = ({ clear }: TokenRow, now: number): boolean => clear.expires_at > now - keptMs;
+
 /** What is left of it now. */
 export const leftOf = async (store: Store, { id, clear }: TokenRow): Promise<number> => {
   const row = await store.db.get<{ used: number }>('select used from tokens where id = $1', [id]);
@@ -127,9 +133,6 @@ export const list = (store: Store, projectId: string, now: number, filter: Filte
   const joined = `join projects j on j.id = t.project_id ${where}`;
   return tokenTable.select(store, `${joined} order by t.expires_at, t.id limit $5`, params);
 };
-
-/** For so long after its end one can still be looked at. */
-const keptMs = 3_600_000;
 
 /** Removes what is over, so many at once. How many were. */
 export const prune = (store: Store, now: number, atOnce: number): Promise<number> =>

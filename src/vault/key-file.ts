@@ -77,8 +77,14 @@ export const prepareNextKey = (path: string): string => {
   return key;
 };
 
-export const readNextKey = (path: string): string | undefined =>
-  existsSync(nextOf(path)) ? readFileSync(nextOf(path), 'utf8') : undefined;
+export const readNextKey = (path: string): string | undefined => {
+  try {
+    return readFileSync(nextOf(path), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
 
 /** Puts the next key in the old one's place. Of two who do it at once the second finds it done. */
 export const adoptNextKey = (path: string): void => {

@@ -78,13 +78,22 @@ const openWithFile = async (
   slots: readonly Keyslot[],
   path: string,
 ): Promise<Unlocked | undefined> => {
-  const opened = existsSync(path) ? await openWith(sodium, vaultId, slots, fromFile(path)) : undefined;
-  if (opened !== undefined) return opened;
-  const next = readNextKey(path);
-  if (next === undefined) return undefined;
-  const followed = await openWith(sodium, vaultId, slots, fromKeyText(next, `key file "${path}"`, path));
-  if (followed !== undefined) adoptNextKey(path);
-  return followed;
+  const source = `key file "${path}"`;
+  const openWithText = (text: string | undefined): Promise<Unlocked | undefined> | undefined =>
+    text === undefined ? undefined : openWith(sodium, vaultId, slots, fromKeyText(text, source, path));
+  const read = (): string | undefined => (existsSync(path) ? readKeyFile(path) : undefined);
+  for (;;) {
+    const text = read();
+    const opened = await openWithText(text);
+    if (opened !== undefined) return opened;
+    const followed = await openWithText(readNextKey(path));
+    if (followed !== undefined) {
+      adoptNextKey(path);
+      return followed;
+    }
+    // Between looking at the file and at the next key beside it the one may have become the other.
+    if (read() === text) return undefined;
+  }
 };
 
 /**
@@ -99,10 +108,7 @@ export const unlockAgain = async (
 ): Promise<Uint8Array | undefined> => {
   const bySecret = await openWith(sodium, vaultId, slots, { secret, source });
   if (bySecret !== undefined || keyFile === undefined) return bySecret?.rootKey;
-  // Between looking at the file and at the next key beside it the one may have become the other.
-  const byFile =
-    (await openWithFile(sodium, vaultId, slots, keyFile)) ?? (await openWithFile(sodium, vaultId, slots, keyFile));
-  return byFile?.rootKey;
+  return (await openWithFile(sodium, vaultId, slots, keyFile))?.rootKey;
 };
 
 const wrong = (source: string, hint: string): MobiusError =>

@@ -334,6 +334,15 @@ describe('many of one token at once', () => {
     expect(await remainingOf([token, token])).toEqual(['REVOKED', 'REVOKED']);
   });
 
+  test('one that is remembered is known no longer than its row is kept', async () => {
+    const { token, id } = await mint(vault.owner, { expires_in_seconds: 60 });
+    expect(await remainingOf([token, token])).toEqual([4999, 4998]);
+    vault.clock.now += 2 * minute;
+    expect(await vault.owner('tokens.verify', { token })).toMatchObject({ code: 'EXPIRED', token_id: id });
+    vault.clock.now += 60 * minute;
+    expect(await vault.owner('tokens.verify', { token })).toEqual({ valid: false, code: 'EXPIRED' });
+  });
+
   test('who waits is told where it cannot be counted', async () => {
     const { token } = await mint(vault.owner);
     expect(await codeOf(token)).toBe('VALID');

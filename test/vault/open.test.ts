@@ -16,8 +16,11 @@ import { createLocal, openLocal } from '../../src/calls/local.ts';
 import { formatKey, parseKey } from '../../src/core/key-format.ts';
 import { uuidSource } from '../../src/uuid.ts';
 import { createVault } from '../../src/vault/create.ts';
+import { adoptNextKey, prepareNextKey } from '../../src/vault/key-file.ts';
+import { listKeyslots } from '../../src/vault/keyslots.ts';
 import type { Place, World } from '../../src/vault/open.ts';
 import { vaultStatus } from '../../src/vault/status.ts';
+import { unlock } from '../../src/vault/unlock.ts';
 import { outcome, owner, refusal } from '../core/world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'mobius-vault-'));
@@ -330,4 +333,27 @@ test('a key file that can’t be read', async () => {
   mkdirSync(keyFile);
   const error = await refusal(open());
   expect([error.code, error.message]).toEqual(['locked', expect.stringContaining(`"${keyFile}" can't be read`)]);
+});
+
+test('a key that becomes the key file while it is looked for opens the vault', async () => {
+  const { id, keyFile } = await create(world, place);
+  const right = readFileSync(keyFile, 'utf8');
+  const local = await open();
+  const { sodium, db } = local.vault;
+  const slots = await listKeyslots(db);
+  await local.close();
+  // As a re-key leaves them for a moment: the key of before in the file, that of today beside it.
+  writeFileSync(keyFile, `${otherKey}\n`);
+  prepareNextKey(keyFile);
+  const next = readdirSync(dirname(keyFile)).find((name) => name !== `${id}.key`) ?? '';
+  writeFileSync(join(dirname(keyFile), next), right);
+  let looked = 0;
+  const meanwhile = new Proxy(sodium, {
+    get(target, name) {
+      if (looked++ === 0) adoptNextKey(keyFile);
+      return Reflect.get(target, name);
+    },
+  });
+  await unlock(meanwhile, id, slots, { keyFile, defaultKeyFile: () => keyFile });
+  expect(looked).toBeGreaterThan(0);
 });
