@@ -46,7 +46,7 @@ interface Place {
 const children: ChildProcess[] = [];
 
 const started = async (file: string, args: readonly string[], from: 'message' | 'stdout'): Promise<unknown> => {
-  const child = fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const child = fork(join(import.meta.dirname, file), args, { stdio: ['pipe', 'pipe', 'inherit', 'ipc'] });
   children.push(child);
   const source = from === 'message' ? child : child.stdout;
   return Promise.race([
@@ -111,7 +111,7 @@ try {
     row([name, whole(count), (count / floor).toFixed(3), inProcess === undefined ? '' : whole(inProcess), reached]);
   }
 } finally {
-  for (const child of children) child.disconnect();
+  for (const child of children) if (child.connected) child.disconnect();
   await serving.stop();
   rmSync(folder, { recursive: true, force: true });
 }
