@@ -51,7 +51,7 @@ export const identify = async (store: Store, question: Question): Promise<Identi
   if (looksLikeJwt(text)) {
     return typeOfJwt(text) === tokenJwt ? asToken(store, text, question) : asSession(store, text, question);
   }
-  const examined = await examine(store, text, now);
+  const examined = await examine(store, text, now, actor);
   if (examined.fault !== undefined) return examined;
   const { bound } = examined;
   // A key used on another project than its own is no credential there.

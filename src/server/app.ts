@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Actor } from '../core/caller.ts';
 import { idPrefixes, typeId, uuidText } from '../core/ids.ts';
@@ -75,7 +76,7 @@ const tell = (head: Head, told: Told, { log, metrics, asked }: Pick<AppPorts, 'l
     const { id, operation, route, ip } = told;
     metrics.ended({ operation, method, status, seconds: took / 1000 });
     const duration_ms = Math.round(took * 1000) / 1000;
-    log.info('answered', { request_id: id, operation, method, route, status, duration_ms, ip });
+    log.answered({ request_id: id, operation, method, route, status, duration_ms, ip });
     answered?.();
   };
 };
@@ -104,18 +105,20 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     return told;
   };
 
-  const tellFailure = ({ id }: Told, error: unknown): void => {
+  const tellFailure = (id: string, error: unknown): void => {
     const stack = error instanceof Error ? error.stack : String(error);
     log.error('failed', { request_id: id, stack });
   };
-  const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request), error);
+  const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request).id, error);
 
-  const newTold = (ip: string): Told => {
+  const newTold = (ip: string, way?: Way): Told => {
     const id = typeId(idPrefixes.request, io.newUuid());
-    return { id, operation: 'unknown', route: 'unknown', ip };
+    return { id, operation: way?.name ?? 'unknown', route: way?.url ?? 'unknown', ip };
   };
-  const actorFor = (head: Head, { ip }: Told): Actor => actorOf(head, ip, options.ownerWithoutCredential);
-  const headersFor = (head: Head, { id }: Told): string[] => headersOf(head, id, options);
+  const ipOf = (head: Head, socket: Socket, throughFile: boolean): string =>
+    addressFor(head, socket, throughFile, options.behindProxy);
+  const actorFor = (head: Head, ip: string): Actor => actorOf(head, ip, options.ownerWithoutCredential);
+  const headersFor = (head: Head, id: string): string[] => headersOf(head, id, options);
   const closing = (): string[] => (draining ? ['Connection', 'close'] : []);
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
@@ -158,20 +161,15 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
 
   const routes = await routesOf(core);
   for (const route of routes)
-    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request)) }, route);
+    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request).ip) }, route);
   // Other contracts have some of the paths besides.
   const ownAlone = routes.filter(({ path }) => path.startsWith('/v1/projects/{project}/'));
-  const door = openDoor<Told>(ownAlone, {
+  const door = openDoor(ownAlone, {
     actorOf: actorFor,
     headersOf: headersFor,
     failed: tellFailure,
     ownerWithoutCredential: options.ownerWithoutCredential,
   });
-  /** From here on the request is known to be of this operation. */
-  const enter = (way: Way, told: Told): void => {
-    told.operation = way.route.name;
-    told.route = way.route.url;
-  };
   refuseIn = await addDialects(app, options.dialects, {
     core,
     outside: {
@@ -195,31 +193,30 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
 
   return {
     handle(request, response, throughFile) {
-      const told = newTold(addressFor(request, request.socket, throughFile, options.behindProxy));
+      const ip = ipOf(request, request.socket, throughFile);
+      const way = door.find(request, ip);
+      const told = newTold(ip, way);
       const ended = tell(request, told, ports);
       response.once('close', () => ended(response.headersSent ? response.statusCode : wentAway));
-      const way = door.find(request);
       if (way === undefined) {
         requests.set(request, told);
-        addHeaders(response, [...headersFor(request, told), ...closing()]);
+        addHeaders(response, [...headersFor(request, told.id), ...closing()]);
         app.routing(request, response);
         return;
       }
-      enter(way, told);
       const send: Send = (status, headers, text) => {
         if (response.destroyed || response.headersSent) return;
         response.writeHead(status, [...headers, ...closing()]);
         response.end(text);
       };
-      readAll(request, (body) => door.answer({ ...way, head: request, told, body, send }));
+      readAll(request, (body) => door.answer({ way, id: told.id, body, send }));
     },
     plainly: (throughFile) => ({
-      find: door.find,
-      answer({ head, way, body, send }, socket) {
-        const told = newTold(addressFor(head, socket, throughFile, options.behindProxy));
-        enter(way, told);
-        door.answer({ ...way, head, told, body, send });
-        return tell(head, told, ports);
+      find: (head, socket) => door.find(head, ipOf(head, socket, throughFile)),
+      answer({ way, body, send }) {
+        const told = newTold(way.ip, way);
+        door.answer({ way, id: told.id, body, send });
+        return tell(way.head, told, ports);
       },
       isDraining: () => draining,
       now: io.now,

@@ -5,7 +5,6 @@ import { longestHead, type PlainHead, readHead } from './head.ts';
 
 /** A plain request that has arrived as a whole. */
 export interface Arrived {
-  head: PlainHead;
   way: Way;
   body: Uint8Array | undefined;
   send: Send;
@@ -14,9 +13,9 @@ export interface Arrived {
 /** What answers plain requests. */
 export interface Plainly {
   /** Undefined where the request is not one of those that `answer` takes. */
-  find(head: PlainHead): Way | undefined;
+  find(head: PlainHead, socket: Socket): Way | undefined;
   /** Answers soon, by `send`. What it gives is called once, with the status, or with that for a caller that went away. */
-  answer(arrived: Arrived, socket: Socket): (status: number) => void;
+  answer(arrived: Arrived): (status: number) => void;
   /** Whether each connection is to be closed after its answer. */
   isDraining(): boolean;
   now(): number;
@@ -48,7 +47,8 @@ const dateAt = (now: number): string => {
 /** What was read of a head, and the text it was read from: whoever keeps a connection says the same again and again. */
 interface Known {
   text: string;
-  head: PlainHead;
+  /** That of the body behind it. */
+  length: number;
   way: Way;
 }
 
@@ -85,8 +85,8 @@ export const readPlainly = (
     const length = begin.indexOf('\r\n\r\n') + 4;
     const text = begin.slice(0, length);
     const head = length < 4 ? undefined : readHead(text);
-    const way = head && find(head);
-    known = head && way && { text, head, way };
+    const way = head && find(head, socket);
+    known = head && way && { text, length: head.length, way };
     return known;
   };
 
@@ -106,7 +106,7 @@ export const readPlainly = (
     socket.write(all, Buffer.byteLength(all) === all.length ? 'latin1' : 'utf8');
   };
 
-  const begin = ({ head, way }: Known, body: Uint8Array | undefined): void => {
+  const begin = ({ way }: Known, body: Uint8Array | undefined): void => {
     const send: Send = (status, headers, text = '') => {
       const asked = answering;
       if (asked === undefined) return;
@@ -118,7 +118,7 @@ export const readPlainly = (
       else if (early === undefined) socket.setTimeout(patience.laterMs);
       else stop(early);
     };
-    answering = { ended: answer({ head, way, body, send }, socket) };
+    answering = { ended: answer({ way, body, send }) };
   };
 
   const proceed = (request: Arriving): void => {
@@ -131,7 +131,7 @@ export const readPlainly = (
     arriving = undefined;
     const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     if (missing !== 0) stop(bytes);
-    else begin(found, found.head.length === 0 ? undefined : bytes.subarray(found.text.length));
+    else begin(found, found.length === 0 ? undefined : bytes.subarray(found.text.length));
   };
 
   const take = (part: Buffer): void => {
@@ -149,7 +149,7 @@ export const readPlainly = (
         proceed({
           known: found,
           parts: [part],
-          missing: found.text.length + found.head.length - part.length,
+          missing: found.text.length + found.length - part.length,
           since: now(),
         });
     }

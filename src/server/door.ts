@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Actor } from '../core/caller.ts';
 import { refusalOf } from './answer.ts';
 import { jsonType } from './beside.ts';
-import { announced, type OperationRoute } from './routes.ts';
+import { announced, type Does, type OperationRoute } from './routes.ts';
 
 /** One path of the operations, split at its slashes. */
 interface Step {
@@ -41,49 +41,53 @@ const plainTarget = /^(?:\/[\w.~-]{1,128})+(?:\?[\w.~=&-]*)?$/;
 /** What a request says before its body. */
 export type Head = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders'>;
 
-/** Where a request leads. */
-export interface Way {
-  route: OperationRoute;
-  params: Record<string, string>;
+/** Where requests with this head lead, from this address. */
+export interface Way extends Pick<OperationRoute, 'name' | 'url' | 'wire'> {
+  head: Head;
+  ip: string;
+  does: Does;
 }
 
 /** Takes the answer: each header's name before its value. */
 export type Send = (status: number, headers: readonly string[], text?: string) => void;
 
-/** `T`: what else is known of a request. */
-export interface DoorPorts<T> {
-  actorOf(head: Head, told: T): Actor;
+interface DoorPorts {
+  actorOf(head: Head, ip: string): Actor;
   /** All headers of the answer but those that tell of its body. */
-  headersOf(head: Head, told: T): string[];
-  failed(told: T, error: unknown): void;
+  headersOf(head: Head, id: string): string[];
+  failed(id: string, error: unknown): void;
   ownerWithoutCredential: boolean;
 }
 
-interface Asked<T> extends Way {
-  head: Head;
-  told: T;
+interface Asked {
+  way: Way;
+  /** That of the request. */
+  id: string;
   body: Uint8Array | undefined;
   send: Send;
 }
 
-export interface Door<T> {
-  /** Undefined where the request has to go the long way, or as far as can be told before its body. */
-  find(head: Head): Way | undefined;
+export interface Door {
+  /** Undefined where a request has to go the long way, as far as can be told before its body. */
+  find(head: Head, ip: string): Way | undefined;
   /** Answers soon. */
-  answer(asked: Asked<T>): void;
+  answer(asked: Asked): void;
 }
 
 /**
  * The short way to an operation, for requests with nothing unusual about them: Fastify's own costs more than looking up a
  * key. The same routes stand behind it, and whatever isn't plain goes the long way, to the same answer.
  */
-export const openDoor = <T>(
+export const openDoor = (
   routes: readonly OperationRoute[],
-  { actorOf, headersOf, failed, ownerWithoutCredential }: DoorPorts<T>,
-): Door<T> => {
+  { actorOf, headersOf, failed, ownerWithoutCredential }: DoorPorts,
+): Door => {
   const plan = planOf(routes);
 
-  const follow = (method: string, path: string): Way | undefined => {
+  const follow = (
+    method: string,
+    path: string,
+  ): { route: OperationRoute; params: Record<string, string> } | undefined => {
     const values: string[] = [];
     let at: Step | undefined = plan;
     for (const part of path.split('/')) {
@@ -97,22 +101,21 @@ export const openDoor = <T>(
     return { route: there.route, params: Object.fromEntries(there.params.map((name, i) => [name, values[i] ?? ''])) };
   };
 
-  const reply = ({ head, told, send }: Asked<T>, status: number, more: readonly string[], text?: string): void => {
-    const headers = headersOf(head, told);
+  const reply = ({ way, id, send }: Asked, status: number, more: readonly string[], text?: string): void => {
+    const headers = headersOf(way.head, id);
     headers.push(...more);
     if (text !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text)));
     send(status, headers, text);
   };
 
-  const answer = async (asked: Asked<T>): Promise<void> => {
-    const { head, told, route, params, body } = asked;
+  const answer = async (asked: Asked): Promise<void> => {
+    const { way, id, body } = asked;
     try {
-      const { method = '', url: target = '', headers } = head;
-      const { status, text } = await route.answer(actorOf(head, told), { method, target, headers, params, body });
+      const { status, text } = await way.does(body);
       reply(asked, status, [], text);
     } catch (error) {
-      const refusal = refusalOf(error, route.wire);
-      if (refusal.ours) failed(told, error);
+      const refusal = refusalOf(error, way.wire);
+      if (refusal.ours) failed(id, error);
       reply(asked, refusal.status, Object.entries(refusal.headers).flat(), JSON.stringify(refusal.body));
     }
   };
@@ -121,17 +124,21 @@ export const openDoor = <T>(
    * What arrives in one turn of the event loop is answered together at its end: whom we write to wakes up once, not once
    * for each answer, and the database is asked once whether what is remembered still stands.
    */
-  const arrived: Asked<T>[] = [];
+  const arrived: Asked[] = [];
 
   return {
-    find(head) {
+    find(head, ip) {
       const { method = '', url: target = '', headers } = head;
       const { isLarge, isOdd } = announced(method, headers);
       if (isLarge || isOdd || headers.expect !== undefined) return undefined;
       if (headers.authorization === undefined && !ownerWithoutCredential) return undefined;
       if (!plainTarget.test(target)) return undefined;
       const mark = target.indexOf('?');
-      return follow(method, mark === -1 ? target : target.slice(0, mark));
+      const found = follow(method, mark === -1 ? target : target.slice(0, mark));
+      if (found === undefined) return undefined;
+      const { name, url, wire, open } = found.route;
+      const does = open(actorOf(head, ip), { method, target, headers, params: found.params });
+      return { name, url, ...(wire === undefined ? {} : { wire }), head, ip, does };
     },
 
     answer(asked) {

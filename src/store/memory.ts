@@ -1,13 +1,16 @@
 import type { Query } from './db.ts';
 
+/** How it was found: a text, or the very thing that it was made of, with which it goes. */
+export type Source = string | object;
+
 /**
  * What was made of rows that were read and that still stand, by a name that tells how it was found. It lasts until a
  * change of one of the tables below; nothing may be kept in it that was made of any other. What the seal doesn't answer
  * for, such as when something was last used, may be older than in the row.
  */
 export interface Memory {
-  get(name: string): unknown;
-  set(name: string, made: unknown): void;
+  get(name: Source): unknown;
+  set(name: Source, made: unknown): void;
 }
 
 /** Thrown out of a `glance` that needs more than what is remembered. */
@@ -73,9 +76,14 @@ const most = 150_000;
 /** An empty one. The oldest are let go where it gets too large. */
 export const newMemory = (): Memory => {
   const known = new Map<string, unknown>();
+  const beside = new WeakMap<object, unknown>();
   return {
-    get: (name) => known.get(name),
+    get: (name) => (typeof name === 'string' ? known.get(name) : beside.get(name)),
     set: (name, made) => {
+      if (typeof name !== 'string') {
+        beside.set(name, made);
+        return;
+      }
       if (known.size >= most) for (const oldest of [...known.keys()].slice(0, most / 10)) known.delete(oldest);
       known.set(name, made);
     },
@@ -85,7 +93,7 @@ export const newMemory = (): Memory => {
 /** What is remembered under this name, or what is found now; that there is nothing is never remembered. */
 export const recall = async <T>(
   { memory }: { readonly memory?: Memory | undefined },
-  name: string,
+  name: Source,
   find: () => Promise<T>,
 ): Promise<T> => {
   const known = memory?.get(name);
