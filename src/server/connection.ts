@@ -77,6 +77,13 @@ export const readPlainly = (
   /** What came while something was answered. */
   let early: Buffer | undefined;
   let hasEnded = false;
+  let patienceMs = 0;
+
+  /** Each part that comes or goes begins the time anew. */
+  const waitFor = (ms: number): void => {
+    if (ms !== patienceMs) socket.setTimeout(ms);
+    patienceMs = ms;
+  };
 
   /** The head that the bytes begin with. */
   const headOf = (bytes: Buffer): Known | undefined => {
@@ -92,7 +99,7 @@ export const readPlainly = (
 
   const stop = (bytes: Buffer): void => {
     for (const [event, heard] of heardOf) socket.off(event, heard);
-    socket.setTimeout(0);
+    waitFor(0);
     leave();
     socket.unshift(bytes);
     socket.resume();
@@ -115,7 +122,7 @@ export const readPlainly = (
       write(status, headers, text, isLast);
       asked.ended(status);
       if (isLast) socket.end();
-      else if (early === undefined) socket.setTimeout(patience.laterMs);
+      else if (early === undefined) waitFor(patience.laterMs);
       else stop(early);
     };
     answering = { ended: answer({ way, body, send }) };
@@ -125,7 +132,7 @@ export const readPlainly = (
     const { known: found, parts, missing, since } = request;
     if (missing > 0 && now() - since <= restMs) {
       arriving = request;
-      socket.setTimeout(restMs);
+      waitFor(restMs);
       return;
     }
     arriving = undefined;
@@ -181,6 +188,6 @@ export const readPlainly = (
     ],
   ];
   for (const [event, heard] of heardOf) socket.on(event, heard);
-  socket.setTimeout(patience.firstMs);
+  waitFor(patience.firstMs);
   return { isBusy: () => answering !== undefined || arriving !== undefined };
 };

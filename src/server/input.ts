@@ -1,7 +1,7 @@
 import { invalidField, MobiusError } from '../errors.ts';
 import type { fieldsOf } from '../generated/fields.ts';
 import type { Operation } from '../operations.ts';
-import { readBody } from './body.ts';
+import { kindOfBody, readBody } from './body.ts';
 import { pairsOf, queryOf } from './query.ts';
 
 type Fields = Awaited<ReturnType<(typeof fieldsOf)['secrets']>>['fields'][string];
@@ -90,6 +90,7 @@ export const inputReader = (
   fields: readonly Field[],
   { params, target, headers }: Incoming,
 ): ((bytes: Uint8Array | undefined) => object) => {
+  const kindOf = once(() => kindOfBody(headers, operation.wire === 'oauth'));
   const pairsOfQuery = once(() => pairsOf(queryOf(target), 'the query'));
   const ofQuery = once(() => fromPairs(pairsOfQuery(), fields));
   const ofHeaders = once(() => fromPairs(fromHeaders(operation, fields, headers), fields));
@@ -102,7 +103,7 @@ export const inputReader = (
       if (stray !== undefined) {
         throw new MobiusError('bad_request', `the query parameter "${stray[0].slice(0, 64)}" belongs into the body`);
       }
-      const body = readBody(bytes, headers, operation.wire === 'oauth');
+      const body = readBody(bytes, kindOf);
       const found =
         body.kind === 'json' ? Object.entries(body.fields) : fromPairs(knownOnly(body.pairs, fields), fields);
       merge(input, found, 'itself');
