@@ -44,7 +44,7 @@ const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
     }
   }
   if (Buffer.byteLength(all) !== all.length) return undefined;
-  const out = Buffer.alloc(all.length);
+  const out = Buffer.allocUnsafe(all.length);
   out.write(all, 'latin1');
   for (const { at, body } of bytes) out.set(body, at);
   return out;
