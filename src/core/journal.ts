@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { AuditAnchor } from '../generated/types.ts';
 import * as audit from '../store/audit.ts';
-import type { Db, Query } from '../store/db.ts';
+import type { Db } from '../store/db.ts';
 import type { Store } from '../store/table.ts';
 import type { makeSigner, Signing } from './anchors.ts';
 
@@ -40,8 +40,11 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
   /** The last entry that was appended here since the keep was last in order. */
   let last: audit.Mark | undefined;
   let opening: Promise<AnchorKeep | undefined> | undefined;
-  /** Transactions that have appended: what they read as the end may be rolled back with them, so it is no end to keep. */
-  const appendedIn = new WeakSet<Query>();
+  /**
+   * Transactions that have appended, with all that are committed together with them: what is read there as the end may be
+   * rolled back, so it is no end to keep.
+   */
+  const appendedIn = new WeakSet<object>();
 
   const opened = (): Promise<AnchorKeep | undefined> => {
     opening ??= anchors?.() ?? Promise.resolve(undefined);
@@ -115,9 +118,10 @@ export const makeJournal = ({ anchors, now, newAuditId, db, ...signing }: Journa
     ): Promise<void> {
       const head = await audit.headOf(store);
       const keep = await opened();
-      const stands = !appendedIn.has(store.db);
+      const transaction = store.db.together ?? store.db;
+      const stands = !appendedIn.has(transaction);
       if (keep !== undefined && stands && isLate(keep, head.seq)) await keepOr(keep, async () => head, mayRefuse);
-      appendedIn.add(store.db);
+      appendedIn.add(transaction);
       const id = newAuditId();
       last = await audit.append(store, id, columns, plain, head);
       if (last !== undefined) return;

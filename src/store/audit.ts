@@ -70,13 +70,21 @@ const readMark = (store: Sealing, name: MarkName, { seq, hash, made_at, mac }: R
   throw damaged(name === 'head' ? 'has no sound end' : 'has no sound beginning');
 };
 
+const endName = (name: MarkName): string => `audit ${name}`;
+
+/** As the transactions before in the same commit left it. */
+const markBefore = ({ db }: Store, name: MarkName): Mark | undefined =>
+  db.together?.ends?.get(endName(name))?.value as Mark | undefined;
+
 /** Undefined where there is none. */
 export const markOf = async (store: Store, name: MarkName): Promise<Mark | undefined> => {
+  const before = markBefore(store, name);
+  if (before !== undefined) return before;
   const row = await store.db.get('select seq, hash, made_at, mac from audit_marks where id = $1', [name]);
   return row === undefined ? undefined : readMark(store, name, row);
 };
 
-export const setMark = async (store: Store, name: MarkName, mark: Mark): Promise<void> => {
+const writeMark = async (store: Store, name: MarkName, mark: Mark): Promise<void> => {
   const mac = macOfMark(store, name, mark);
   const written = await store.db.run(
     `insert into audit_marks (id, seq, hash, made_at, mac) values ($1, $2, $3, $4, $5)
@@ -84,6 +92,13 @@ export const setMark = async (store: Store, name: MarkName, mark: Mark): Promise
     [name, mark.seq, mark.hash, mark.made_at, mac],
   );
   if (written !== 1) throw damaged(`takes no ${name}`);
+};
+
+export const setMark = async (store: Store, name: MarkName, mark: Mark): Promise<void> => {
+  const ends = store.db.together?.ends;
+  if (ends === undefined) return writeMark(store, name, mark);
+  const { sealer } = store;
+  ends.set(endName(name), { value: mark, write: (db) => writeMark({ db, sealer }, name, mark) });
 };
 
 /** Before the first entry of a new vault: where there is no end, nothing is ever appended. */
@@ -113,6 +128,8 @@ export const timesOf = async ({ db }: Store, recent: Recent): Promise<number[]> 
 
 /** The end as the vault wrote it, where the row there is the one that it wrote. */
 export const headOf = async (store: Store): Promise<Mark> => {
+  const before = markBefore(store, 'head');
+  if (before !== undefined) return before;
   const row = await store.db.get(
     `select m.seq, m.hash, m.made_at, m.mac, (select a.hash from audit_log a where a.seq = m.seq) as last
      from audit_marks m where m.id = 'head'`,

@@ -15,6 +15,22 @@ export interface Query {
   run(sql: string, params?: readonly Value[]): Promise<number>;
   /** In a transaction, where the engine can tell that it still stands; see `recall`. */
   readonly memory?: Memory | undefined;
+  /** In a transaction that is committed together with others. */
+  readonly together?: Together | undefined;
+}
+
+/** What transactions that are committed together have in common. */
+export interface Together {
+  /**
+   * What is written once for all of them, by its name; until then it stands here alone. Absent where one of them may have
+   * to be undone and not the others.
+   */
+  readonly ends?: Map<string, End>;
+}
+
+export interface End {
+  value: unknown;
+  write(tx: Query): Promise<void>;
 }
 
 export type Mode = 'glance' | 'read' | 'count' | 'write';
@@ -32,7 +48,8 @@ export type Mode = 'glance' | 'read' | 'count' | 'write';
  *   - `count` is for changes that are exact in one statement each, such as a counter with a condition. No `write` goes by
  *     in the middle of it, but on PostgreSQL any number of them run at once. On SQLite it is a `write`.
  * - When a transaction that changed something has resolved, the change survives a power cut.
- * - The body does SQL and nothing else: it may be run again after a serialisation failure or a lost connection.
+ * - The body does SQL and nothing else: it may be run again after a serialisation failure or a lost connection, or where
+ *   another that was to be committed together with it has failed.
  * - On SQLite one connection serves all: transactions and single statements queue. Using the outer handle inside a
  *   transaction's body would wait for itself for ever, so it throws.
  * - Calls after `close` reject; `close` waits for what has begun.

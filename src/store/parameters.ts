@@ -1,10 +1,14 @@
 import { MobiusError } from '../errors.ts';
 import type { Value } from './db.ts';
 
-/** The parameters that a statement names, each once. */
-export const namedIn = (sql: string): readonly number[] => [
-  ...new Set(Array.from(sql.matchAll(/\$(\d+)/g), (match) => Number(match[1]))),
-];
+export const parameter = /\$(\d+)/g;
+
+/** The parameters that a statement names, each as often and in the order in which it does. */
+export const occurrencesIn = (sql: string): readonly number[] =>
+  Array.from(sql.matchAll(parameter), (match) => Number(match[1]));
+
+/** Each once. */
+export const namedIn = (sql: string): readonly number[] => [...new Set(occurrencesIn(sql))];
 
 /** One engine takes a parameter that no `$n` names, the other doesn't; a statement must not pass here and fail there. */
 export const requireFitting = (sql: string, named: readonly number[], count: number): void => {

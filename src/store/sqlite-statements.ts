@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { Query, Row, Value } from './db.ts';
 import { disturbs } from './memory.ts';
-import { namedIn, requireFitting, requireStorable } from './parameters.ts';
+import { occurrencesIn, parameter, requireFitting, requireStorable } from './parameters.ts';
 import type { Connection, Statement } from './sqlite-binding.ts';
 
 /** One statement each, at once. */
@@ -13,8 +13,10 @@ export interface Statements {
 
 interface Prepared {
   statement: Statement;
-  /** The parameters that it names. */
-  used: readonly number[];
+  /** The parameters that it names, each as often and in the order in which it does. */
+  occurrences: readonly number[];
+  /** Each once. */
+  named: readonly number[];
   disturbs: ReturnType<typeof disturbs>;
 }
 
@@ -25,26 +27,21 @@ interface Prepared {
 const cachedStatements = (connection: Connection) => {
   const cache = new Map<string, Prepared>();
 
-  const prepared = (sql: string): Prepared => {
+  return (sql: string): Prepared => {
     const known = cache.get(sql);
     if (known !== undefined) return known;
-    const statement = connection.prepare(sql);
-    const made = { statement, used: namedIn(sql), disturbs: statement.readonly ? undefined : disturbs(sql) };
+    // The engine's library finds a parameter by its place in half the time that it takes by name.
+    const statement = connection.prepare(sql.replace(parameter, '?'));
+    const occurrences = occurrencesIn(sql);
+    const made = {
+      statement,
+      occurrences,
+      named: [...new Set(occurrences)],
+      disturbs: statement.readonly ? undefined : disturbs(sql),
+    };
     cache.set(sql, made);
     return made;
   };
-
-  return (sql: string, params: readonly Value[]): Prepared & { bound: object[] } => {
-    const known = prepared(sql);
-    requireFitting(sql, known.used, params.length);
-    return { ...known, bound: params.length === 0 ? [] : [boundTo(known.used, params)] };
-  };
-};
-
-const boundTo = (used: readonly number[], params: readonly Value[]): object => {
-  const bound: Record<number, ReturnType<typeof bindable>> = {};
-  for (const n of used) bound[n] = bindable(params[n - 1]);
-  return bound;
 };
 
 /** A plain JavaScript number would arrive as a floating-point one, in which 5 / 2 and 5 || '' are others than in bigint. */
@@ -53,38 +50,44 @@ const bindable = (value: Value | undefined): string | bigint | Uint8Array | null
   return typeof checked === 'number' ? BigInt(checked) : checked;
 };
 
+const boundTo = (occurrences: readonly number[], params: readonly Value[]) =>
+  occurrences.map((n) => bindable(params[n - 1]));
+
 /** `changes` is told of each statement that changes something, and what of that which is remembered. */
 export const statementsOf = (
   connection: Connection,
   changes: (disturbed: ReturnType<typeof disturbs>) => void,
 ): Readonly<Record<'read' | 'write', Statements>> => {
-  const prepare = cachedStatements(connection);
+  const prepared = cachedStatements(connection);
 
   const made = (mode: 'read' | 'write'): Statements => {
-    const admitted = (sql: string, params: readonly Value[]) => {
-      const ready = prepare(sql, params);
-      if (mode === 'read' && !ready.statement.readonly) {
-        throw new MobiusError('internal', `a read transaction can't change anything: ${sql}`);
+    const admitted = (sql: string, params: readonly Value[]): Prepared => {
+      const ready = prepared(sql);
+      requireFitting(sql, ready.named, params.length);
+      if (!ready.statement.readonly) {
+        if (mode === 'read') throw new MobiusError('internal', `a read transaction can't change anything: ${sql}`);
+        changes(ready.disturbs);
       }
-      if (!ready.statement.readonly) changes(ready.disturbs);
       return ready;
     };
     return {
       all(sql, params) {
-        const { statement, bound } = admitted(sql, params);
+        const { statement, occurrences } = admitted(sql, params);
+        const bound = boundTo(occurrences, params);
         if (statement.reader) return statement.all(...bound) as Row[];
         statement.run(...bound);
         return [];
       },
       get(sql, params) {
-        const { statement, bound } = admitted(sql, params);
+        const { statement, occurrences } = admitted(sql, params);
+        const bound = boundTo(occurrences, params);
         if (statement.reader) return statement.get(...bound) as Row | undefined;
         statement.run(...bound);
         return undefined;
       },
       run(sql, params) {
-        const { statement, bound } = admitted(sql, params);
-        return statement.run(...bound).changes;
+        const { statement, occurrences } = admitted(sql, params);
+        return statement.run(...boundTo(occurrences, params)).changes;
       },
     };
   };

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
-import type { Db, Query } from './db.ts';
+import type { Db, Query, Together } from './db.ts';
 import { type disturbs, type Memory, memoryAlone, NotRemembered, newMemory, withoutSecrets } from './memory.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
@@ -33,9 +33,13 @@ interface Waiting {
   failed: (error: unknown) => void;
 }
 
-/** One that was made or undone, and waits for the disk. */
+/** One that was made or has failed, and waits for the disk. */
 interface Made extends Pick<Waiting, 'failed'> {
   tell: () => void;
+  /** What has to be made again where the transaction begins anew. Absent of one that has failed. */
+  again?: Waiting;
+  /** It has failed, and some of it stands. */
+  isLeft?: true;
 }
 
 /** So many changes share one sync of the disk, as far as they wait already, and no more are made than fit into this time. */
@@ -105,7 +109,12 @@ const openMemory = (connection: Connection) => {
 
 export const transactionsOver = (connection: Connection, file: string, patiently: Patiently): Transactions => {
   const remembered = openMemory(connection);
-  const statements = statementsOf(connection, remembered.changes);
+  /** Since the body at hand began. */
+  let isChanged = false;
+  const statements = statementsOf(connection, (disturbed) => {
+    isChanged = true;
+    remembered.changes(disturbed);
+  });
   const around = new AsyncLocalStorage<Transaction>();
   const waiting: Waiting[] = [];
   const readers: Waiting[] = [];
@@ -157,10 +166,11 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     body: (tx: Query) => Promise<T>,
     through: Statements,
     memory: Memory | undefined,
+    together?: Together,
   ): Promise<T> => {
     const transaction: Transaction = { open: true };
     try {
-      const query = { ...queryThrough(within(transaction, through)), memory };
+      const query = { ...queryThrough(within(transaction, through)), memory, together };
       const result = await around.run(transaction, () => body(query));
       if (transaction.failed !== undefined) throw transaction.failed;
       return result;
@@ -225,45 +235,86 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     return body(memoryAlone(memory));
   };
 
-  /** One change among others that are committed with it. Throws where none of them can be any more. */
-  const make = async ({ body, done, failed }: Waiting, memory: Memory): Promise<Made> => {
-    connection.savepoint();
+  /**
+   * One change among others that are committed with it. Throws where none of them can be any more. Where they share no
+   * ends it can be undone alone, for which the engine sets aside each page that it changes.
+   */
+  const make = async (one: Waiting, memory: Memory, together: Together): Promise<Made> => {
+    const { body, done, failed } = one;
+    const isGuarded = together.ends === undefined;
+    isChanged = false;
+    if (isGuarded) connection.savepoint();
     try {
-      const result = await resultOf(body, statements.write, memory);
-      connection.release();
-      return { tell: () => done(result), failed };
+      const result = await resultOf(body, statements.write, memory, together);
+      if (isGuarded) connection.release();
+      return { tell: () => done(result), failed, again: one };
     } catch (error) {
       if (!connection.inTransaction) {
         failed(error);
         throw error;
       }
+      const made = { tell: () => failed(error), failed };
+      if (!isGuarded) return isChanged ? { ...made, isLeft: true } : made;
       connection.undo();
       connection.release();
-      return { tell: () => failed(error), failed };
+      return made;
     }
   };
 
-  /** Makes the changes that wait, in their order, and those that come meanwhile; all of them are synced together. */
-  const makeTogether = async (made: Made[]): Promise<void> => {
-    // Not of the steadier clock, which is a part of Node that has to be loaded: where this one jumps, more or fewer share.
-    const end = Date.now() + longestMs;
-    const memory = remembered.forWrite();
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      made.push(await make(next, memory));
-      if (made.length >= mostTogether || Date.now() >= end) break;
+  /** Whether what is written once for all of them could be written. */
+  const end = async ({ ends = new Map() }: Together, memory: Memory): Promise<boolean> => {
+    try {
+      for (const { write } of ends.values()) await resultOf(write, statements.write, memory);
+      return true;
+    } catch (error) {
+      if (connection.inTransaction) return false;
+      throw error;
     }
+  };
+
+  const beginWrite = async (): Promise<Memory> => {
+    await patiently(() => connection.beginImmediate());
+    return remembered.forWrite();
+  };
+
+  /** Undoes all, and makes again what has not failed, each so that it can be undone alone. */
+  const makeAnew = async (made: Made[]): Promise<[Memory, Together]> => {
+    rollBack();
+    remembered.settle();
+    const [memory, alone] = [await beginWrite(), {}];
+    for (const [at, { again }] of made.entries()) if (again !== undefined) made[at] = await make(again, memory, alone);
+    return [memory, alone];
+  };
+
+  /**
+   * Makes the changes that wait, in their order, and those that come meanwhile; all of them are synced together. Hardly
+   * any fails once it has changed something: so none can be undone alone until one did.
+   */
+  const makeTogether = async (made: Made[], begun: Memory): Promise<void> => {
+    // Not of the steadier clock, which is a part of Node that has to be loaded: where this one jumps, more or fewer share.
+    const latest = Date.now() + longestMs;
+    let [memory, together]: [Memory, Together] = [begun, { ends: new Map() }];
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const one = await make(next, memory, together);
+      made.push(one);
+      if (one.isLeft) [memory, together] = await makeAnew(made);
+      if (made.length >= mostTogether || Date.now() >= latest) break;
+    }
+    if (!(await end(together, memory))) await makeAnew(made);
     await patiently(() => connection.commit());
   };
 
   const commitWaiting = async (): Promise<void> => {
     const made: Made[] = [];
+    let memory: Memory | undefined;
     try {
-      await patiently(() => connection.beginImmediate());
+      memory = await beginWrite();
     } catch (error) {
+      rollBack();
       for (const { failed } of waiting.splice(0)) failed(error);
     }
     try {
-      if (waiting.length > 0) await makeTogether(made);
+      if (memory !== undefined) await makeTogether(made, memory);
       for (const { tell } of made) tell();
     } catch (error) {
       rollBack();
