@@ -7,11 +7,21 @@ import type { Store } from './table.ts';
  */
 const few = 1_000;
 
-/** How many rows a query has, which isn't read further than to what is many. */
+/**
+ * How many rows a query has, which isn't read further than to what is many. It says an order that its index has: else an
+ * engine may look for the first of many from one end of the table.
+ */
 export const countFew = async ({ db }: Pick<Store, 'db'>, rows: string, params: readonly Value[]): Promise<number> => {
   const sql = `select count(*) as count from (select 1 as one from (${rows}) found limit ${few}) counted`;
   return (await db.get<{ count: number }>(sql, params))?.count ?? 0;
 };
 
-export const areFew = async (store: Pick<Store, 'db'>, rows: string, params: readonly Value[]): Promise<boolean> =>
-  (await countFew(store, rows, params)) < few;
+/** The ids that a query has, where they are few; it says an order that its index has. */
+export const fewIds = async (
+  { db }: Pick<Store, 'db'>,
+  rows: string,
+  params: readonly Value[],
+): Promise<string[] | undefined> => {
+  const found = await db.all<{ id: string }>(`${rows} limit ${few}`, params);
+  return found.length < few ? found.map(({ id }) => id) : undefined;
+};
