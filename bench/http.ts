@@ -32,12 +32,8 @@ const fill = async (home: string) => {
 const home = newHome();
 const { place, raw, key, session } = await fill(home);
 const bare = await startBare();
-const node = await startNode({
-  PATH: process.env.PATH,
-  HOME: home,
-  MOBIUS_VAULT: place.path,
-  MOBIUS_VAULT_KEY_FILE: place.keyFile,
-});
+const env = { PATH: process.env.PATH, HOME: home, MOBIUS_VAULT: place.path, MOBIUS_VAULT_KEY_FILE: place.keyFile };
+const node = await startNode(env, 'info');
 const [toBare, toNode] = [clientsOf([bare.port], connections), clientsOf([node.port], connections)];
 const commits = openCommits();
 

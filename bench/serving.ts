@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { freePort } from '../test/store/postgres.ts';
@@ -53,18 +54,19 @@ export const startNode = async (
   // Where it listens is told at this level only, and a log of a million lines is nothing to keep: so it is asked for.
   const port = await freePort();
   const line = [program, 'serve', '--listen', `127.0.0.1:${port}`, '--log', log, ...more];
-  const child = spawn(process.execPath, line, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  let told = '';
-  child.stderr.on('data', (part) => {
-    if (told.length < 100_000) told += part;
-  });
+  // To a file, as a service's log goes: whoever read it here would take from what is measured.
+  const logged = join(newHome(), 'log');
+  const out = openSync(logged, 'w');
+  const child = spawn(process.execPath, line, { env, stdio: ['ignore', 'ignore', out] });
+  closeSync(out);
+  const told = (): string => readFileSync(logged, 'utf8').slice(0, 100_000);
   const isAlive = (): Promise<boolean> =>
     textAt(port, '/healthz').then(
       (text) => text.includes('ok'),
       () => false,
     );
   for (let tries = 0; !(await isAlive()); tries++) {
-    if (child.exitCode !== null || tries > 200) throw new Error(`it does not serve: ${told}`);
+    if (child.exitCode !== null || tries > 200) throw new Error(`it does not serve: ${told()}`);
     await new Promise((done) => setTimeout(done, 50));
   }
   const metric = async (name: string): Promise<number> =>
@@ -72,7 +74,7 @@ export const startNode = async (
   return {
     port,
     isAlive,
-    log: () => told,
+    log: told,
     resident: () => metric('process_resident_memory_bytes'),
     worked: () => metric('process_cpu_seconds_total'),
     async stop() {
@@ -104,5 +106,5 @@ export const startBare = async (address?: string): Promise<{ port: number; stop(
   const line = [...process.execArgv, join(import.meta.dirname, 'bare.ts'), ...(address === undefined ? [] : [address])];
   const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [port] = await once(child.stdout, 'data');
-  return { port: Number(port), stop: () => void child.kill() };
+  return { port: Number(port), pid: child.pid, stop: () => void child.kill() } as never;
 };

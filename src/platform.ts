@@ -188,6 +188,10 @@ export const namesFolder = (platform: NodeJS.Platform, typed: string): boolean =
 /** Where a shell without PATH looks too. */
 const usualFolders = '/usr/bin:/bin';
 
+/** The file of a program that is no script. */
+export const binaryNamed = (platform: NodeJS.Platform, name: string): string =>
+  isWindows(platform) ? `${name}.exe` : name;
+
 /** The files that a command's name may mean, the first of them first. */
 export const programFiles = (system: System, cwd: string, typed: string): string[] => {
   const { platform } = system;

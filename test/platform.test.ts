@@ -131,6 +131,14 @@ test('a line for the shell', () => {
 const start = (platform: NodeJS.Platform, path: string, ...args: string[]) =>
   on.programStart({ platform, env: {} }, path, args);
 
+test('a program that is no script has the name that the system gives it', () => {
+  expect(each((platform) => on.binaryNamed(platform, 'git'))).toEqual({
+    linux: 'git',
+    darwin: 'git',
+    win32: 'git.exe',
+  });
+});
+
 test('a program is started with its arguments as they are', () => {
   const args = ['a b', '"&|%PATH%^!', 'x\ny'];
   for (const platform of systems) expect(start(platform, '/bin/x', ...args)).toEqual({ program: '/bin/x', args });

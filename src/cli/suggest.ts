@@ -13,38 +13,11 @@ export const nearest = async (word: string, known: readonly string[]): Promise<s
   return best !== undefined && best.far <= enough ? best.name : undefined;
 };
 
-/** Words that other tools have for the same. */
-const alike: readonly (readonly string[])[] = [
-  ['create', 'add', 'new', 'make', 'issue', 'mint', 'invite', 'generate', 'register'],
-  ['list', 'ls', 'all', 'index', 'tail'],
-  ['get', 'show', 'read', 'cat', 'view', 'describe', 'info', 'reveal'],
-  ['update', 'edit', 'set', 'put', 'change', 'modify', 'rename'],
-  ['delete', 'revoke', 'remove', 'rm', 'del', 'destroy', 'drop', 'cancel', 'unset'],
-  ['verify', 'check', 'test', 'validate'],
-  ['rotate', 'roll', 'renew', 'cycle', 'run', 'start'],
-  ['login', 'signin', 'sign-in'],
-  ['logout', 'signout', 'sign-out'],
-  ['unlock', 'open'],
-  ['lock', 'close', 'seal'],
-  ['use', 'switch', 'select'],
-  ['rollback', 'undo', 'revert'],
-  ['list-versions', 'versions', 'history'],
-  ['quickstart', 'setup', 'install'],
-  ['run', 'exec'],
-  ['api', 'request', 'curl', 'http', 'raw'],
-  ['env', 'export'],
-  ['serve', 'start', 'server'],
-  ['api-keys', 'keys', 'key'],
-  ['principals', 'clients', 'client', 'service-accounts', 'service-account'],
-  ['users', 'people', 'accounts', 'members'],
-  ['audit-logs', 'audit', 'logs', 'log', 'events'],
-  ['rotations', 'schedules', 'schedule', 'cron'],
-];
-
 /** The one of these words that the typed one most likely stands for: nearly the same letters, else nearly the same sense. */
 export const meant = async (typed: string, known: readonly string[]): Promise<string | undefined> => {
   const near = await nearest(typed, known);
   if (near !== undefined) return near;
+  const { alike } = await import('./synonyms.ts');
   const senses = alike.filter((words) => words.includes(typed.toLowerCase())).flat();
   return senses.find((word) => known.includes(word));
 };

@@ -53,15 +53,11 @@ const operationAt = ({ method, path }: Asked, { kind }: Destination): Matched | 
 const throughCall =
   ({ call }: Target, { name, operation, params }: Matched): Send =>
   async ({ path, headers: given, body }) => {
-    const { readInput } = await import('../server/input.ts');
+    const { inputReader } = await import('../server/input.ts');
     const headers = Object.fromEntries(Object.entries(given).map(([header, text]) => [header.toLowerCase(), text]));
     const bytes = body === undefined ? undefined : Buffer.from(body);
-    const input = readInput(operation, (await fieldsFor(name))?.input ?? [], {
-      params,
-      target: path,
-      headers,
-      body: bytes,
-    });
+    const read = inputReader(operation, (await fieldsFor(name))?.input ?? [], { params, target: path, headers });
+    const input = read(bytes);
     const { 'idempotency-key': key } = headers;
     try {
       const value = await call(name, input as Input<Name>, key === undefined ? {} : { idempotencyKey: key });

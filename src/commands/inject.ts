@@ -15,7 +15,7 @@ const modeOf = (text: unknown): number => {
 /** A filled template that is committed by accident has leaked. */
 const refuseInGit = async (io: Io, target: string): Promise<void> => {
   const [{ gitWouldTake }, { resolve }] = await Promise.all([import('../use/git.ts'), import('node:path')]);
-  const why = await gitWouldTake(resolve(io.cwd, target), io.env);
+  const why = await gitWouldTake(resolve(io.cwd, target), io);
   if (why !== undefined) throw usage(`--out "${target}": ${why}`, 'ignore it in .gitignore, or add --force');
 };
 

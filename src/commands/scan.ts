@@ -144,7 +144,7 @@ const filesOf = async (context: LocalContext, target: Lazily, tell: (what: Skipp
     import('../use/git.ts'),
   ]);
   // No value is used where git has nothing to say.
-  const staged = flags.staged === true ? await begun(stagedFiles(io.cwd, io.env)) : undefined;
+  const staged = flags.staged === true ? await begun(stagedFiles(io.cwd, io)) : undefined;
   const scanner = makeScanner(flags['no-secrets'] === true ? [] : await needlesOf(context, target));
   const found =
     staged === undefined

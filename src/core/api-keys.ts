@@ -66,6 +66,26 @@ const refuseRotated = async (context: ProjectContext, row: keys.KeyRow): Promise
   });
 };
 
+/** What a verification tells of a key in its own project, whether it works or not. */
+const tellOf = (row: keys.KeyRow, project: string) => {
+  const end = keys.endOf(row);
+  return present({
+    key_id: row.id,
+    principal_id: row.clear.principal_id,
+    project,
+    name: row.plain.name,
+    expires_at: end === null ? undefined : iso(end),
+  });
+};
+
+const told = new WeakMap<keys.KeyRow, ReturnType<typeof tellOf>>();
+
+const aboutKey = (row: keys.KeyRow, project: string): ReturnType<typeof tellOf> => {
+  const about = told.get(row) ?? tellOf(row, project);
+  told.set(row, about);
+  return about;
+};
+
 export const handlers: Handlers<NameOf<'api-keys'>> = {
   'api-keys.create': async (context, input) => {
     const principal = await principalFor(context, input.principal_id);
@@ -162,14 +182,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     if (row === undefined || examined.fault === 'unknown' || row.clear.project_id !== context.project.id) {
       return { valid: false, code: 'NOT_FOUND' };
     }
-    const end = keys.endOf(row);
-    const about = present({
-      key_id: row.id,
-      principal_id: row.clear.principal_id,
-      project: context.project.plain.handle,
-      name: row.plain.name,
-      expires_at: end === null ? undefined : iso(end),
-    });
+    const about = aboutKey(row, context.project.plain.handle);
     if (examined.fault !== undefined) return { valid: false, code: verifyCode[examined.fault], ...about };
     // Who doesn't say where it was used from can't be told that it may be.
     if (row.plain.allow_ips !== undefined && (ip === undefined || !admits(row, ip))) {

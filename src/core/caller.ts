@@ -109,7 +109,10 @@ interface Standing extends Omit<Bound, 'key'> {
   user: users.UserRow | undefined;
 }
 
-const standingOf = (store: Store, { id, clear }: keys.KeyRow): Promise<Standing> =>
+const standingOf = (store: Store, key: keys.KeyRow): Promise<Standing> =>
+  recall(store.db, key, () => findStanding(store, key));
+
+const findStanding = (store: Store, { id, clear }: keys.KeyRow): Promise<Standing> =>
   recall(store.db, `${clear.principal_id} ${clear.project_id}`, async () => {
     const principal = await principals.byId(store, clear.principal_id);
     const project = await projects.byId(store, clear.project_id);
@@ -120,6 +123,12 @@ const standingOf = (store: Store, { id, clear }: keys.KeyRow): Promise<Standing>
     const user = userId === null ? undefined : await users.byId(store, userId);
     return { project, principal, user, roles: await rolesOf(store, principal) };
   });
+
+/** What the text of a key led to, and the project that it names besides. */
+interface Shown {
+  key: keys.KeyRow;
+  handle: string | undefined;
+}
 
 /** The one place that decides whether an API key works, or what was made with it. */
 export const examineKey = async (
@@ -141,11 +150,19 @@ export const examineKey = async (
   return isOff ? { fault: 'disabled', key } : { bound: { project, principal, key, roles } };
 };
 
-export const examine = async (store: Store, text: string, now: number): Promise<Examined> => {
-  const parsed = parseKey(text);
-  if (!parsed.ok) return { fault: 'malformed' };
-  const key = await keys.byKey(store, parsed.key);
-  return key === undefined ? { fault: 'unknown' } : examineKey(store, key, now, parsed.project);
+/** `shownBy`: who has shown this text, and is remembered with it as long as they are there. */
+export const examine = async (store: Store, text: string, now: number, shownBy?: Actor): Promise<Examined> => {
+  const { memory } = store.db;
+  let shown = shownBy && (memory?.get(shownBy) as Shown | undefined);
+  if (shown === undefined) {
+    const parsed = parseKey(text);
+    if (!parsed.ok) return { fault: 'malformed' };
+    const key = await keys.byKey(store, parsed.key);
+    if (key === undefined) return { fault: 'unknown' };
+    shown = { key, handle: parsed.project };
+    if (shownBy !== undefined) memory?.set(shownBy, shown);
+  }
+  return examineKey(store, shown.key, now, shown.handle);
 };
 
 export const asKey = ({ project, principal, key, roles }: Bound): Caller => ({

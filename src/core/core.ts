@@ -88,8 +88,8 @@ interface Running<K extends Name> {
   said?: object | undefined;
 }
 
-/** What asks for credentials alone, which are remembered. */
-const asksForCredentials = new Set<Name>(['api-keys.verify', 'tokens.verify']);
+/** What asks for nothing that isn't remembered. */
+const isRemembered = new Set<Name>(['api-keys.verify', 'tokens.verify', 'secrets.get']);
 
 export const makeCore = ({
   db,
@@ -238,7 +238,7 @@ export const makeCore = ({
         throw error;
       }
     };
-    if (!asksForCredentials.has(name)) return inFull();
+    if (!isRemembered.has(name)) return inFull();
     try {
       return await within('glance');
     } catch (error) {

@@ -72,7 +72,7 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     // What is for everybody asks nobody who they are: an old credential that is sent along is not looked at.
     const found =
       operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
-    const caller = actor.from === undefined ? found : { ...found, from: actor.from };
+    const caller = found.from === actor.from ? found : { ...found, ...(actor.from && { from: actor.from }) };
     try {
       requireFitting(caller, operation, manner);
       if (caller.token !== undefined) requireLeft(caller.token);

@@ -7,6 +7,7 @@ import type { TokenRow } from '../store/tokens.ts';
 import {
   type Actor,
   asKey,
+  type Bound,
   type Caller,
   cliPrefix,
   everything,
@@ -41,6 +42,20 @@ export interface Question {
   handle?: string | undefined;
 }
 
+const callers = new WeakMap<Actor, Caller>();
+
+/** Whoever shows the same key again is the same caller, as long as all that decides about it is. */
+const callerOf = (bound: Bound, actor: Actor): Caller => {
+  const { key, project, principal, roles } = bound;
+  const known = callers.get(actor);
+  if (known?.key === key && known.project === project && known.principal === principal && known.roles === roles) {
+    return known;
+  }
+  const caller: Caller = { ...asKey(bound), ...(actor.from && { from: actor.from }) };
+  callers.set(actor, caller);
+  return caller;
+};
+
 /** Finds out who acts. */
 export const identify = async (store: Store, question: Question): Promise<Identified> => {
   const { actor, now } = question;
@@ -51,14 +66,14 @@ export const identify = async (store: Store, question: Question): Promise<Identi
   if (looksLikeJwt(text)) {
     return typeOfJwt(text) === tokenJwt ? asToken(store, text, question) : asSession(store, text, question);
   }
-  const examined = await examine(store, text, now);
+  const examined = await examine(store, text, now, actor);
   if (examined.fault !== undefined) return examined;
   const { bound } = examined;
   // A key used on another project than its own is no credential there.
   if (question.handle !== undefined && bound.project.plain.handle !== question.handle) {
     return { fault: 'elsewhere', key: bound.key };
   }
-  return { caller: asKey(bound) };
+  return { caller: callerOf(bound, actor) };
 };
 
 /** The caller's permissions in a project that the call's path doesn't name; undefined where it isn't there for them. */

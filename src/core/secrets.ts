@@ -1,6 +1,7 @@
 import { invalidField, MobiusError } from '../errors.ts';
 import type { Secret, SecretUpdated } from '../generated/types.ts';
 import type { Input, NameOf } from '../operations.ts';
+import { recall } from '../store/memory.ts';
 import { forgetSubject } from '../store/rotations.ts';
 import * as secrets from '../store/secrets.ts';
 import { setTags } from '../store/tags.ts';
@@ -164,7 +165,11 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     return secretAnswer(context, secret);
   },
 
-  'secrets.get': async (context, { secret }) => secretAnswer(context, await findSecret(context, secret)),
+  'secrets.get': async (context, { secret }) => {
+    const { project, db } = context;
+    const find = async (): Promise<Secret> => secretAnswer(context, await findSecret(context, secret));
+    return { ...(await recall({ memory: db.memory?.secrets }, `${project.id} ${secret}`, find)) };
+  },
 
   'secrets.list': async (context, input) => {
     const limit = input.limit ?? 50;

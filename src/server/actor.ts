@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Actor, Origin } from '../core/caller.ts';
+import type { Head } from './door.ts';
 
 /** What a proxy says in place of an address that it doesn't tell: in no network, and never this machine. */
 const unknownAddress = '0.0.0.0';
@@ -20,7 +20,8 @@ export const addressOf = (told: string): string => {
  * file it is the proxy's to say as well.
  */
 export const addressFor = (
-  { headers, socket }: IncomingMessage,
+  { headers }: Head,
+  socket: Pick<Socket, 'remoteAddress'>,
   throughFile: boolean,
   behindProxy: boolean,
 ): string => {
@@ -31,7 +32,7 @@ export const addressFor = (
 };
 
 /** Node keeps the first of two such headers, a proxy before us may have looked at the second. */
-const authorizations = ({ rawHeaders }: IncomingMessage): string[] => {
+const authorizations = ({ rawHeaders }: Head): string[] => {
   const found: string[] = [];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
@@ -40,10 +41,10 @@ const authorizations = ({ rawHeaders }: IncomingMessage): string[] => {
   return found;
 };
 
-export const hasOneAuthorization = (request: IncomingMessage): boolean => authorizations(request).length < 2;
+export const hasOneAuthorization = (request: Head): boolean => authorizations(request).length < 2;
 
 /** Where a request came from, for the record. */
-export const originOf = ({ headers }: IncomingMessage, ip: string): Origin => {
+export const originOf = ({ headers }: Head, ip: string): Origin => {
   const agent = headers['user-agent'];
   return { ip, ...(agent === undefined ? {} : { userAgent: agent.slice(0, 256) }) };
 };
@@ -52,7 +53,7 @@ export const originOf = ({ headers }: IncomingMessage, ip: string): Origin => {
  * Who a request acts for. What is no single bearer credential becomes one that can't have been issued, so that one
  * place, the core, decides what it may do.
  */
-export const actorOf = (request: IncomingMessage, ip: string, ownerWithoutCredential: boolean): Actor => {
+export const actorOf = (request: Head, ip: string, ownerWithoutCredential: boolean): Actor => {
   const from = originOf(request, ip);
   const given = authorizations(request);
   if (given.length === 0) return ownerWithoutCredential ? { kind: 'owner' } : { kind: 'nobody', from };

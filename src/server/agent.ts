@@ -100,11 +100,11 @@ export const runAgent = async (
       log: 'error',
       ...(kept && { anchoring: kept }),
       health: () => ({ ...limits() }),
-      asked: ({ url, headers }, response) => {
+      asked: ({ url, headers }) => {
         // Who looks how long it stays does not keep it; nor does who asks in passing, as a shell does that completes.
-        if (url === '/healthz' || headers['mobius-aside'] !== undefined) return;
+        if (url === '/healthz' || headers['mobius-aside'] !== undefined) return undefined;
         seen();
-        response.once('close', seen);
+        return seen;
       },
     },
   );

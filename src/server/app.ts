@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Actor } from '../core/caller.ts';
 import { idPrefixes, typeId, uuidText } from '../core/ids.ts';
@@ -11,16 +12,19 @@ import { actorOf, addressFor, originOf } from './actor.ts';
 import { openAllowed } from './allowed.ts';
 import { refusalOf } from './answer.ts';
 import { addBeside, type BesidePorts, jsonType } from './beside.ts';
+import { type Plainly, wentAway } from './connection.ts';
 import { addDevicePage } from './device-page.ts';
 import { addDialects, type RefuseIn } from './dialects.ts';
-import { openDoor } from './door.ts';
+import { type Head, openDoor, type Send, type Way } from './door.ts';
 import { addHeaders, type HeaderOptions, headersOf } from './headers.ts';
 import type { Log } from './log.ts';
-import { addRoute, largestUnasked, type RoutePorts, routesOf } from './routes.ts';
+import { addRoute, isWithoutBody, largestUnasked, type RoutePorts, routesOf } from './routes.ts';
 
 export interface AppPorts extends Pick<RoutePorts, 'core'>, Omit<BesidePorts, 'isDraining'> {
   io: Pick<Io, 'newUuid' | 'now'>;
   log: Log;
+  /** Called as each request comes, whatever it asks for; what it gives is called when the answer is out. */
+  asked?: ((head: Head) => (() => void) | undefined) | undefined;
 }
 
 export interface AppOptions extends HeaderOptions {
@@ -37,6 +41,8 @@ export interface AppOptions extends HeaderOptions {
 export interface App {
   /** `throughFile`: by a socket in a folder, which only programs of this machine reach. */
   handle(request: IncomingMessage, response: ServerResponse, throughFile: boolean): void;
+  /** Answers requests that Node's HTTP server has not read. */
+  plainly(throughFile: boolean): Plainly;
   /** From now on it says that it is not ready, and asks to close each connection after its answer. */
   drain(): void;
   close(): Promise<void>;
@@ -59,25 +65,31 @@ declare module 'fastify' {
   }
 }
 
-/** When the answer is out, or nobody waits for it any more: counts it, and writes its line. */
-const tellAtEnd = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  told: Told,
-  { log, metrics }: Pick<AppPorts, 'log' | 'metrics'>,
-): void => {
+/** Counts a request, and gives what does so with its answer, and writes its line. */
+const tell = (head: Head, told: Told, { log, metrics, asked }: Pick<AppPorts, 'log' | 'metrics' | 'asked'>) => {
+  const { method = '' } = head;
   const began = performance.now();
   metrics.began();
-  response.once('close', () => {
+  const answered = asked?.(head);
+  return (status: number): void => {
     const took = performance.now() - began;
     const { id, operation, route, ip } = told;
-    const { method = '' } = request;
-    // As proxies have it for a caller that went away.
-    const status = response.headersSent ? response.statusCode : 499;
     metrics.ended({ operation, method, status, seconds: took / 1000 });
     const duration_ms = Math.round(took * 1000) / 1000;
-    log.info('answered', { request_id: id, operation, method, route, status, duration_ms, ip });
-  });
+    log.answered({ request_id: id, operation, method, route, status, duration_ms, ip });
+    answered?.();
+  };
+};
+
+/** All of a request's body, when it is there. */
+const readAll = (request: IncomingMessage, done: (body: Uint8Array | undefined) => void): void => {
+  if (isWithoutBody(request.method ?? '')) {
+    done(undefined);
+    return;
+  }
+  const parts: Buffer[] = [];
+  request.on('data', (part: Buffer) => parts.push(part));
+  request.on('end', () => done(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
 };
 
 export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App> => {
@@ -93,19 +105,21 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     return told;
   };
 
-  const tellFailure = ({ id }: Told, error: unknown): void => {
+  const tellFailure = (id: string, error: unknown): void => {
     const stack = error instanceof Error ? error.stack : String(error);
     log.error('failed', { request_id: id, stack });
   };
-  const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request), error);
+  const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request).id, error);
 
-  const actorFor = (request: IncomingMessage, { ip }: Told): Actor =>
-    actorOf(request, ip, options.ownerWithoutCredential);
-  const headersFor = (request: IncomingMessage, { id }: Told): string[] => {
-    const headers = headersOf(request, id, options);
-    if (draining) headers.push('Connection', 'close');
-    return headers;
+  const newTold = (ip: string, way?: Way): Told => {
+    const id = typeId(idPrefixes.request, io.newUuid());
+    return { id, operation: way?.name ?? 'unknown', route: way?.url ?? 'unknown', ip };
   };
+  const ipOf = (head: Head, socket: Socket, throughFile: boolean): string =>
+    addressFor(head, socket, throughFile, options.behindProxy);
+  const actorFor = (head: Head, ip: string): Actor => actorOf(head, ip, options.ownerWithoutCredential);
+  const headersFor = (head: Head, id: string): string[] => headersOf(head, id, options);
+  const closing = (): string[] => (draining ? ['Connection', 'close'] : []);
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
     const { status, headers, body, ours } = refusalOf(error, toldOf(request).wire);
@@ -147,17 +161,14 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
 
   const routes = await routesOf(core);
   for (const route of routes)
-    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request)) }, route);
+    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request).ip) }, route);
   // Other contracts have some of the paths besides.
   const ownAlone = routes.filter(({ path }) => path.startsWith('/v1/projects/{project}/'));
-  const enter = openDoor<Told>(ownAlone, {
+  const door = openDoor(ownAlone, {
     actorOf: actorFor,
     headersOf: headersFor,
-    found: (told, { name, url }) => {
-      told.operation = name;
-      told.route = url;
-    },
     failed: tellFailure,
+    ownerWithoutCredential: options.ownerWithoutCredential,
   });
   refuseIn = await addDialects(app, options.dialects, {
     core,
@@ -182,15 +193,34 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
 
   return {
     handle(request, response, throughFile) {
-      const id = typeId(idPrefixes.request, io.newUuid());
-      const ip = addressFor(request, throughFile, options.behindProxy);
-      const told: Told = { id, operation: 'unknown', route: 'unknown', ip };
-      tellAtEnd(request, response, told, ports);
-      if (enter({ request, response, told })) return;
-      requests.set(request, told);
-      addHeaders(response, headersFor(request, told));
-      app.routing(request, response);
+      const ip = ipOf(request, request.socket, throughFile);
+      const way = door.find(request, ip);
+      const told = newTold(ip, way);
+      const ended = tell(request, told, ports);
+      response.once('close', () => ended(response.headersSent ? response.statusCode : wentAway));
+      if (way === undefined) {
+        requests.set(request, told);
+        addHeaders(response, [...headersFor(request, told.id), ...closing()]);
+        app.routing(request, response);
+        return;
+      }
+      const send: Send = (status, headers, text) => {
+        if (response.destroyed || response.headersSent) return;
+        response.writeHead(status, [...headers, ...closing()]);
+        response.end(text);
+      };
+      readAll(request, (body) => door.answer({ way, id: told.id, body, send }));
     },
+    plainly: (throughFile) => ({
+      find: (head, socket) => door.find(head, ipOf(head, socket, throughFile)),
+      answer({ way, body, send }) {
+        const told = newTold(way.ip, way);
+        door.answer({ way, id: told.id, body, send });
+        return tell(way.head, told, ports);
+      },
+      isDraining: () => draining,
+      now: io.now,
+    }),
     drain() {
       draining = true;
     },

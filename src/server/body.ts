@@ -90,25 +90,26 @@ export const readJson = (bytes: Uint8Array | undefined): unknown => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Reads a body as its type says; an empty one is an empty object, whatever it claims to be. */
-export const readBody = (
-  bytes: Uint8Array | undefined,
+/** What the headers say a body is. */
+export const kindOfBody = (
   headers: Readonly<Record<string, string | string[] | undefined>>,
   takesForms: boolean,
-): Body => {
-  if (bytes === undefined || bytes.length === 0) return { kind: 'json', fields: {} };
+): Body['kind'] => {
   const type = mediaType(headers['content-type']?.toString());
   const coding = headers['content-encoding']?.toString().toLowerCase() ?? 'identity';
   const accepted = takesForms ? 'application/json or application/x-www-form-urlencoded' : 'application/json';
   if (coding !== 'identity') {
     throw new MobiusError('bad_request', 'the body must not be compressed', { reason: 'media_type' });
   }
-  if (takesForms && type === 'application/x-www-form-urlencoded') {
-    return { kind: 'form', pairs: pairsOf(textOf(bytes), 'the body') };
-  }
-  if (type !== 'application/json') {
-    throw new MobiusError('bad_request', `the content type must be ${accepted}`, { reason: 'media_type' });
-  }
+  if (takesForms && type === 'application/x-www-form-urlencoded') return 'form';
+  if (type === 'application/json') return 'json';
+  throw new MobiusError('bad_request', `the content type must be ${accepted}`, { reason: 'media_type' });
+};
+
+/** Reads a body as its kind says; an empty one is an empty object, whatever it claims to be. */
+export const readBody = (bytes: Uint8Array | undefined, kindOf: () => Body['kind']): Body => {
+  if (bytes === undefined || bytes.length === 0) return { kind: 'json', fields: {} };
+  if (kindOf() === 'form') return { kind: 'form', pairs: pairsOf(textOf(bytes), 'the body') };
   const value = readJson(bytes);
   if (!isObject(value)) throw badRequest('the body must be an object');
   return { kind: 'json', fields: value };

@@ -5,7 +5,7 @@ import { sha256 } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import type { Call } from '../operations.ts';
 import { refusalOf } from './answer.ts';
-import { readBody } from './body.ts';
+import { kindOfBody, readBody } from './body.ts';
 import {
   type Brought,
   broughtBy,
@@ -79,7 +79,7 @@ const singles = (pairs: readonly [string, string][]): Partial<Record<string, str
 };
 
 const formOf = ({ body, headers }: FastifyRequest): Partial<Record<string, string>> => {
-  const read = readBody(body as Uint8Array | undefined, headers, true);
+  const read = readBody(body as Uint8Array | undefined, () => kindOfBody(headers, true));
   if (read.kind === 'form') return singles(read.pairs);
   throw new MobiusError('bad_request', 'the body must be a form', { reason: 'media_type' });
 };

@@ -1,8 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Actor } from '../core/caller.ts';
-import { type Refusal, refusalOf } from './answer.ts';
+import { refusalOf } from './answer.ts';
 import { jsonType } from './beside.ts';
-import { announced, isWithoutBody, type OperationRoute } from './routes.ts';
+import { announced, type Does, type OperationRoute } from './routes.ts';
 
 /** One path of the operations, split at its slashes. */
 interface Step {
@@ -38,30 +38,53 @@ const planOf = (routes: readonly OperationRoute[]): Step => {
 /** Nothing in it has to be decoded, and nothing is longer than a name. */
 const plainTarget = /^(?:\/[\w.~-]{1,128})+(?:\?[\w.~=&-]*)?$/;
 
-/** `T`: what else is known of a request. */
-export interface DoorPorts<T> {
-  actorOf(request: IncomingMessage, told: T): Actor;
-  /** All headers of the answer but those that tell of its body. */
-  headersOf(request: IncomingMessage, told: T): string[];
-  /** From here on the request is known to be of this operation. */
-  found(told: T, route: OperationRoute): void;
-  failed(told: T, error: unknown): void;
+/** What a request says before its body. */
+export type Head = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders'>;
+
+/** Where requests with this head lead, from this address. */
+export interface Way extends Pick<OperationRoute, 'name' | 'url' | 'wire'> {
+  head: Head;
+  ip: string;
+  does: Does;
 }
 
-interface Asked<T> {
-  request: IncomingMessage;
-  response: ServerResponse;
-  told: T;
+/** Takes the answer: each header's name before its value. */
+export type Send = (status: number, headers: readonly string[], text?: string) => void;
+
+interface DoorPorts {
+  actorOf(head: Head, ip: string): Actor;
+  /** All headers of the answer but those that tell of its body. */
+  headersOf(head: Head, id: string): string[];
+  failed(id: string, error: unknown): void;
+  ownerWithoutCredential: boolean;
+}
+
+interface Asked {
+  way: Way;
+  /** That of the request. */
+  id: string;
+  body: Uint8Array | undefined;
+  send: Send;
+}
+
+export interface Door {
+  /** Undefined where a request has to go the long way, as far as can be told before its body. */
+  find(head: Head, ip: string): Way | undefined;
+  /** Answers soon. */
+  answer(asked: Asked): void;
 }
 
 /**
  * The short way to an operation, for requests with nothing unusual about them: Fastify's own costs more than looking up a
  * key. The same routes stand behind it, and whatever isn't plain goes the long way, to the same answer.
  */
-export const openDoor = <T>(routes: readonly OperationRoute[], { actorOf, headersOf, found, failed }: DoorPorts<T>) => {
+export const openDoor = (
+  routes: readonly OperationRoute[],
+  { actorOf, headersOf, failed, ownerWithoutCredential }: DoorPorts,
+): Door => {
   const plan = planOf(routes);
 
-  const find = (
+  const follow = (
     method: string,
     path: string,
   ): { route: OperationRoute; params: Record<string, string> } | undefined => {
@@ -78,38 +101,22 @@ export const openDoor = <T>(routes: readonly OperationRoute[], { actorOf, header
     return { route: there.route, params: Object.fromEntries(there.params.map((name, i) => [name, values[i] ?? ''])) };
   };
 
-  const send = (
-    { request, response, told }: Asked<T>,
-    status: number,
-    more: readonly string[],
-    text?: string,
-  ): void => {
-    if (response.destroyed || response.headersSent) return;
-    const headers = headersOf(request, told);
+  const reply = ({ way, id, send }: Asked, status: number, more: readonly string[], text?: string): void => {
+    const headers = headersOf(way.head, id);
     headers.push(...more);
     if (text !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text)));
-    response.writeHead(status, headers);
-    response.end(text);
+    send(status, headers, text);
   };
 
-  const refuse = (asked: Asked<T>, error: unknown, { wire }: OperationRoute): void => {
-    const { status, headers, body, ours }: Refusal = refusalOf(error, wire);
-    if (ours) failed(asked.told, error);
-    send(asked, status, Object.entries(headers).flat(), JSON.stringify(body));
-  };
-
-  const answer = async (
-    asked: Asked<T>,
-    { route, params }: NonNullable<ReturnType<typeof find>>,
-    body: Uint8Array | undefined,
-  ): Promise<void> => {
+  const answer = async (asked: Asked): Promise<void> => {
+    const { way, id, body } = asked;
     try {
-      const { method = '', url: target = '', headers } = asked.request;
-      const actor = actorOf(asked.request, asked.told);
-      const { status, text } = await route.answer(actor, { method, target, headers, params, body });
-      send(asked, status, [], text);
+      const { status, text } = await way.does(body);
+      reply(asked, status, [], text);
     } catch (error) {
-      refuse(asked, error, route);
+      const refusal = refusalOf(error, way.wire);
+      if (refusal.ours) failed(id, error);
+      reply(asked, refusal.status, Object.entries(refusal.headers).flat(), JSON.stringify(refusal.body));
     }
   };
 
@@ -117,37 +124,30 @@ export const openDoor = <T>(routes: readonly OperationRoute[], { actorOf, header
    * What arrives in one turn of the event loop is answered together at its end: whom we write to wakes up once, not once
    * for each answer, and the database is asked once whether what is remembered still stands.
    */
-  const arrived: Parameters<typeof answer>[] = [];
-  const answerSoon = (...given: Parameters<typeof answer>): void => {
-    if (arrived.length === 0) {
-      setImmediate(() => {
-        for (const one of arrived.splice(0)) void answer(...one);
-      });
-    }
-    arrived.push(given);
-  };
+  const arrived: Asked[] = [];
 
-  /** False where the request has to go the long way; none of its body has been read then. */
-  return (asked: Asked<T>): boolean => {
-    const { request } = asked;
-    const { method = '', url: target = '', headers } = request;
-    const { isLarge, isOdd } = announced(method, headers);
-    if (isLarge || isOdd || headers.authorization === undefined || headers.expect !== undefined) return false;
-    if (!plainTarget.test(target)) return false;
-    const mark = target.indexOf('?');
-    const way = find(method, mark === -1 ? target : target.slice(0, mark));
-    if (way === undefined) return false;
-    found(asked.told, way.route);
-    if (isWithoutBody(method)) {
-      answerSoon(asked, way, undefined);
-      return true;
-    }
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      const [first] = parts;
-      answerSoon(asked, way, parts.length === 1 ? first : Buffer.concat(parts));
-    });
-    return true;
+  return {
+    find(head, ip) {
+      const { method = '', url: target = '', headers } = head;
+      const { isLarge, isOdd } = announced(method, headers);
+      if (isLarge || isOdd || headers.expect !== undefined) return undefined;
+      if (headers.authorization === undefined && !ownerWithoutCredential) return undefined;
+      if (!plainTarget.test(target)) return undefined;
+      const mark = target.indexOf('?');
+      const found = follow(method, mark === -1 ? target : target.slice(0, mark));
+      if (found === undefined) return undefined;
+      const { name, url, wire, open } = found.route;
+      const does = open(actorOf(head, ip), { method, target, headers, params: found.params });
+      return { name, url, ...(wire === undefined ? {} : { wire }), head, ip, does };
+    },
+
+    answer(asked) {
+      if (arrived.length === 0) {
+        setImmediate(() => {
+          for (const one of arrived.splice(0)) void answer(one);
+        });
+      }
+      arrived.push(asked);
+    },
   };
 };

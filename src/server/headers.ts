@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { Head } from './door.ts';
 
 export interface HeaderOptions {
   corsOrigins: readonly string[];
@@ -21,7 +22,7 @@ const preflight: Readonly<Record<string, string>> = {
   'Access-Control-Max-Age': '600',
 };
 
-const corsOf = ({ method, headers: { origin } }: IncomingMessage, origins: readonly string[]): readonly string[] => {
+const corsOf = ({ method, headers: { origin } }: Head, origins: readonly string[]): readonly string[] => {
   const vary = ['Vary', 'Origin'];
   if (origin === undefined || !origins.includes(origin)) return vary;
   const allowed = ['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', 'X-Request-Id, Retry-After'];
@@ -31,7 +32,7 @@ const corsOf = ({ method, headers: { origin } }: IncomingMessage, origins: reado
 const always = Object.entries(security).flat();
 
 /** What every answer carries, each name before its value. A route may say another thing in the place of one. */
-export const headersOf = (request: IncomingMessage, id: string, { corsOrigins, tls }: HeaderOptions): string[] => {
+export const headersOf = (request: Head, id: string, { corsOrigins, tls }: HeaderOptions): string[] => {
   const headers = ['X-Request-Id', id, ...always];
   if (tls) headers.push('Strict-Transport-Security', 'max-age=31536000');
   if (corsOrigins.length > 0) headers.push(...corsOf(request, corsOrigins));

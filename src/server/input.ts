@@ -1,19 +1,18 @@
 import { invalidField, MobiusError } from '../errors.ts';
 import type { fieldsOf } from '../generated/fields.ts';
 import type { Operation } from '../operations.ts';
-import { readBody } from './body.ts';
+import { kindOfBody, readBody } from './body.ts';
 import { pairsOf, queryOf } from './query.ts';
 
 type Fields = Awaited<ReturnType<(typeof fieldsOf)['secrets']>>['fields'][string];
 export type Field = NonNullable<Fields>['input'][number];
 
-/** The parts of a request that an operation's input is read from. */
+/** What an operation's input is read from, before the body. */
 export interface Incoming {
   /** The texts of the path's `{name}`s, decoded. */
   params: Readonly<Record<string, string>>;
   target: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  body: Uint8Array | undefined;
 }
 
 const isList = ({ kind }: Pick<Field, 'kind'>): boolean => kind === 'strings';
@@ -73,25 +72,49 @@ const merge = (input: Map<string, unknown>, more: Iterable<[string, unknown]>, w
 
 const takesBody = ({ method }: Operation): boolean => method === 'POST' || method === 'PATCH';
 
-/** The input of an operation as a request gives it; whether it is a sound one is for the schema to say. */
-export const readInput = (operation: Operation, fields: readonly Field[], incoming: Incoming): object => {
-  const pairs = pairsOf(queryOf(incoming.target), 'the query');
-  const input = new Map<string, unknown>();
-  if (takesBody(operation)) {
-    const [stray] = pairs;
-    if (stray !== undefined) {
-      throw new MobiusError('bad_request', `the query parameter "${stray[0].slice(0, 64)}" belongs into the body`);
+/** Keeps what came of it, but no failure. */
+const once = <T>(find: () => T): (() => T) => {
+  let known: { found: T } | undefined;
+  return () => {
+    known ??= { found: find() };
+    return known.found;
+  };
+};
+
+/**
+ * Reads the input of an operation as a request gives it; whether it is a sound one is for the schema to say. What stands
+ * before the body is read once for all bodies that come behind it.
+ */
+export const inputReader = (
+  operation: Operation,
+  fields: readonly Field[],
+  { params, target, headers }: Incoming,
+): ((bytes: Uint8Array | undefined) => object) => {
+  const kindOf = once(() => kindOfBody(headers, operation.wire === 'oauth'));
+  const pairsOfQuery = once(() => pairsOf(queryOf(target), 'the query'));
+  const ofQuery = once(() => fromPairs(pairsOfQuery(), fields));
+  const ofHeaders = once(() => fromPairs(fromHeaders(operation, fields, headers), fields));
+  const ofPath = once(() => fromPairs(Object.entries(params), fields));
+  return (bytes) => {
+    const pairs = pairsOfQuery();
+    const input = new Map<string, unknown>();
+    if (takesBody(operation)) {
+      const [stray] = pairs;
+      if (stray !== undefined) {
+        throw new MobiusError('bad_request', `the query parameter "${stray[0].slice(0, 64)}" belongs into the body`);
+      }
+      const body = readBody(bytes, kindOf);
+      const found =
+        body.kind === 'json' ? Object.entries(body.fields) : fromPairs(knownOnly(body.pairs, fields), fields);
+      merge(input, found, 'itself');
+    } else {
+      if (bytes !== undefined && bytes.length > 0) throw bodyRefused(operation.method);
+      merge(input, ofQuery(), 'itself');
     }
-    const body = readBody(incoming.body, incoming.headers, operation.wire === 'oauth');
-    const found = body.kind === 'json' ? Object.entries(body.fields) : fromPairs(knownOnly(body.pairs, fields), fields);
-    merge(input, found, 'itself');
-  } else {
-    if (incoming.body !== undefined && incoming.body.length > 0) throw bodyRefused(operation.method);
-    merge(input, fromPairs(pairs, fields), 'itself');
-  }
-  merge(input, fromPairs(fromHeaders(operation, fields, incoming.headers), fields), 'the header');
-  merge(input, fromPairs(Object.entries(incoming.params), fields), 'the path');
-  return Object.fromEntries(input);
+    merge(input, ofHeaders(), 'the header');
+    merge(input, ofPath(), 'the path');
+    return Object.fromEntries(input);
+  };
 };
 
 export const bodyRefused = (method: string): MobiusError => new MobiusError('bad_request', `a ${method} takes no body`);

@@ -9,6 +9,7 @@ import { MobiusError } from '../errors.ts';
 import { socketsAreFiles } from '../platform.ts';
 import { type Address, spelled } from './address.ts';
 import { refusalOfStatus } from './answer.ts';
+import { type Plainly, readPlainly } from './connection.ts';
 
 export interface Tls {
   cert: Uint8Array;
@@ -21,11 +22,14 @@ export interface Listener {
   server: Server;
   /** Ends the connections on which nothing is asked or answered. */
   dropIdle(): void;
+  dropAll(): void;
   /** Takes away what listening left in the file system. */
   clear(): void;
 }
 
 export interface Listening {
+  /** Answers what has nothing unusual about it. */
+  plainly(throughFile: boolean): Plainly;
   handle(request: IncomingMessage, response: ServerResponse, throughFile: boolean): void;
   /** For an answer to what never becomes a request. */
   newRequestId(): string;
@@ -63,8 +67,33 @@ const rawRefusal = (status: number, id: string): string => {
   ].join('\r\n');
 };
 
-/** Gives what ends the connections on which nothing is asked or answered. */
-const harden = (server: Server, { handle, newRequestId }: Listening): (() => void) => {
+/** The connections on which plain requests are read, before any of them is Node's. */
+const readFirst = (server: Server, event: 'connection' | 'secureConnection', { plainly }: Listening) => {
+  const open = new Map<Socket, { isBusy(): boolean }>();
+  const toNode = server.listeners(event);
+  server.removeAllListeners(event);
+  let ports: Plainly | undefined;
+  server.on(event, (socket: Socket) => {
+    ports ??= plainly(typeof server.address() === 'string');
+    const patience = { firstMs: limits.headersTimeout, laterMs: limits.keepAliveTimeout };
+    const leave = (): void => {
+      open.delete(socket);
+      for (const listener of toNode) listener.call(server, socket);
+    };
+    open.set(socket, readPlainly(socket, ports, patience, leave));
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
+};
+
+/** Gives what ends connections. */
+const harden = (
+  server: Server,
+  event: 'connection' | 'secureConnection',
+  listening: Listening,
+): Pick<Listener, 'dropIdle' | 'dropAll'> => {
+  const { handle, newRequestId } = listening;
+  const plain = readFirst(server, event, listening);
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);
@@ -112,10 +141,17 @@ const harden = (server: Server, { handle, newRequestId }: Listening): (() => voi
     socket.write(rawRefusal(statusOfFault[error.code ?? ''] ?? 400, newRequestId()));
     socket.destroySoon();
   });
-  return () => {
-    server.closeIdleConnections();
-    // One that has not said a word yet counts as idle here, not with Node.
-    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  return {
+    dropIdle() {
+      server.closeIdleConnections();
+      for (const [socket, { isBusy }] of plain) if (!isBusy()) socket.destroy();
+      // One that has not said a word yet counts as idle here, not with Node.
+      for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+    },
+    dropAll() {
+      server.closeAllConnections();
+      for (const [socket] of plain) socket.destroy();
+    },
   };
 };
 
@@ -148,7 +184,7 @@ export const listenOn = async (address: Address, tls: Tls | undefined, listening
   } catch {
     throw new MobiusError('usage', '--tls-cert and --tls-key are no certificate and its key in PEM');
   }
-  const dropIdle = harden(server, listening);
+  const drops = harden(server, tls === undefined ? 'connection' : 'secureConnection', listening);
   try {
     await begin(server, address);
   } catch (error) {
@@ -157,7 +193,7 @@ export const listenOn = async (address: Address, tls: Tls | undefined, listening
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
   const url = `${tls === undefined ? 'http' : 'https'}://${spelled({ host: address.host, port })}`;
-  return { url, server, dropIdle, clear: () => undefined };
+  return { url, server, ...drops, clear: () => undefined };
 };
 
 const answers = (path: string): Promise<boolean> =>
@@ -209,12 +245,12 @@ export const listenOnSocket = async (
   listening: Listening,
 ): Promise<Listener> => {
   const server = createServer(limits);
-  const dropIdle = harden(server, listening);
+  const drops = harden(server, 'connection', listening);
   const url = `unix:${path}`;
   try {
-    if (socketsAreFiles(platform)) return { url, server, dropIdle, clear: await bindPrivately(server, path) };
+    if (socketsAreFiles(platform)) return { url, server, ...drops, clear: await bindPrivately(server, path) };
     await begin(server, { path });
-    return { url, server, dropIdle, clear: () => undefined };
+    return { url, server, ...drops, clear: () => undefined };
   } catch (error) {
     server.close();
     throw error instanceof MobiusError ? error : refused('--unix', path, error);
@@ -224,7 +260,7 @@ export const listenOnSocket = async (
 /** Takes nothing new, waits for what is being answered, and after the limit for nothing any more. */
 export const endAll = async (listeners: readonly Listener[], limitMs: number): Promise<void> => {
   const timer = setTimeout(() => {
-    for (const { server } of listeners) server.closeAllConnections();
+    for (const { dropAll } of listeners) dropAll();
   }, limitMs);
   // Whoever was told to keep the connection would keep us waiting with it.
   const ticker = setInterval(() => {

@@ -5,7 +5,12 @@ export const levels = ['error', 'warn', 'info', 'debug'] as const;
 export type Level = (typeof levels)[number];
 
 type Tell = (message: string, fields?: Readonly<Record<string, unknown>>) => void;
-export type Log = Readonly<Record<'error' | 'info', Tell>>;
+export interface Log {
+  error: Tell;
+  info: Tell;
+  /** One line a request, of words and numbers that are all ours. */
+  answered(fields: Readonly<Record<string, string | number>>): void;
+}
 
 /** Nothing that is logged should hold one; a system's words about a failure might. */
 const withoutCredentials = (text: string): string =>
@@ -19,7 +24,7 @@ const gathering = (write: (text: string) => void): ((line: string) => void) => {
     held = '';
     if (text === '') return;
     try {
-      write(withoutCredentials(text));
+      write(text);
     } catch {}
   };
   return (line) => {
@@ -43,16 +48,25 @@ const stamps = (now: () => number): (() => string) => {
   };
 };
 
+const lineOf = (level: Level, stamp: string, message: string, fields: object): string => {
+  const told = JSON.stringify(fields);
+  return `{"level":"${level}"${stamp}${told === '{}' ? '' : ','}${told.slice(1, -1)},"message":${JSON.stringify(message)}}\n`;
+};
+
+const silence = (): void => undefined;
+
 /** A line of JSON for each thing that happened, on stderr. That nobody can read it is no reason to stop serving. */
 export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, most: Level): Log => {
   const stampNow = stamps(now);
   const write = gathering((text) => stderr.write(text));
   const telling = (level: Level): Tell => {
-    if (levels.indexOf(level) > levels.indexOf(most)) return () => undefined;
-    return (message, fields = {}) => {
-      const told = JSON.stringify({ ...fields, message });
-      write(`{"level":"${level}"${stampNow()},${told.slice(1)}\n`);
-    };
+    if (levels.indexOf(level) > levels.indexOf(most)) return silence;
+    return (message, fields = {}) => write(withoutCredentials(lineOf(level, stampNow(), message, fields)));
   };
-  return { error: telling('error'), info: telling('info') };
+  const info = telling('info');
+  return {
+    error: telling('error'),
+    info,
+    answered: info === silence ? silence : (fields) => write(lineOf('info', stampNow(), 'answered', fields)),
+  };
 };

@@ -7,9 +7,11 @@ import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
 import { jsonType } from './beside.ts';
-import { bodyRefused, type Field, type Incoming, readInput } from './input.ts';
+import { bodyRefused, type Field, type Incoming, inputReader } from './input.ts';
 
 type Answering = Pick<Core, 'as' | 'screen'>;
+
+export type Does = (body: Uint8Array | undefined) => Promise<{ status: number; text?: string }>;
 
 /** An operation as HTTP reaches it. */
 export interface OperationRoute extends Pick<Operation, 'method' | 'path' | 'wire'> {
@@ -17,7 +19,8 @@ export interface OperationRoute extends Pick<Operation, 'method' | 'path' | 'wir
   /** The path with `:name` for what stands in it. */
   url: string;
   bodyLimit: number;
-  answer(actor: Actor, asked: Incoming & { method: string }): Promise<{ status: number; text?: string }>;
+  /** What does what this asks for, with a body that came behind it. */
+  open(actor: Actor, asked: Incoming & { method: string }): Does;
 }
 
 /** The values of one secret may be 16 MiB, and JSON escapes. */
@@ -62,19 +65,23 @@ const routeOf = (core: Answering, name: Name, operation: Operation, fields: read
   url: urlOf(operation.path),
   ...(operation.wire === undefined ? {} : { wire: operation.wire }),
   bodyLimit: limitOf(operation, fields),
-  async answer(actor, { method, ...incoming }) {
-    let input: object;
-    let options: { idempotencyKey?: string };
-    try {
-      input = readInput(operation, fields, incoming);
-      options = idempotencyKey(method, incoming.headers);
-    } catch (error) {
-      // A credential that the core refuses is refused before anything is said of the rest of the request.
-      await core.screen(actor, name);
-      throw error;
-    }
-    const output = await core.as(actor)(name, input as Input<Name>, options);
-    return operation.status === 204 ? { status: 204 } : { status: operation.status, text: JSON.stringify(output) };
+  open(actor, { method, ...incoming }) {
+    const read = inputReader(operation, fields, incoming);
+    const call = core.as(actor);
+    return async (body) => {
+      let input: object;
+      let options: { idempotencyKey?: string };
+      try {
+        input = read(body);
+        options = idempotencyKey(method, incoming.headers);
+      } catch (error) {
+        // A credential that the core refuses is refused before anything is said of the rest of the request.
+        await core.screen(actor, name);
+        throw error;
+      }
+      const output = await call(name, input as Input<Name>, options);
+      return operation.status === 204 ? { status: 204 } : { status: operation.status, text: JSON.stringify(output) };
+    };
   },
 });
 
@@ -97,7 +104,7 @@ export interface RoutePorts {
 export const addRoute = (
   app: FastifyInstance,
   { core, actorOf }: RoutePorts,
-  { name, method, url, bodyLimit, answer }: OperationRoute,
+  { name, method, url, bodyLimit, open }: OperationRoute,
 ): void => {
   app.route({
     method,
@@ -116,13 +123,13 @@ export const addRoute = (
       if (closes) reply.removeHeader('Connection');
     },
     async handler(request, reply) {
-      const { status, text } = await answer(actorOf(request), {
+      const does = open(actorOf(request), {
         method: request.method,
         params: request.params as Record<string, string>,
         target: request.raw.url ?? '',
         headers: request.headers,
-        body: request.body as Uint8Array | undefined,
       });
+      const { status, text } = await does(request.body as Uint8Array | undefined);
       return text === undefined ? reply.code(status).send() : reply.code(status).type(jsonType).send(text);
     },
   });

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { openServed } from '../calls/local.ts';
 import { idPrefixes, typeId } from '../core/ids.ts';
@@ -9,7 +8,7 @@ import type { Io } from '../io.ts';
 import type { Anchoring, Place, World } from '../vault/open.ts';
 import { type Address, isLoopback, spelled } from './address.ts';
 import { openAhead } from './ahead.ts';
-import { type App, makeApp } from './app.ts';
+import { type App, type AppPorts, makeApp } from './app.ts';
 import { bootstrap, type FirstAdministrator } from './bootstrap.ts';
 import { endAll, type Listener, type Listening, listenOn, listenOnSocket, type Tls } from './listen.ts';
 import { type Level, type Log, openLog } from './log.ts';
@@ -39,8 +38,7 @@ export interface ServeOptions {
   ownerWithoutCredential?: boolean;
   /** What /healthz tells besides, to whoever can ask. */
   health?: () => Readonly<Record<string, unknown>>;
-  /** Called as each request comes, whatever it asks for. */
-  asked?: (request: IncomingMessage, response: ServerResponse) => void;
+  asked?: AppPorts['asked'];
 }
 
 export interface Serving {
@@ -141,6 +139,7 @@ export const startServer = async (
         io,
         log,
         metrics,
+        asked: options.asked,
         openapi: openapi(),
         health: options.health ?? (() => ({})),
         publicKeys: core.publicKeys,
@@ -157,11 +156,7 @@ export const startServer = async (
       },
     );
     const newRequestId = (): string => typeId(idPrefixes.request, io.newUuid());
-    const handle: Listening['handle'] = (request, response, throughFile) => {
-      options.asked?.(request, response);
-      app.handle(request, response, throughFile);
-    };
-    listeners = await listenAll(io, options, { handle, newRequestId });
+    listeners = await listenAll(io, options, { ...app, newRequestId });
   } catch (error) {
     await close();
     throw error;

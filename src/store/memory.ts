@@ -1,13 +1,18 @@
 import type { Query } from './db.ts';
 
+/** How it was found: a text, or the very thing that it was made of, with which it goes. */
+export type Source = string | object;
+
 /**
  * What was made of rows that were read and that still stand, by a name that tells how it was found. It lasts until a
  * change of one of the tables below; nothing may be kept in it that was made of any other. What the seal doesn't answer
  * for, such as when something was last used, may be older than in the row.
  */
 export interface Memory {
-  get(name: string): unknown;
-  set(name: string, made: unknown): void;
+  get(name: Source): unknown;
+  set(name: Source, made: unknown): void;
+  /** What was told of secrets, never their values; it ends with a change of any of them besides. */
+  readonly secrets?: Memory;
 }
 
 /** Thrown out of a `glance` that needs more than what is remembered. */
@@ -33,7 +38,7 @@ export const memoryAlone = (memory: Memory): Query => ({
 });
 
 /** Tables that say what a credential is bound to, and whether the vault is open. */
-const tables = new Set([
+const ofCredentials = new Set([
   'api_keys',
   'keyring',
   'moves',
@@ -55,12 +60,17 @@ const found = new Set(['api_keys', 'principals', 'projects', 'roles', 'sessions'
 /** When something was last used, and how often: the seal doesn't answer for it. */
 const uses = /^set (last_(used|login)_at = [^,]* where\b|used = used \+ )/;
 
-/** Whether this statement, which changes something, may change what is remembered. */
-export const disturbs = (sql: string): boolean => {
+const ofSecrets = new Set(['secrets', 'secret_versions']);
+
+/** Which part of what is remembered this statement, which changes something, may change; all of it, or that of secrets. */
+export const disturbs = (sql: string): 'all' | 'secrets' | undefined => {
   const [, verb = '', name = '', rest = ''] =
     /^\s*(insert into|update|delete from) (\w+)\s*([\s\S]*)$/i.exec(sql) ?? [];
-  if (name === '') return true;
-  if (!tables.has(name)) return false;
+  if (ofSecrets.has(name)) return 'secrets';
+  return name === '' || (ofCredentials.has(name) && changesFound(verb, name, rest)) ? 'all' : undefined;
+};
+
+const changesFound = (verb: string, name: string, rest: string): boolean => {
   if (/^insert/i.test(verb)) return !found.has(name) || /\bdo update\b/i.test(rest);
   // A token is removed long after its end, which who remembers it knows as well.
   if (/^delete/i.test(verb)) return name !== 'tokens';
@@ -68,24 +78,39 @@ export const disturbs = (sql: string): boolean => {
 };
 
 /** More than any server has at once of what is used again and again. */
-const most = 150_000;
+const mostFound = 150_000;
+const mostSecrets = 10_000;
+
+/** A memory, and whether there is anything in it. */
+export interface OwnMemory extends Memory {
+  isEmpty(): boolean;
+}
 
 /** An empty one. The oldest are let go where it gets too large. */
-export const newMemory = (): Memory => {
+export const newMemory = (most = mostFound): OwnMemory => {
   const known = new Map<string, unknown>();
+  const beside = new WeakMap<object, unknown>();
   return {
-    get: (name) => known.get(name),
+    isEmpty: () => known.size === 0,
+    get: (name) => (typeof name === 'string' ? known.get(name) : beside.get(name)),
     set: (name, made) => {
+      if (typeof name !== 'string') {
+        beside.set(name, made);
+        return;
+      }
       if (known.size >= most) for (const oldest of [...known.keys()].slice(0, most / 10)) known.delete(oldest);
       known.set(name, made);
     },
   };
 };
 
+/** The same, with nothing in it that was told of secrets. */
+export const withoutSecrets = (memory: OwnMemory): OwnMemory => ({ ...memory, secrets: newMemory(mostSecrets) });
+
 /** What is remembered under this name, or what is found now; that there is nothing is never remembered. */
 export const recall = async <T>(
   { memory }: { readonly memory?: Memory | undefined },
-  name: string,
+  name: Source,
   find: () => Promise<T>,
 ): Promise<T> => {
   const known = memory?.get(name);

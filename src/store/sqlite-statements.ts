@@ -15,8 +15,7 @@ interface Prepared {
   statement: Statement;
   /** The parameters that it names. */
   used: readonly number[];
-  /** It may change what is remembered. */
-  disturbs: boolean;
+  disturbs: ReturnType<typeof disturbs>;
 }
 
 /**
@@ -30,7 +29,7 @@ const cachedStatements = (connection: Connection) => {
     const known = cache.get(sql);
     if (known !== undefined) return known;
     const statement = connection.prepare(sql);
-    const made = { statement, used: namedIn(sql), disturbs: !statement.readonly && disturbs(sql) };
+    const made = { statement, used: namedIn(sql), disturbs: statement.readonly ? undefined : disturbs(sql) };
     cache.set(sql, made);
     return made;
   };
@@ -54,10 +53,10 @@ const bindable = (value: Value | undefined): string | bigint | Uint8Array | null
   return typeof checked === 'number' ? BigInt(checked) : checked;
 };
 
-/** `changes` is told of each statement that changes something, and whether what is remembered. */
+/** `changes` is told of each statement that changes something, and what of that which is remembered. */
 export const statementsOf = (
   connection: Connection,
-  changes: (isDisturbed: boolean) => void,
+  changes: (disturbed: ReturnType<typeof disturbs>) => void,
 ): Readonly<Record<'read' | 'write', Statements>> => {
   const prepare = cachedStatements(connection);
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from './db.ts';
-import { type Memory, memoryAlone, NotRemembered, newMemory } from './memory.ts';
+import { type disturbs, type Memory, memoryAlone, NotRemembered, newMemory, withoutSecrets } from './memory.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
 import { type Go, queryThrough, type Statements, statementsOf } from './sqlite-statements.ts';
@@ -47,7 +47,7 @@ const longestMs = 4;
  * keeps, one of our own in the statement that makes it.
  */
 const openMemory = (connection: Connection) => {
-  let memory = newMemory();
+  let memory = withoutSecrets(newMemory());
   let version: unknown;
   let isSeen = false;
   /** Since when nothing is committed: something was changed, or even what is remembered. */
@@ -63,13 +63,13 @@ const openMemory = (connection: Connection) => {
     });
     if (current === version) return;
     version = current;
-    memory = newMemory();
+    memory = withoutSecrets(newMemory());
   };
 
   return {
-    changes(isDisturbed: boolean): void {
-      if (isDisturbed) {
-        memory = newMemory();
+    changes(disturbed: ReturnType<typeof disturbs>): void {
+      if (disturbed !== undefined) {
+        memory = withoutSecrets(disturbed === 'secrets' ? memory : newMemory());
         changing = 'memory';
       } else if (changing === 'nothing') changing = 'something';
     },
@@ -77,8 +77,9 @@ const openMemory = (connection: Connection) => {
     settle: () => {
       changing = 'nothing';
     },
-    /** Outside of any transaction. */
+    /** Outside of any transaction; undefined where there is nothing in it that may be used. */
     now(): Memory | undefined {
+      if (memory.isEmpty()) return undefined;
       look();
       return changing === 'memory' ? undefined : memory;
     },
@@ -182,21 +183,29 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       }
     });
 
-  /** All who wait by now read the same state, one after another. Who comes later may have to see a later one. */
+  /**
+   * All who wait by now read the same state, one after another, and are told together: whoever writes their answers then
+   * wakes those who wait for them once. Who comes later may have to see a later state.
+   */
   const readWaiting = async (): Promise<void> => {
     const taken = readers.splice(0);
+    const tell: (() => void)[] = [];
     try {
       let memory = await beginRead();
       for (const { body, done, failed } of taken) {
         // A fault of the file ends the transaction.
         if (!connection.inTransaction) memory = await beginRead();
-        await resultOf(body, statements.read, memory).then(done, failed);
+        await resultOf(body, statements.read, memory).then(
+          (result) => tell.push(() => done(result)),
+          (error) => tell.push(() => failed(error)),
+        );
       }
     } catch (error) {
-      for (const { failed } of taken) failed(error);
+      for (const { failed } of taken.slice(tell.length)) tell.push(() => failed(error));
     } finally {
       rollBack();
     }
+    for (const told of tell) told();
   };
 
   const read = <T>(body: (tx: Query) => Promise<T>): Promise<T> =>

@@ -3,8 +3,7 @@ import { constants } from 'node:fs';
 import { access, lstat, readlink, realpath } from 'node:fs/promises';
 import { basename, delimiter, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { MobiusError } from '../errors.ts';
-
-export type Env = Readonly<Record<string, string | undefined>>;
+import { binaryNamed, type System, variableIn } from '../platform.ts';
 
 interface Ended {
   /** Absent where it was ended for taking too long. */
@@ -23,9 +22,10 @@ const exists = async (path: string): Promise<boolean> => (await lstat(path).catc
  * Looked up here, and in absolute folders only: a PATH with "." in it, or Windows by itself, would run a program called
  * git that lies in the repository.
  */
-const findGit = async ({ PATH = '', Path = PATH }: Env): Promise<string | undefined> => {
-  for (const folder of (PATH || Path).split(delimiter).filter(isAbsolute)) {
-    const file = join(folder, sep === '\\' ? 'git.exe' : 'git');
+const findGit = async (system: System): Promise<string | undefined> => {
+  const name = binaryNamed(system.platform, 'git');
+  for (const folder of (variableIn(system, 'PATH') ?? '').split(delimiter).filter(isAbsolute)) {
+    const file = join(folder, name);
     const usable = await access(file, constants.X_OK).then(
       () => true,
       () => false,
@@ -43,7 +43,7 @@ const asGuest = [
 ];
 
 /** Variables of git would lead it to another repository or start programs; ours are no business of its. */
-const guestEnv = (env: Env): Record<string, string> => ({
+const guestEnv = (env: System['env']): Record<string, string> => ({
   ...Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
       value === undefined || /^(GIT_|MOBIUS_)/i.test(name) ? [] : [[name, value]],
@@ -58,7 +58,7 @@ const guestEnv = (env: Env): Record<string, string> => ({
 interface Run {
   git: string;
   folder: string;
-  env: Env;
+  env: System['env'];
   limitMs: number;
   /** What git must be told in a variable all the same. */
   told?: Readonly<Record<string, string>>;
@@ -122,17 +122,17 @@ const gitFolderIn = (place: string): string | undefined => {
  * not: outside of any work tree, or ignored and not tracked. The file need not exist, its folder must. Whatever can't
  * be told is a reason too.
  */
-export const gitWouldTake = async (path: string, env: Env, limitMs = patience): Promise<string | undefined> => {
+export const gitWouldTake = async (path: string, system: System, limitMs = patience): Promise<string | undefined> => {
   const place = await placeOf(resolve(path));
   const gitFolder = gitFolderIn(place);
   if (gitFolder !== undefined) return `it is inside "${gitFolder}", which is git's own`;
   const tree = await workTreeOf(dirname(place));
   if (tree === undefined) return undefined;
   const within = `it is inside the git work tree "${tree}"`;
-  const git = await findGit(env);
+  const git = await findGit(system);
   if (git === undefined) return `${within}, and git isn't installed, so nobody can tell whether it is ignored`;
   // From the top: a bare repository planted further down would answer in its place, by its own settings.
-  const run: Run = { git, folder: tree, env, limitMs };
+  const run: Run = { git, folder: tree, env: system.env, limitMs };
   const name = relative(tree, place);
   const tracked = await runGit(run, '--literal-pathspecs', 'ls-files', '--error-unmatch', '-z', '--', name);
   if (tracked.code === 0) return `it is tracked by git in "${tree}"`;
@@ -225,7 +225,7 @@ async function* contents(child: ChildProcess, entries: readonly Entry[]): AsyncG
  * `git commit -a` and `git commit FILE` hand their hooks an index of their own: that one is committed. One that is not
  * there would be an empty one to git, with nothing staged in it.
  */
-const indexOf = async (tree: string, { GIT_INDEX_FILE: named }: Env): Promise<Record<string, string>> => {
+const indexOf = async (tree: string, { GIT_INDEX_FILE: named }: System['env']): Promise<Record<string, string>> => {
   if (named === undefined || named === '') return {};
   const index = resolve(tree, named);
   if (await exists(index)) return { GIT_INDEX_FILE: index };
@@ -236,14 +236,14 @@ const indexOf = async (tree: string, { GIT_INDEX_FILE: named }: Env): Promise<Re
  * The files that the next commit adds or changes, with the content that it will have, which may differ from the one on
  * disk. Asks git for the blobs by their ids, never by a name: a name may hold any character.
  */
-export async function* stagedFiles(folder: string, env: Env): AsyncGenerator<Staged> {
-  const git = await findGit(env);
+export async function* stagedFiles(folder: string, system: System): AsyncGenerator<Staged> {
+  const git = await findGit(system);
   if (git === undefined) throw new MobiusError('usage', "git isn't installed, so nothing can be staged");
-  const found: Run = { git, folder, env, limitMs: patience };
+  const found: Run = { git, folder, env: system.env, limitMs: patience };
   const top = await runGit(found, 'rev-parse', '--show-toplevel');
   if (top.code !== 0) throw new MobiusError('usage', `git can't tell what is staged: ${top.said}`);
   const tree = top.stdout.toString().replace(/\n$/, '');
-  const run: Run = { ...found, folder: tree, limitMs: 6 * patience, told: await indexOf(tree, env) };
+  const run: Run = { ...found, folder: tree, limitMs: 6 * patience, told: await indexOf(tree, system.env) };
   const kinds = ['--cached', '--raw', '--no-abbrev', '--no-renames', '--diff-filter=ACMRT'];
   const harmless = ['--no-ext-diff', '--no-textconv', '--no-relative', '--no-color'];
   const listed = await runGit(run, 'diff', ...kinds, ...harmless, '-z', '--');

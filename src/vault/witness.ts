@@ -81,9 +81,9 @@ export const openWitness = (db: Db): Witness => {
 
 const known = new Map<string, boolean | undefined>();
 
-/** Undefined of a statement that only reads. */
+/** Undefined of a statement that only reads. What was told of secrets is not remembered here. */
 const disturbing = (sql: string): boolean | undefined => {
-  if (!known.has(sql)) known.set(sql, /^\s*(select|with)\b/i.test(sql) ? undefined : disturbs(sql));
+  if (!known.has(sql)) known.set(sql, /^\s*(select|with)\b/i.test(sql) ? undefined : disturbs(sql) === 'all');
   return known.get(sql);
 };
 

@@ -6,7 +6,7 @@ import { operations } from '../../src/generated/operations.ts';
 import type { Operation } from '../../src/operations.ts';
 
 /** The same numbers for the same seed, between 0 and 1. */
-const seeded = (seed: number): (() => number) => {
+export const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

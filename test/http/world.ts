@@ -68,6 +68,8 @@ export const exchange = async (where: Where, method: string, path: string, asked
     path,
     agent: false,
     headers: {
+      // As whoever calls a service does; who closes at once is answered by other means.
+      Connection: 'keep-alive',
       ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
       ...(body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
       ...headers,

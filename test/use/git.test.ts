@@ -34,8 +34,10 @@ const script = (file: string, text: string): string => {
   return file;
 };
 
+const system = (env: Record<string, string>) => ({ platform: process.platform, env });
+
 const asked = (file: string, env: Record<string, string> = owner('/nowhere')): Promise<string | undefined> =>
-  gitWouldTake(file, env);
+  gitWouldTake(file, system(env));
 
 describe('a file that would be written', () => {
   test('is safe outside of any work tree, where no git is needed', async () => {
@@ -122,7 +124,9 @@ describe('a file that would be written', () => {
     );
 
     script(join(programs, 'git'), 'exec sleep 60');
-    expect(await gitWouldTake(file, { PATH: `${programs}:${path}` }, 100)).toContain('it took longer than 0.1 seconds');
+    expect(await gitWouldTake(file, system({ PATH: `${programs}:${path}` }), 100)).toContain(
+      'it took longer than 0.1 seconds',
+    );
 
     writeFileSync(join(folder, '.git', 'HEAD'), 'nonsense');
     expect(await asked(file)).toContain("can't tell");
@@ -198,7 +202,7 @@ describe('a hostile repository', () => {
 
 const staged = async (folder: string, env: Record<string, string> = owner('/nowhere')): Promise<[string, string][]> => {
   const files: [string, string][] = [];
-  for await (const { path: name, content } of stagedFiles(folder, env)) {
+  for await (const { path: name, content } of stagedFiles(folder, system(env))) {
     const pieces: Uint8Array[] = [];
     for await (const piece of content) pieces.push(piece);
     files.push([name, Buffer.concat(pieces).toString()]);
@@ -246,7 +250,7 @@ describe('what is staged', () => {
     writeFileSync(join(folder, 'b'), 'b');
     git(folder, 'add', '-A');
     const names: string[] = [];
-    for await (const { path: name, content } of stagedFiles(folder, owner('/nowhere'))) {
+    for await (const { path: name, content } of stagedFiles(folder, system(owner('/nowhere')))) {
       names.push(name);
       for await (const _ of content) break;
     }

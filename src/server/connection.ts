@@ -1,0 +1,193 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Send, Way } from './door.ts';
+import { longestHead, type PlainHead, readHead } from './head.ts';
+
+/** A plain request that has arrived as a whole. */
+export interface Arrived {
+  way: Way;
+  body: Uint8Array | undefined;
+  send: Send;
+}
+
+/** What answers plain requests. */
+export interface Plainly {
+  /** Undefined where the request is not one of those that `answer` takes. */
+  find(head: PlainHead, socket: Socket): Way | undefined;
+  /** Answers soon, by `send`. What it gives is called once, with the status, or with that for a caller that went away. */
+  answer(arrived: Arrived): (status: number) => void;
+  /** Whether each connection is to be closed after its answer. */
+  isDraining(): boolean;
+  now(): number;
+}
+
+/** How long whoever connected may say nothing. */
+export interface Patience {
+  firstMs: number;
+  laterMs: number;
+}
+
+/** How long the rest of a body may take; whoever is slower than that is Node's to wait for. */
+const restMs = 1000;
+/** As proxies have it. */
+export const wentAway = 499;
+
+let second = Number.NaN;
+let date = '';
+/** As headers have it: of many answers in one second it is the same. */
+const dateAt = (now: number): string => {
+  const current = Math.floor(now / 1000);
+  if (current !== second) {
+    second = current;
+    date = new Date(now).toUTCString();
+  }
+  return date;
+};
+
+/** What was read of a head, and the text it was read from: whoever keeps a connection says the same again and again. */
+interface Known {
+  text: string;
+  /** That of the body behind it. */
+  length: number;
+  way: Way;
+}
+
+/** A request whose head is known, and what has arrived of it. */
+interface Arriving {
+  known: Known;
+  parts: Buffer[];
+  missing: number;
+  since: number;
+}
+
+/**
+ * Reads plain requests from a connection and writes their answers, which takes Node's server longer than us the answer.
+ * As soon as anything else comes the connection is Node's, with all that has arrived and wasn't answered. What is sent
+ * before an answer is out is no plain request either: there is one at a time.
+ */
+export const readPlainly = (
+  socket: Socket,
+  { find, answer, isDraining, now }: Plainly,
+  patience: Patience,
+  leave: () => void,
+): { isBusy(): boolean } => {
+  let known: Known | undefined;
+  let arriving: Arriving | undefined;
+  let answering: { ended(status: number): void } | undefined;
+  /** What came while something was answered. */
+  let early: Buffer | undefined;
+  let hasEnded = false;
+  let patienceMs = 0;
+
+  /** Each part that comes or goes begins the time anew. */
+  const waitFor = (ms: number): void => {
+    if (ms !== patienceMs) socket.setTimeout(ms);
+    patienceMs = ms;
+  };
+
+  /** The head that the bytes begin with. */
+  const headOf = (bytes: Buffer): Known | undefined => {
+    if (known !== undefined && bytes.toString('latin1', 0, known.text.length) === known.text) return known;
+    const begin = bytes.toString('latin1', 0, longestHead);
+    const length = begin.indexOf('\r\n\r\n') + 4;
+    const text = begin.slice(0, length);
+    const head = length < 4 ? undefined : readHead(text);
+    const way = head && find(head, socket);
+    known = head && way && { text, length: head.length, way };
+    return known;
+  };
+
+  const stop = (bytes: Buffer): void => {
+    for (const [event, heard] of heardOf) socket.off(event, heard);
+    waitFor(0);
+    leave();
+    socket.unshift(bytes);
+    socket.resume();
+  };
+
+  const write = (status: number, headers: readonly string[], text: string, isLast: boolean): void => {
+    let all = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
+    for (let at = 0; at < headers.length; at += 2) all += `${headers[at]}: ${headers[at + 1]}\r\n`;
+    const keeping = isLast ? 'close' : `keep-alive\r\nKeep-Alive: timeout=${patience.laterMs / 1000}`;
+    all += `Date: ${dateAt(now())}\r\nConnection: ${keeping}\r\n\r\n${text}`;
+    socket.write(all, Buffer.byteLength(all) === all.length ? 'latin1' : 'utf8');
+  };
+
+  const begin = ({ way }: Known, body: Uint8Array | undefined): void => {
+    const send: Send = (status, headers, text = '') => {
+      const asked = answering;
+      if (asked === undefined) return;
+      answering = undefined;
+      const isLast = hasEnded || isDraining();
+      write(status, headers, text, isLast);
+      asked.ended(status);
+      if (isLast) socket.end();
+      else if (early === undefined) waitFor(patience.laterMs);
+      else stop(early);
+    };
+    answering = { ended: answer({ way, body, send }) };
+  };
+
+  const proceed = (request: Arriving): void => {
+    const { known: found, parts, missing, since } = request;
+    if (missing > 0 && now() - since <= restMs) {
+      arriving = request;
+      waitFor(restMs);
+      return;
+    }
+    arriving = undefined;
+    const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    if (missing !== 0) stop(bytes);
+    else begin(found, found.length === 0 ? undefined : bytes.subarray(found.text.length));
+  };
+
+  const take = (part: Buffer): void => {
+    if (answering !== undefined) {
+      early = early === undefined ? part : Buffer.concat([early, part]);
+      socket.pause();
+    } else if (arriving !== undefined) {
+      arriving.parts.push(part);
+      proceed({ ...arriving, missing: arriving.missing - part.length });
+    } else {
+      // Whoever reads no answers is given no more of them.
+      const found = isDraining() || socket.writableLength > 0 ? undefined : headOf(part);
+      if (found === undefined) stop(part);
+      else
+        proceed({
+          known: found,
+          parts: [part],
+          missing: found.text.length + found.length - part.length,
+          since: now(),
+        });
+    }
+  };
+
+  const heardOf: readonly [event: string, heard: (part: Buffer) => void][] = [
+    ['data', take],
+    [
+      'end',
+      () => {
+        hasEnded = true;
+        if (answering === undefined) socket.end();
+      },
+    ],
+    [
+      'timeout',
+      () => {
+        if (arriving !== undefined) stop(Buffer.concat(arriving.parts));
+        else if (answering === undefined) socket.destroy();
+      },
+    ],
+    ['error', () => void socket.destroy()],
+    [
+      'close',
+      () => {
+        answering?.ended(wentAway);
+        answering = undefined;
+      },
+    ],
+  ];
+  for (const [event, heard] of heardOf) socket.on(event, heard);
+  waitFor(patience.firstMs);
+  return { isBusy: () => answering !== undefined || arriving !== undefined };
+};
