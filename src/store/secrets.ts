@@ -67,6 +67,8 @@ export const byName = (store: Store, projectId: string, name: string): Promise<S
   secretTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 export interface Filter {
+  /** No others. */
+  ids?: readonly string[];
   expiresBefore?: number;
   tags: readonly string[];
   after: string;
@@ -77,11 +79,11 @@ export const list = async (store: Store, projectId: string, filter: Filter): Pro
   const { expiresBefore, tags: filters, after, limit } = filter;
   const params: Value[] = [projectId];
   const where: string[] = [];
-  let ids: string[] | undefined;
+  let { ids } = filter;
   if (expiresBefore !== undefined) {
     params.push(expiresBefore);
     const rows = 'select id from secrets where project_id = $1 and expires_at < $2 order by expires_at';
-    ids = await fewIds(store, rows, params);
+    ids ??= await fewIds(store, rows, params);
     // Where they are many the sign keeps the engine to the order of the page.
     where.push('+t.expires_at < $2');
   }
