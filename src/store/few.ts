@@ -5,16 +5,24 @@ import type { Store } from './table.ts';
  * So many are sought by themselves and put in order. Where there are more, a page of them is soon full in the order of all,
  * and to seek each of them for it would take the longer the more there are.
  */
-const few = 1_000;
+export const few = 1_000;
 
 /**
- * How many rows a query has, which isn't read further than to what is many. It says an order that its index has: else an
- * engine may look for the first of many from one end of the table.
+ * How many rows a query has, which isn't read further than to this many. It says an order that its index has: else an engine
+ * may look for the first of many from one end of the table.
  */
-export const countFew = async ({ db }: Pick<Store, 'db'>, rows: string, params: readonly Value[]): Promise<number> => {
-  const sql = `select count(*) as count from (select 1 as one from (${rows}) found limit ${few}) counted`;
-  return (await db.get<{ count: number }>(sql, params))?.count ?? 0;
+export const countFew = async (
+  { db }: Pick<Store, 'db'>,
+  rows: string,
+  params: readonly Value[],
+  most = few,
+): Promise<number> => {
+  const sql = `select count(*) as count from (select 1 as one from (${rows}) found limit $${params.length + 1}) counted`;
+  return (await db.get<{ count: number }>(sql, [...params, most]))?.count ?? 0;
 };
+
+export const areFew = async (store: Pick<Store, 'db'>, rows: string, params: readonly Value[]): Promise<boolean> =>
+  (await countFew(store, rows, params)) < few;
 
 /** The ids that a query has, where they are few; it says an order that its index has. */
 export const fewIds = async (

@@ -1,5 +1,5 @@
 import type { Value } from './db.ts';
-import { countFew } from './few.ts';
+import { countFew, few } from './few.ts';
 import type { Store } from './table.ts';
 import { hasTag, isAny, keyIndex, keyOf, type Tags, tagConditions, tagIndex } from './tags.ts';
 
@@ -62,16 +62,16 @@ const rarestOf = async (
   store: Store,
   projectId: string,
   { filters, prefix }: Page<unknown>,
-): Promise<{ filter: string; count: number }> => {
-  const counted: { filter: string; count: number }[] = [];
+): Promise<{ filter: string; count: number } | undefined> => {
+  let least: { filter: string; count: number } | undefined;
   for (const filter of filters) {
     let count = 0;
     for (const { column, index } of waysTo(store, projectId, filter)) {
-      count += await countFew(store, ofTag(column), [index, prefix, lastOf(prefix)]);
+      count += await countFew(store, ofTag(column), [index, prefix, lastOf(prefix)], least?.count);
     }
-    counted.push({ filter, count });
+    if (least === undefined || count < least.count) least = { filter, count };
   }
-  return counted.reduce((least, one) => (one.count < least.count ? one : least));
+  return least;
 };
 
 const inOrder = <R extends { id: string }>(rows: R[]): R[] => rows.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -150,10 +150,13 @@ const rowsOf = async <R extends { id: string }>(store: Store, projectId: string,
   const { ids, led, filters } = page;
   if (ids !== undefined) return pageOfIds(store, projectId, page, ids);
   const [only] = filters;
-  if (only === undefined) return pageInOrder(store, projectId, page);
-  if (filters.length === 1 && led === undefined) return pageByTag(store, projectId, page, only);
-  const { filter, count } = await rarestOf(store, projectId, page);
-  const isLed = led !== undefined && (await countFew(store, led.rows, led.params)) <= count;
+  if (only !== undefined && filters.length === 1 && led === undefined) return pageByTag(store, projectId, page, only);
+  const rarest = await rarestOf(store, projectId, page);
+  if (rarest === undefined) return pageInOrder(store, projectId, page);
+  const { filter, count } = rarest;
+  // One more tells that there are more; where both are many it leads all the same.
+  const enough = Math.min(count + 1, few);
+  const isLed = led !== undefined && (await countFew(store, led.rows, led.params, enough)) <= count;
   return isLed ? pageInOrder(store, projectId, page) : pageByTag(store, projectId, page, filter);
 };
 
