@@ -153,8 +153,13 @@ const page = async (
 ): Promise<Output<'secrets.list'>> => {
   const limit = input.limit ?? 50;
   const rows = await secrets.list(context, context.project.id, { ...filterOf(input), ...present({ ids }) });
+  const shown = rows.slice(0, limit);
+  const enabled = await secrets.enabledVersions(
+    context,
+    shown.map(({ id }) => id),
+  );
   const items: Secret[] = [];
-  for (const row of rows.slice(0, limit)) items.push(await secretAnswer(context, row));
+  for (const row of shown) items.push(await secretAnswer(context, row, enabled.get(row.id)));
   // What was removed since it was found makes the page shorter, and not the list.
   const { next_cursor: cursor } = cursorAt(ids?.map((id) => ({ id })) ?? rows, limit);
   return { items, ...present({ next_cursor: cursor }) };

@@ -33,3 +33,13 @@ export const fewIds = async (
   const found = await db.all<{ id: string }>(`${rows} limit ${few}`, params);
   return found.length < few ? found.map(({ id }) => id) : undefined;
 };
+
+/** So many are sought at once, the least of these that they fit in: each is a statement that is kept. */
+const sizes = [10, 51, 201] as const;
+export const sizeFor = (count: number): number => sizes.find((size) => size >= count) ?? 201;
+
+/** A list of at most 201 ids for `in`, with its parameters numbered from `first`. */
+export const listed = (ids: readonly string[], first: number): { sql: string; params: string[] } => {
+  const params = Array.from({ length: sizeFor(ids.length) }, (_, at) => ids[at] ?? '');
+  return { sql: `(${params.map((_, at) => `$${first + at}`).join(', ')})`, params };
+};

@@ -1,5 +1,5 @@
 import type { Value } from './db.ts';
-import { countFew, few } from './few.ts';
+import { countFew, few, listed, sizeFor } from './few.ts';
 import type { Store } from './table.ts';
 import { hasTag, isAny, keyIndex, keyOf, type Tags, tagConditions, tagIndex } from './tags.ts';
 
@@ -76,10 +76,6 @@ const rarestOf = async (
 
 const inOrder = <R extends { id: string }>(rows: R[]): R[] => rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 
-/** So many ids are sought at once, the least of these that they fit in: each is a statement that is kept. */
-const sizes = [10, 51, 201] as const;
-const sizeFor = (count: number): number => sizes.find((size) => size >= count) ?? 201;
-
 /** Each is sought by its id, whatever an engine believes of what is asked for. */
 const pageOfIds = async <R extends { id: string }>(
   store: Store,
@@ -91,12 +87,10 @@ const pageOfIds = async <R extends { id: string }>(
   const left = [...new Set(ids)].filter((id) => id > after).sort();
   const found: R[] = [];
   for (let wanted = limit; left.length > 0 && found.length < limit; wanted *= 2) {
-    const sought = left.splice(0, sizeFor(wanted));
-    const places = Array.from({ length: sizeFor(sought.length) }, (_, at) => `$${params.length + at + 1}`);
-    const tags = tagConditions(store, projectId, filters, params.length + places.length + 1);
-    const padded = places.map((_, at) => sought[at] ?? '');
-    const tail = `where ${conditionsOf(page)} and t.id in (${places.join(', ')})${tags.sql}`;
-    const rows = await select(tail, [...params, ...padded, ...tags.params]);
+    const sought = listed(left.splice(0, sizeFor(wanted)), params.length + 1);
+    const tags = tagConditions(store, projectId, filters, params.length + sought.params.length + 1);
+    const tail = `where ${conditionsOf(page)} and t.id in ${sought.sql}${tags.sql}`;
+    const rows = await select(tail, [...params, ...sought.params, ...tags.params]);
     found.push(...inOrder(rows));
   }
   return found.slice(0, limit);

@@ -1,6 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import type { Value } from './db.ts';
-import { fewIds } from './few.ts';
+import { fewIds, listed } from './few.ts';
 import { pageOf } from './pages.ts';
 import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
@@ -205,6 +205,14 @@ export const versionByNumber = (store: Store, secretId: string, version: number)
 
 export const enabledVersion = (store: Store, secretId: string): Promise<VersionRow | undefined> =>
   versionTable.one(store, "where t.secret_id = $1 and t.state = 'ENABLED'", [secretId]);
+
+/** Of a page of secrets, by the secret. */
+export const enabledVersions = async (store: Store, ids: readonly string[]): Promise<Map<string, VersionRow>> => {
+  if (ids.length === 0) return new Map();
+  const { sql, params } = listed(ids, 1);
+  const rows = await versionTable.select(store, `where t.state = 'ENABLED' and t.secret_id in ${sql}`, params);
+  return new Map(rows.map((row) => [row.clear.secret_id, row]));
+};
 
 /** The oldest versions that are not in use and still have values, where more than `most` of all have. */
 export const superfluous = async (store: Store, secretId: string, most: number): Promise<VersionRow[]> => {

@@ -17,6 +17,10 @@ const listening = (query: Query): Query => ({
     asked.push(sql);
     return query.all(sql, params);
   },
+  get: (sql, params) => {
+    asked.push(sql);
+    return query.get(sql, params);
+  },
 });
 
 const end = (): string => new Date(vault.clock.now + 500).toISOString();
@@ -116,4 +120,13 @@ describe('a page is found by', () => {
     const isOfAll = /INDEX (api_keys|secrets)_by_project /.test(plan);
     expect(isOfAll).toBe(Object.keys(input).length === 0);
   });
+});
+
+test('the versions in use of a page of secrets are asked for at once', async () => {
+  for (const name of ['two', 'three']) await vault.owner('secrets.create', { name, values: { value: 'plainly fake' } });
+  await planOf('secrets.list', {});
+  const versions = asked.filter((sql) => sql.includes('secret_versions'));
+  expect(versions).toHaveLength(1);
+  const [plan] = vault.rows<{ detail: string }>(`explain query plan ${versions[0]}`, unknown);
+  expect(plan?.detail).toContain('INDEX secret_versions_enabled (secret_id=?)');
 });
