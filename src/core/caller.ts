@@ -10,7 +10,7 @@ import type { TokenRow } from '../store/tokens.ts';
 import * as users from '../store/users.ts';
 import { isWithin } from './addresses.ts';
 import { holds, presets } from './catalogue.ts';
-import { parseKey } from './key-format.ts';
+import { longestKey, parseKey } from './key-format.ts';
 import { type Role, rolesCarrying, rolesOf } from './role-book.ts';
 
 /** Where a request came from; a command on this machine and a private socket have none. */
@@ -150,16 +150,27 @@ export const examineKey = async (
   return isOff ? { fault: 'disabled', key } : { bound: { project, principal, key, roles } };
 };
 
+/** Without a look at its shape and its checksum, which it had when it was found. */
+const rememberedAs = (store: Store, text: string): Shown | undefined => {
+  const key = text.length > longestKey ? undefined : keys.remembered(store, text);
+  return key && { key, handle: undefined };
+};
+
+const lookUp = async (store: Store, text: string): Promise<Shown | 'malformed' | 'unknown'> => {
+  const parsed = parseKey(text);
+  if (!parsed.ok) return 'malformed';
+  const key = await keys.byKey(store, parsed.key);
+  return key === undefined ? 'unknown' : { key, handle: parsed.project };
+};
+
 /** `shownBy`: who has shown this text, and is remembered with it as long as they are there. */
 export const examine = async (store: Store, text: string, now: number, shownBy?: Actor): Promise<Examined> => {
   const { memory } = store.db;
   let shown = shownBy && (memory?.get(shownBy) as Shown | undefined);
   if (shown === undefined) {
-    const parsed = parseKey(text);
-    if (!parsed.ok) return { fault: 'malformed' };
-    const key = await keys.byKey(store, parsed.key);
-    if (key === undefined) return { fault: 'unknown' };
-    shown = { key, handle: parsed.project };
+    const found = rememberedAs(store, text) ?? (await lookUp(store, text));
+    if (typeof found === 'string') return { fault: found };
+    shown = found;
     if (shownBy !== undefined) memory?.set(shownBy, shown);
   }
   return examineKey(store, shown.key, now, shown.handle);

@@ -2,6 +2,8 @@ import { MobiusError } from '../errors.ts';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const randomLength = 32;
+/** Of one without a handle. */
+export const longestKey = 60;
 const bodyLength = 43;
 const checksumLength = 6;
 
@@ -14,7 +16,7 @@ const handle = '[a-z0-9]+(?:-[a-z0-9]+)*';
  * nobody makes us work through a long text by offering it as a key.
  */
 export const keyPattern =
-  `^(?=[^.]{51,60}(?:\\.|$))(${prefix})([0-9A-Za-z]{${bodyLength}})([0-9A-Za-z]{${checksumLength}})` +
+  `^(?=[^.]{51,${longestKey}}(?:\\.|$))(${prefix})([0-9A-Za-z]{${bodyLength}})([0-9A-Za-z]{${checksumLength}})` +
   `(?:\\.(${handle}))?$`;
 
 const keyGrammar = new RegExp(keyPattern);

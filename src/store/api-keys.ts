@@ -85,12 +85,16 @@ export const byName = (store: Store, projectId: string, name: string): Promise<K
   keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 /** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
+const nameOf = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
+
 export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> => {
   const hash = store.sealer.keyHash(key);
-  return recall(store.db, Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1'), () =>
-    keyTable.one(store, 'where t.key_hash = $1', [hash]),
-  );
+  return recall(store.db, nameOf(hash), () => keyTable.one(store, 'where t.key_hash = $1', [hash]));
 };
+
+/** The one that was found by this key and is remembered. */
+export const remembered = ({ db, sealer }: Store, key: string): KeyRow | undefined =>
+  db.memory?.get(nameOf(sealer.keyHash(key))) as KeyRow | undefined;
 
 /** When it stops by itself, if ever: its end, or that of the time it was given beside its successor. */
 export const endOf = ({ clear: { expires_at: expires, retires_at: retires } }: KeyRow): number | null =>

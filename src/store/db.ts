@@ -15,6 +15,8 @@ export interface Query {
   run(sql: string, params?: readonly Value[]): Promise<number>;
   /** In a transaction, where the engine can tell that it still stands; see `recall`. */
   readonly memory?: Memory | undefined;
+  /** Of a `glance`: what is not remembered can't be had. */
+  readonly isGlance?: true;
 }
 
 export type Mode = 'glance' | 'read' | 'count' | 'write';

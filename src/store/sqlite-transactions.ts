@@ -225,21 +225,30 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     return body(memoryAlone(memory));
   };
 
-  /** One change among others that are committed with it. Throws where none of them can be any more. */
-  const make = async ({ body, done, failed }: Waiting, memory: Memory): Promise<Made> => {
-    connection.savepoint();
+  /**
+   * One change among others that are committed with it; the first of them needs nothing to be undone to but the beginning.
+   * Throws where none of them can be committed any more.
+   */
+  const make = async ({ body, done, failed }: Waiting, memory: Memory, isFirst: boolean): Promise<Made[]> => {
+    if (!isFirst) connection.savepoint();
     try {
       const result = await resultOf(body, statements.write, memory);
-      connection.release();
-      return { tell: () => done(result), failed };
+      if (!isFirst) connection.release();
+      return [{ tell: () => done(result), failed }];
     } catch (error) {
       if (!connection.inTransaction) {
         failed(error);
         throw error;
       }
+      if (isFirst) {
+        rollBack();
+        remembered.settle();
+        failed(error);
+        return [];
+      }
       connection.undo();
       connection.release();
-      return { tell: () => failed(error), failed };
+      return [{ tell: () => failed(error), failed }];
     }
   };
 
@@ -247,23 +256,26 @@ export const transactionsOver = (connection: Connection, file: string, patiently
   const makeTogether = async (made: Made[]): Promise<void> => {
     // Not of the steadier clock, which is a part of Node that has to be loaded: where this one jumps, more or fewer share.
     const end = Date.now() + longestMs;
-    const memory = remembered.forWrite();
+    let memory: Memory | undefined;
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      made.push(await make(next, memory));
+      const isFirst = !connection.inTransaction;
+      try {
+        if (isFirst) await patiently(() => connection.beginImmediate());
+      } catch (error) {
+        for (const { failed } of [next, ...waiting.splice(0)]) failed(error);
+        break;
+      }
+      if (isFirst || memory === undefined) memory = remembered.forWrite();
+      made.push(...(await make(next, memory, isFirst)));
       if (made.length >= mostTogether || Date.now() >= end) break;
     }
-    await patiently(() => connection.commit());
+    if (connection.inTransaction) await patiently(() => connection.commit());
   };
 
   const commitWaiting = async (): Promise<void> => {
     const made: Made[] = [];
     try {
-      await patiently(() => connection.beginImmediate());
-    } catch (error) {
-      for (const { failed } of waiting.splice(0)) failed(error);
-    }
-    try {
-      if (waiting.length > 0) await makeTogether(made);
+      await makeTogether(made);
       for (const { tell } of made) tell();
     } catch (error) {
       rollBack();
