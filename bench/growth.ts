@@ -7,7 +7,7 @@ import { openServed } from '../src/calls/local.ts';
 import { postgresPrograms, startPostgres } from '../test/store/postgres.ts';
 import { type FilledPlace, fillKeys, fillSecrets, openFilled, placeIn, world } from './filling.ts';
 import { type Full, keySteps, pick, type Step, secretSteps } from './growth-steps.ts';
-import { program } from './process.ts';
+import { program, removeHomes } from './process.ts';
 import { startNode } from './serving.ts';
 import { atMost, inTurn, startTable, whole } from './table.ts';
 import { touchedBy } from './touched.ts';
@@ -133,5 +133,6 @@ try {
   }
 } finally {
   await server?.stop();
+  removeHomes();
   rmSync(root, { recursive: true, force: true });
 }
