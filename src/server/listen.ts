@@ -127,6 +127,10 @@ const harden = (
     handle(request, response, isFile);
   };
   server.maxConnections = mostConnections;
+  // Who reads no answer for so long keeps no place; who waits for one may.
+  server.setTimeout(limits.keepAliveTimeout, (socket: Socket) => {
+    if ((busy.get(socket) ?? 0) === 0 || socket.writableLength > 0) socket.destroy();
+  });
   server.on('request', answer);
   // An expectation that we don't know is no reason to refuse what else is asked.
   server.on('checkExpectation', answer);

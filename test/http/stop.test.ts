@@ -107,11 +107,19 @@ test('the first use of a key is durable within a second or so, and the last at t
   await world.vault.close();
 });
 
-describe('an answer that is read slowly', () => {
+describe('an answer that is read slowly or not at all', () => {
   const values = Object.fromEntries(Array.from({ length: 14 }, (_, n) => [`k${n}`, 'v'.repeat(1024 * 1024)]));
   const asking = {
     references: Object.keys(values).map((name) => `large.${name}`),
     recipient: Buffer.alloc(32, 9).toString('base64'),
+  };
+
+  const ask = async (world: HttpWorld, socket: Socket, more: string): Promise<void> => {
+    const { key } = await world.vault.client('owner', ['owner']);
+    await world.vault.owner('secrets.create', { name: 'large', values });
+    const body = JSON.stringify(asking);
+    const head = `POST ${secrets}/use HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
+    socket.write(`${head}${more}Content-Length: ${body.length}\r\n\r\n${body}`);
   };
 
   /** How much of the answer came, and how much was said to come, where the server is stopped after the first of it. */
@@ -120,13 +128,9 @@ describe('an answer that is read slowly', () => {
     socket: Socket,
     more = '',
   ): Promise<[came: number, said: number]> => {
-    const { key } = await world.vault.client('owner', ['owner']);
-    await world.vault.owner('secrets.create', { name: 'large', values });
-    const body = JSON.stringify(asking);
-    const head = `POST ${secrets}/use HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
     const parts: Buffer[] = [];
     socket.on('data', (part) => parts.push(part)).on('error', () => undefined);
-    socket.write(`${head}${more}Content-Length: ${body.length}\r\n\r\n${body}`);
+    await ask(world, socket, more);
     await once(socket, 'data');
     socket.pause();
     const stopping = world.stop();
@@ -147,6 +151,17 @@ describe('an answer that is read slowly', () => {
     const world = await createHttpWorld();
     const [came, said] = await readWhileItStops(world, connect(world.port, '127.0.0.1'), more);
     expect(came).toBe(said);
+  });
+
+  test("keeps no place when nobody reads it, by Node's server", async () => {
+    const world = await createHttpWorld();
+    const socket = connect(world.port, '127.0.0.1').pause();
+    await ask(world, socket, 'TE: trailers\r\n');
+    // Its line is written when the connection is gone.
+    const asked = () => world.entries().filter(({ operation }) => operation === 'secrets.use');
+    await expect.poll(asked, { timeout: 60_000, interval: 500 }).toHaveLength(1);
+    socket.destroy();
+    await world.close();
   });
 
   test.skipIf(!hasOpenssl)('is not cut off, encrypted', async () => {
