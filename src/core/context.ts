@@ -60,6 +60,8 @@ export interface Outside {
   actor: Actor;
   /** Who acts; nobody where the operation is for everybody. */
   caller: Caller;
+  /** The project that the operation is about; absent where it is about none. */
+  project: ProjectRow | undefined;
   now: number;
   passwords: Passwords;
   /** Whoever asks may make themselves an account. */
@@ -72,6 +74,8 @@ export interface Outside {
 
 /** A handler in two parts: what is slow or must stand by itself comes first, then what its transaction does. */
 export interface TwoPart<K extends Name> {
+  /** Does it alone where this input needs nothing before. */
+  alone?(input: Input<K>): Handler<K> | undefined;
   before(outside: Outside, input: Input<K>): Promise<Handler<K>>;
 }
 

@@ -10,7 +10,7 @@ import type { Store } from '../store/table.ts';
 import * as tokens from '../store/tokens.ts';
 import { validate } from '../validate.ts';
 import { type Actor, owner } from './caller.ts';
-import type { Change, Handler, Outside, ProjectContext } from './context.ts';
+import type { Change, Handler, Outside, ProjectContext, TwoPart } from './context.ts';
 import { entryOf } from './entry.ts';
 import { makeGate } from './gate.ts';
 import { handlerOf } from './handlers.ts';
@@ -210,24 +210,24 @@ export const makeCore = ({
     };
     const parts = await handlerOf(name);
     if (options?.signal?.aborted) throw new MobiusError('service_unavailable', 'the call was given up');
-    let handler: Handler<K>;
-    if (typeof parts === 'function') handler = parts;
-    else {
+    const afterBefore = async ({ before }: TwoPart<K>): Promise<Handler<K>> => {
       const at = now();
-      const { caller } = await metering(running.metered, () =>
+      const { caller, project } = await metering(running.metered, () =>
         db.tx('read', (tx) => gate.admit(storeOf(tx), running, running.input, at)),
       );
       const outside: Outside = {
         actor,
         caller,
+        project,
         now: at,
         passwords,
         openRegistration,
         tx: (mode, body) => db.tx(mode, (query) => body(storeOf(query))),
         changed: (store, change) => journal.append(store, entryOf(name, change, at, caller, undefined)),
       };
-      handler = await parts.before(outside, running.input);
-    }
+      return before(outside, running.input);
+    };
+    const handler = typeof parts === 'function' ? parts : (parts.alone?.(running.input) ?? (await afterBefore(parts)));
     const within = (mode: Mode): Promise<Output<K>> =>
       metering(running.metered, () => db.tx(mode, (tx) => perform(tx, mode, running, handler)));
     const inFull = async (): Promise<Output<K>> => {

@@ -1,5 +1,5 @@
 import { MobiusError } from '../errors.ts';
-import { recall } from '../store/memory.ts';
+import { recall, requireMore } from '../store/memory.ts';
 import * as signing from '../store/signing-keys.ts';
 import type { Store } from '../store/table.ts';
 import { idPrefixes, isId } from './ids.ts';
@@ -93,7 +93,10 @@ export const readJwt = async (
 ): Promise<Claims | undefined> => {
   if (text.length > longestJwt) return undefined;
   const name = `${type} ${Buffer.from(store.sealer.keyHash(text)).toString('latin1')}`;
-  return recall(store.db, name, () => readSigned(store, signatures, type, text));
+  return recall(store.db, name, () => {
+    requireMore(store.db);
+    return readSigned(store, signatures, type, text);
+  });
 };
 
 /** What verifies our tokens, as RFC 7517 spells it. */

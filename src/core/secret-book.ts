@@ -61,10 +61,14 @@ export const versionInUse = async (
 
 const timeOf = (time: number | null): string | undefined => (time === null ? undefined : iso(time));
 
-/** Without a version in use, the latest tells which keys there are. */
-export const secretAnswer = async (store: Store, row: secrets.SecretRow): Promise<Secret> => {
+/** Without a version in use, the latest tells which keys there are. `known`: the one in use, where it was read already. */
+export const secretAnswer = async (
+  store: Store,
+  row: secrets.SecretRow,
+  known?: secrets.VersionRow,
+): Promise<Secret> => {
   const { id, clear, plain } = row;
-  const enabled = await secrets.enabledVersion(store, id);
+  const enabled = known ?? (await secrets.enabledVersion(store, id));
   const told = enabled ?? (await secrets.versionByNumber(store, id, clear.version));
   return present({
     id,

@@ -1,5 +1,5 @@
 import * as secrets from '../store/secrets.ts';
-import type { ProjectContext } from './context.ts';
+import type { Outside } from './context.ts';
 
 /**
  * A pattern of names as a function; `*` is any text, `?` one character. Only the last star is ever gone back to, so it
@@ -26,22 +26,27 @@ const matcher = (pattern: string): ((name: string) => boolean) => {
   };
 };
 
-/** Rows that a pattern may leave out are read in stretches, so that a page is full whatever it matches. */
-const longestStretch = 200;
+/** So many names are held against a pattern at once. */
+const stretch = 200;
 
-/** A page of a project's secrets whose names match the pattern, with one more where there are more. */
-export const pageOf = async (
-  context: ProjectContext,
+const othersTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/**
+ * The ids of a page of a project's secrets whose names match the pattern, with one more where there are more. The file tells no
+ * names, so where few match all are opened: a stretch in each transaction, so that nobody waits for as long as all of them take.
+ */
+export const idsOfMatching = async (
+  { tx, project }: Pick<Outside, 'tx' | 'project'>,
   filter: secrets.Filter,
-  pattern: string | undefined,
-): Promise<secrets.SecretRow[]> => {
-  const matches = pattern === undefined ? () => true : matcher(pattern);
-  const stretch = pattern === undefined ? filter.limit : longestStretch;
-  const found: secrets.SecretRow[] = [];
-  let { after } = filter;
-  for (;;) {
-    const rows = await secrets.list(context, context.project.id, { ...filter, after, limit: stretch });
-    found.push(...rows.filter(({ plain }) => matches(plain.name)));
+  pattern: string,
+): Promise<string[]> => {
+  const matches = matcher(pattern);
+  const found: string[] = [];
+  for (let { after } = filter; ; await othersTurn()) {
+    const rows = await tx('read', (store) =>
+      secrets.list(store, project?.id ?? '', { ...filter, after, limit: stretch }),
+    );
+    found.push(...rows.filter(({ plain }) => matches(plain.name)).map(({ id }) => id));
     const last = rows.at(-1);
     if (found.length >= filter.limit || last === undefined || rows.length < stretch)
       return found.slice(0, filter.limit);

@@ -1,6 +1,6 @@
 import { invalidField, MobiusError } from '../errors.ts';
 import type { Secret, SecretUpdated } from '../generated/types.ts';
-import type { Input, NameOf } from '../operations.ts';
+import type { Input, NameOf, Output } from '../operations.ts';
 import { recall } from '../store/memory.ts';
 import { forgetSubject } from '../store/rotations.ts';
 import * as secrets from '../store/secrets.ts';
@@ -24,7 +24,7 @@ import {
   wholeHistory,
   writeVersion,
 } from './secret-book.ts';
-import { pageOf } from './secret-pages.ts';
+import { idsOfMatching } from './secret-pages.ts';
 import { useReferences } from './secret-use.ts';
 
 const refuseOlder = (secret: secrets.SecretRow, wanted: number | undefined): void => {
@@ -138,6 +138,33 @@ const changed = async (context: ProjectContext, change: Change): Promise<void> =
   await reschedule(context, change.id);
 };
 
+const filterOf = ({ tag, cursor, limit = 50, expires_before: end }: Input<'secrets.list'>): secrets.Filter => ({
+  tags: tag ?? [],
+  after: afterCursor(cursor),
+  limit: limit + 1,
+  ...present({ expiresBefore: end === undefined ? undefined : Date.parse(end) }),
+});
+
+/** `ids`: the only ones that it may have, where those were found already. */
+const page = async (
+  context: ProjectContext,
+  input: Input<'secrets.list'>,
+  ids?: readonly string[],
+): Promise<Output<'secrets.list'>> => {
+  const limit = input.limit ?? 50;
+  const rows = await secrets.list(context, context.project.id, { ...filterOf(input), ...present({ ids }) });
+  const shown = rows.slice(0, limit);
+  const enabled = await secrets.enabledVersions(
+    context,
+    shown.map(({ id }) => id),
+  );
+  const items: Secret[] = [];
+  for (const row of shown) items.push(await secretAnswer(context, row, enabled.get(row.id)));
+  // What was removed since it was found makes the page shorter, and not the list.
+  const { next_cursor: cursor } = cursorAt(ids?.map((id) => ({ id })) ?? rows, limit);
+  return { items, ...present({ next_cursor: cursor }) };
+};
+
 export const handlers: Handlers<NameOf<'secrets'>> = {
   'secrets.create': async (context, input): Promise<Secret> => {
     const { project, now, caller } = context;
@@ -171,19 +198,12 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
     return { ...(await recall({ memory: db.memory?.secrets }, `${project.id} ${secret}`, find)) };
   },
 
-  'secrets.list': async (context, input) => {
-    const limit = input.limit ?? 50;
-    const filter = {
-      tags: input.tag ?? [],
-      after: afterCursor(input.cursor),
-      limit: limit + 1,
-      ...present({ expiresBefore: input.expires_before === undefined ? undefined : Date.parse(input.expires_before) }),
-    };
-    const rows = await pageOf(context, filter, input.match);
-    const items: Secret[] = [];
-    for (const row of rows.slice(0, limit)) items.push(await secretAnswer(context, row));
-    const { next_cursor: cursor } = cursorAt(rows, limit);
-    return { items, ...present({ next_cursor: cursor }) };
+  'secrets.list': {
+    alone: ({ match }) => (match === undefined ? (context, input) => page(context, input) : undefined),
+    async before(outside, input) {
+      const ids = await idsOfMatching(outside, filterOf(input), input.match ?? '*');
+      return (context) => page(context, input, ids);
+    },
   },
 
   'secrets.update': async (context, input) => {

@@ -189,5 +189,6 @@ export const readPlainly = (
   ];
   for (const [event, heard] of heardOf) socket.on(event, heard);
   waitFor(patience.firstMs);
-  return { isBusy: () => answering !== undefined || arriving !== undefined };
+  // An answer that its caller reads slowly is not out yet.
+  return { isBusy: () => answering !== undefined || arriving !== undefined || socket.writableLength > 0 };
 };

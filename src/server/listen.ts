@@ -40,6 +40,8 @@ const limits = {
   headersTimeout: 10 * second,
   requestTimeout: 30 * second,
   keepAliveTimeout: 20 * second,
+  // Before there is TLS nobody else looks at the time.
+  handshakeTimeout: 10 * second,
   // The timeouts above are looked after this often.
   connectionsCheckingInterval: second,
   maxHeaderSize: 16 * 1024,
@@ -67,9 +69,10 @@ const rawRefusal = (status: number, id: string): string => {
   ].join('\r\n');
 };
 
-/** The connections on which plain requests are read, before any of them is Node's. */
+/** The connections on which plain requests are read, before any of them is Node's, and those that are. */
 const readFirst = (server: Server, event: 'connection' | 'secureConnection', { plainly }: Listening) => {
   const open = new Map<Socket, { isBusy(): boolean }>();
+  const ofNode = new Set<Socket>();
   const toNode = server.listeners(event);
   server.removeAllListeners(event);
   let ports: Plainly | undefined;
@@ -78,12 +81,16 @@ const readFirst = (server: Server, event: 'connection' | 'secureConnection', { p
     const patience = { firstMs: limits.headersTimeout, laterMs: limits.keepAliveTimeout };
     const leave = (): void => {
       open.delete(socket);
+      ofNode.add(socket);
       for (const listener of toNode) listener.call(server, socket);
     };
     open.set(socket, readPlainly(socket, ports, patience, leave));
-    socket.once('close', () => open.delete(socket));
+    socket.once('close', () => {
+      open.delete(socket);
+      ofNode.delete(socket);
+    });
   });
-  return open;
+  return { plain: open, ofNode };
 };
 
 /** Gives what ends connections. */
@@ -93,7 +100,7 @@ const harden = (
   listening: Listening,
 ): Pick<Listener, 'dropIdle' | 'dropAll'> => {
   const { handle, newRequestId } = listening;
-  const plain = readFirst(server, event, listening);
+  const { plain, ofNode } = readFirst(server, event, listening);
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);
@@ -120,11 +127,16 @@ const harden = (
     handle(request, response, isFile);
   };
   server.maxConnections = mostConnections;
+  // Who reads no answer for so long keeps no place; who waits for one may.
+  server.setTimeout(limits.keepAliveTimeout, (socket: Socket) => {
+    if ((busy.get(socket) ?? 0) === 0 || socket.writableLength > 0) socket.destroy();
+  });
   server.on('request', answer);
   // An expectation that we don't know is no reason to refuse what else is asked.
   server.on('checkExpectation', answer);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    // What can't be encrypted would wait for ever to be sent.
+    if (error.code === 'ECONNRESET' || !socket.writable || !ofNode.has(socket)) {
       socket.destroy();
       return;
     }
@@ -141,6 +153,11 @@ const harden = (
     socket.write(rawRefusal(statusOfFault[error.code ?? ''] ?? 400, newRequestId()));
     socket.destroySoon();
   });
+  // Node calls one idle whose answer waits for a caller that reads slowly, also when it closes the server.
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => {
+    if ([...ofNode].every(({ writableLength }) => writableLength === 0)) closeIdle();
+  };
   return {
     dropIdle() {
       server.closeIdleConnections();
@@ -150,7 +167,8 @@ const harden = (
     },
     dropAll() {
       server.closeAllConnections();
-      for (const [socket] of plain) socket.destroy();
+      // Of those whose TLS isn't there yet nobody knows but us.
+      for (const socket of open) socket.destroy();
     },
   };
 };

@@ -1,8 +1,9 @@
 import type { Value } from './db.ts';
-import { areFew } from './few.ts';
+import { fewIds } from './few.ts';
 import { recall } from './memory.ts';
+import { behind, pageOf } from './pages.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
-import { pageOf, type Tags } from './tags.ts';
+import type { Tags } from './tags.ts';
 
 export type State = 'active' | 'disabled' | 'expired' | 'retiring' | 'revoked';
 type Clear = {
@@ -143,8 +144,8 @@ export interface Filter {
  */
 const endsBefore = (state: State | undefined, n: number): string =>
   state !== undefined && state !== 'active'
-    ? ` and t.expires_at < $${n}`
-    : ` and t.revoked_at is null and t.retires_at is null and t.disabled_at is null
+    ? `t.expires_at < $${n}`
+    : `t.revoked_at is null and t.retires_at is null and t.disabled_at is null
         and +t.expires_at > $2 and +t.expires_at < $${n}`;
 
 /** Replaced by keys that they still work beside, as far as this tells. */
@@ -172,36 +173,48 @@ const stretchesOf = ({ state, expiresBefore }: Filter): readonly Stretch[] => {
   return [{ where: `project_id = $1 and ${ending('$2', '$3')}`, order: 'expires_at' }];
 };
 
-const areFewIn = async (
+const fewIn = async (
   store: Store,
   stretches: readonly Stretch[],
   params: readonly [projectId: string, now: number, expiresBefore: number | undefined],
-): Promise<boolean> => {
+): Promise<string[] | undefined> => {
+  const all: string[] = [];
   for (const { where, order } of stretches) {
-    // In the order of the index: else an engine may look for the first of many from one end of the table.
     const rows = `select id from api_keys where ${where} order by ${order}`;
     const given = params.filter((param, n) => param !== undefined && where.includes(`$${n + 1}`)) as Value[];
-    if (!(await areFew(store, rows, given))) return false;
+    const ids = await fewIds(store, rows, given);
+    if (ids === undefined) return undefined;
+    all.push(...ids);
   }
-  return stretches.length > 0;
+  return stretches.length > 0 ? all : undefined;
+};
+
+/** Whose index leads to a page: a principal's, or that of a state. */
+const ledBy = (projectId: string, { principalId, state }: Filter): { rows: string; params: Value[] } | undefined => {
+  const inState = {
+    disabled: 't.disabled_at is not null',
+    revoked: '(t.revoked_at is not null or t.retires_at is not null)',
+  };
+  const column = principalId === undefined ? 'project_id' : 'principal_id';
+  const rows = `select t.id from api_keys t where ${behind([`t.${column}`, 't.id'], ['$1', '$2'])}`;
+  const order = `order by t.${column}, t.id`;
+  if (principalId !== undefined) return { rows: `${rows} ${order}`, params: [principalId, ''] };
+  if (state !== 'disabled' && state !== 'revoked') return undefined;
+  return { rows: `${rows} and ${inState[state]} ${order}`, params: [projectId, ''] };
 };
 
 export const list = async (store: Store, projectId: string, now: number, filter: Filter): Promise<KeyRow[]> => {
   const { state, expiresBefore, principalId, tags: filters, after, limit } = filter;
   const params: Value[] = [projectId, now];
-  let where = 'where t.project_id = $1 and $2 >= 0';
-  if (state !== undefined) where += ` and ${inState[state]}`;
-  if (expiresBefore !== undefined) where += endsBefore(state, params.push(expiresBefore));
-  const stretches = stretchesOf(filter);
-  const isFew = await areFewIn(store, stretches, [projectId, now, expiresBefore]);
-  if (isFew) {
-    const ids = stretches.map((one) => `select id from api_keys where ${one.where}`).join(' union all ');
-    where += ` and t.id in (${ids})`;
-  }
-  if (principalId !== undefined) where += ` and t.principal_id = $${params.push(principalId)}`;
-  const isLed = isFew || principalId !== undefined || state === 'disabled' || state === 'revoked';
+  const where = ['$2 >= 0'];
+  if (state !== undefined) where.push(inState[state]);
+  if (expiresBefore !== undefined) where.push(endsBefore(state, params.push(expiresBefore)));
+  const columns: Record<string, string> = { project_id: '$1' };
+  if (principalId !== undefined) columns.principal_id = `$${params.push(principalId)}`;
+  const ids = await fewIn(store, stretchesOf(filter), [projectId, now, expiresBefore]);
+  const led = ledBy(projectId, filter);
   const select = (tail: string, all: readonly Value[]): Promise<KeyRow[]> => keyTable.select(store, tail, all);
-  return pageOf(store, projectId, { select, filters, where, params, prefix: 'key_', after, limit, isLed });
+  return pageOf(store, projectId, { select, columns, where, params, ids, led, filters, prefix: 'key_', after, limit });
 };
 
 /** Keys of every project in use that work and end before then. */

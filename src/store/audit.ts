@@ -1,6 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import { canonical, canonicalColumns, concat } from './canonical.ts';
 import type { Row, Value } from './db.ts';
+import { areFew } from './few.ts';
 import { isBytes, isTime, isWhole, type Sealing, type Store, type Stored, table } from './table.ts';
 
 export type AuditColumns = {
@@ -197,8 +198,27 @@ const conditions = (filter: EntryFilter, params: Value[], by = bare): string[] =
   return where;
 };
 
+/**
+ * Entries of every project, and those of none, each found by an index that begins with the project; undefined where they are
+ * many, and a page of them is soon full in the order of all. Projects that are gone have theirs in the log still.
+ */
+const fewOfEach = async (
+  store: Store,
+  where: readonly string[],
+  params: readonly Value[],
+): Promise<string | undefined> => {
+  const entries = (project: string): string => `select t.created_at, t.seq from ${project} and ${where.join(' and ')}`;
+  const rows = `with recursive projects_of (id) as (
+      select min(a.project_id) from audit_log a
+      union all
+      select (select min(a.project_id) from audit_log a where a.project_id > p.id) from projects_of p where p.id is not null)
+    ${entries('projects_of p join audit_log t on t.project_id = p.id')}
+    union all ${entries('audit_log t where t.project_id is null')}`;
+  return (await areFew(store, rows, params)) ? rows : undefined;
+};
+
 /** The last first, behind where a page ended. */
-export const newest = (
+export const newest = async (
   store: Store,
   filter: EntryFilter,
   after: { at: number; seq: number } | undefined,
@@ -210,8 +230,11 @@ export const newest = (
     where.push(`(t.created_at, t.seq) < ($${params.push(after.at)}, $${params.push(after.seq)})`);
   }
   const order = 'order by t.created_at desc, t.seq desc';
+  const isAny = filter.projectId === undefined && filter.resourceId !== undefined;
+  const ofEach = isAny ? await fewOfEach(store, where, params) : undefined;
+  const rows = ofEach === undefined ? `audit_log t where ${where.join(' and ')}` : `(${ofEach}) t`;
   // Numbers first, which stand in the indexes: what has to be put in order is not read with all that it holds.
-  const found = `select t.seq from audit_log t where ${where.join(' and ')} ${order} limit $${params.push(limit)}`;
+  const found = `select t.seq from ${rows} ${order} limit $${params.push(limit)}`;
   return auditLog.select(store, `where t.seq in (${found}) ${order}`, params);
 };
 

@@ -5,8 +5,8 @@ const tags = { text: 1, number: 2, bytes: 3 } as const;
 
 type Part = string | number | Uint8Array;
 
-/** Up to here a length and every character of a text are one byte, the same in ASCII and in UTF-8. */
-const mostAtOnce = 0x7f;
+/** Longer ones are written part by part. */
+const mostAtOnce = 0xffff;
 
 const utf8 = new TextEncoder();
 
@@ -24,9 +24,12 @@ const framed = (parts: readonly Part[]): Uint8Array =>
     }),
   );
 
+/** A length as four bytes, each a character. */
+const lengthOf = (length: number): string => `\0\0${String.fromCharCode(length >> 8, length & 0xff)}`;
+
 /**
- * The same, where all of it is short and ASCII, which nearly all is: written at once by the engine's own code. Ours would
- * be slow for as long as it was not compiled, which is all of a command.
+ * The same, where no part is long and every text is ASCII, which nearly all are: written at once by the engine's own
+ * code. Ours would be slow for as long as it was not compiled, which is all of a command.
  */
 const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
   let all = '';
@@ -34,16 +37,15 @@ const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
   for (const part of parts) {
     if (typeof part === 'object') {
       if (part.length > mostAtOnce) return undefined;
-      all += `\x03\0\0\0${String.fromCharCode(part.length)}`;
+      all += `\x03${lengthOf(part.length)}`;
       bytes.push({ at: all.length, body: part });
       all += '\0'.repeat(part.length);
     } else {
       const text = typeof part === 'string' ? part : String(part);
-      if (text.length > mostAtOnce) return undefined;
-      all += `${typeof part === 'string' ? '\x01' : '\x02'}\0\0\0${String.fromCharCode(text.length)}${text}`;
+      if (text.length > mostAtOnce || Buffer.byteLength(text) !== text.length) return undefined;
+      all += `${typeof part === 'string' ? '\x01' : '\x02'}${lengthOf(text.length)}${text}`;
     }
   }
-  if (Buffer.byteLength(all) !== all.length) return undefined;
   const out = Buffer.allocUnsafe(all.length);
   out.write(all, 'latin1');
   for (const { at, body } of bytes) out.set(body, at);

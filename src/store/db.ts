@@ -17,6 +17,8 @@ export interface Query {
   readonly memory?: Memory | undefined;
   /** In a transaction that is committed together with others. */
   readonly together?: Together | undefined;
+  /** Of a `glance` that has nothing but what is remembered. */
+  readonly isGlance?: true;
 }
 
 /** What transactions that are committed together have in common. */

@@ -35,7 +35,13 @@ export const memoryAlone = (memory: Memory): Query => ({
   get: notRemembered,
   run: notRemembered,
   memory,
+  isGlance: true,
 });
+
+/** What is found out at a cost is not found out by a glance, which may have to be given up after it. */
+export const requireMore = ({ isGlance }: Query): void => {
+  if (isGlance) notRemembered();
+};
 
 /** Tables that say what a credential is bound to, and whether the vault is open. */
 const ofCredentials = new Set([

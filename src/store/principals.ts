@@ -1,5 +1,6 @@
 import type { Value } from './db.ts';
 import { recall } from './memory.ts';
+import { behind } from './pages.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -80,13 +81,13 @@ export interface Filter {
 }
 
 export const list = async (store: Store, projectId: string, filter: Filter): Promise<PrincipalRow[]> => {
-  const params: Value[] = [projectId];
-  let where = 'where t.project_id = $1 and t.archived_at is null';
+  const params: Value[] = [projectId, ''];
+  let where = `where ${behind(['t.project_id', 't.id'], ['$1', '$2'])} and t.archived_at is null`;
   if (!filter.includeDisabled) where += ' and t.disabled_at is null';
   if (filter.kind !== undefined) where += ` and t.kind = $${params.push(filter.kind)}`;
   const limit = filter.limit === undefined ? '' : ` limit $${params.push(filter.limit)}`;
   const tags = tagConditions(store, projectId, filter.tags, params.length + 1);
-  const rows = await principalTable.select(store, `${where}${tags.sql} order by t.id${limit}`, [
+  const rows = await principalTable.select(store, `${where}${tags.sql} order by t.project_id, t.id${limit}`, [
     ...params,
     ...tags.params,
   ]);

@@ -1,4 +1,5 @@
 import type { Value } from './db.ts';
+import { behind } from './pages.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -39,10 +40,8 @@ export const list = async (
   const params: Value[] = [projectId, page.after];
   const limit = page.limit === undefined ? '' : ` limit $${params.push(page.limit)}`;
   const tags = tagConditions(store, projectId, page.tags, params.length + 1);
-  const rows = await roleTable.select(store, `where t.project_id = $1 and t.id > $2${tags.sql} order by t.id${limit}`, [
-    ...params,
-    ...tags.params,
-  ]);
+  const tail = `where ${behind(['t.project_id', 't.id'], ['$1', '$2'])}${tags.sql} order by t.project_id, t.id${limit}`;
+  const rows = await roleTable.select(store, tail, [...params, ...tags.params]);
   return rows.filter((row) => page.tags.every((tag) => hasTag(row.plain.tags, tag)));
 };
 

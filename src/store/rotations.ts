@@ -1,4 +1,5 @@
 import type { Value } from './db.ts';
+import { behind } from './pages.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
 /** `issued` is with nobody; from `delivering` on somebody may have the successor. */
@@ -66,10 +67,17 @@ export interface Filter {
 
 export const list = (store: Store, projectId: string, filter: Filter): Promise<RotationRow[]> => {
   const params: Value[] = [projectId, filter.after];
-  let where = 'where t.project_id = $1 and t.id > $2';
+  let [column, where] = ['project_id', behind(['t.project_id', 't.id'], ['$1', '$2'])];
+  if (filter.subjectId !== undefined) {
+    column = 'subject_id';
+    where = `t.project_id = $1 and ${behind([`t.${column}`, 't.id'], [`$${params.push(filter.subjectId)}`, '$2'])}`;
+  }
   if (!filter.withEnded) where += ' and t.ended_at is null';
-  if (filter.subjectId !== undefined) where += ` and t.subject_id = $${params.push(filter.subjectId)}`;
-  return rotationTable.select(store, `${where} order by t.id limit $${params.push(filter.limit)}`, params);
+  return rotationTable.select(
+    store,
+    `where ${where} order by t.${column}, t.id limit $${params.push(filter.limit)}`,
+    params,
+  );
 };
 
 type PolicyClear = {
@@ -107,9 +115,14 @@ export interface PolicyFilter {
 /** What is due first comes first. */
 export const policies = (store: Store, projectId: string, filter: PolicyFilter): Promise<PolicyRow[]> => {
   const params: Value[] = [projectId, filter.after.at, filter.after.id];
-  let where = 'where t.project_id = $1 and (t.due_at, t.id) > ($2, $3)';
-  if (filter.until !== undefined) where += ` and t.due_at <= $${params.push(filter.until)}`;
-  return policyTable.select(store, `${where} order by t.due_at, t.id limit $${params.push(filter.limit)}`, params);
+  const until =
+    filter.until === undefined ? undefined : `(t.project_id, t.due_at) <= ($1, $${params.push(filter.until)})`;
+  const where = `where ${behind(['t.project_id', 't.due_at', 't.id'], ['$1', '$2', '$3'], until)}`;
+  return policyTable.select(
+    store,
+    `${where} order by t.project_id, t.due_at, t.id limit $${params.push(filter.limit)}`,
+    params,
+  );
 };
 
 /** What was to be rotated is in the place of another now, or gone. */

@@ -1,9 +1,10 @@
 import { MobiusError } from '../errors.ts';
 import type { Value } from './db.ts';
-import { areFew } from './few.ts';
+import { fewIds, listed } from './few.ts';
+import { pageOf } from './pages.ts';
 import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
-import { pageOf, type Tags } from './tags.ts';
+import type { Tags } from './tags.ts';
 
 type Clear = {
   project_id: string;
@@ -66,6 +67,8 @@ export const byName = (store: Store, projectId: string, name: string): Promise<S
   secretTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 export interface Filter {
+  /** No others. */
+  ids?: readonly string[];
   expiresBefore?: number;
   tags: readonly string[];
   after: string;
@@ -75,17 +78,18 @@ export interface Filter {
 export const list = async (store: Store, projectId: string, filter: Filter): Promise<SecretRow[]> => {
   const { expiresBefore, tags: filters, after, limit } = filter;
   const params: Value[] = [projectId];
-  let where = 'where t.project_id = $1';
-  let isLed = false;
+  const where: string[] = [];
+  let { ids } = filter;
   if (expiresBefore !== undefined) {
     params.push(expiresBefore);
-    const ids = 'select id from secrets where project_id = $1 and expires_at < $2';
-    isLed = await areFew(store, `${ids} order by expires_at`, params);
+    const rows = 'select id from secrets where project_id = $1 and expires_at < $2 order by expires_at';
+    ids ??= await fewIds(store, rows, params);
     // Where they are many the sign keeps the engine to the order of the page.
-    where += isLed ? ` and t.id in (${ids})` : ' and +t.expires_at < $2';
+    where.push('+t.expires_at < $2');
   }
+  const columns = { project_id: '$1' };
   const select = (tail: string, all: readonly Value[]): Promise<SecretRow[]> => secretTable.select(store, tail, all);
-  return pageOf(store, projectId, { select, filters, where, params, prefix: 'sec_', after, limit, isLed });
+  return pageOf(store, projectId, { select, columns, where, params, ids, filters, prefix: 'sec_', after, limit });
 };
 
 /** Secrets of every project in use whose values stop working before then, or did already. */
@@ -201,6 +205,14 @@ export const versionByNumber = (store: Store, secretId: string, version: number)
 
 export const enabledVersion = (store: Store, secretId: string): Promise<VersionRow | undefined> =>
   versionTable.one(store, "where t.secret_id = $1 and t.state = 'ENABLED'", [secretId]);
+
+/** Of a page of secrets, by the secret. */
+export const enabledVersions = async (store: Store, ids: readonly string[]): Promise<Map<string, VersionRow>> => {
+  if (ids.length === 0) return new Map();
+  const { sql, params } = listed(ids, 1);
+  const rows = await versionTable.select(store, `where t.state = 'ENABLED' and t.secret_id in ${sql}`, params);
+  return new Map(rows.map((row) => [row.clear.secret_id, row]));
+};
 
 /** The oldest versions that are not in use and still have values, where more than `most` of all have. */
 export const superfluous = async (store: Store, secretId: string, most: number): Promise<VersionRow[]> => {

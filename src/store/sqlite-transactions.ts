@@ -274,13 +274,19 @@ export const transactionsOver = (connection: Connection, file: string, patiently
 
   const beginWrite = async (): Promise<Memory> => {
     await patiently(() => connection.beginImmediate());
-    return remembered.forWrite();
+    try {
+      return remembered.forWrite();
+    } catch (error) {
+      rollBack();
+      throw error;
+    }
   };
 
   /** Undoes all, and makes again what has not failed, each so that it can be undone alone. */
-  const makeAnew = async (made: Made[]): Promise<[Memory, Together]> => {
+  const makeAnew = async (made: Made[]): Promise<[Memory | undefined, Together]> => {
     rollBack();
     remembered.settle();
+    if (made.every(({ again }) => again === undefined)) return [undefined, { ends: new Map() }];
     const [memory, alone] = [await beginWrite(), {}];
     for (const [at, { again }] of made.entries()) if (again !== undefined) made[at] = await make(again, memory, alone);
     return [memory, alone];
@@ -290,31 +296,30 @@ export const transactionsOver = (connection: Connection, file: string, patiently
    * Makes the changes that wait, in their order, and those that come meanwhile; all of them are synced together. Hardly
    * any fails once it has changed something: so none can be undone alone until one did.
    */
-  const makeTogether = async (made: Made[], begun: Memory): Promise<void> => {
+  const makeTogether = async (made: Made[]): Promise<void> => {
     // Not of the steadier clock, which is a part of Node that has to be loaded: where this one jumps, more or fewer share.
     const latest = Date.now() + longestMs;
-    let [memory, together]: [Memory, Together] = [begun, { ends: new Map() }];
+    let [memory, together]: [Memory | undefined, Together] = [undefined, { ends: new Map() }];
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      try {
+        memory ??= await beginWrite();
+      } catch (error) {
+        for (const { failed } of [next, ...waiting.splice(0)]) failed(error);
+        break;
+      }
       const one = await make(next, memory, together);
       made.push(one);
       if (one.isLeft) [memory, together] = await makeAnew(made);
       if (made.length >= mostTogether || Date.now() >= latest) break;
     }
-    if (!(await end(together, memory))) await makeAnew(made);
-    await patiently(() => connection.commit());
+    if (memory !== undefined && !(await end(together, memory))) [memory] = await makeAnew(made);
+    if (memory !== undefined) await patiently(() => connection.commit());
   };
 
   const commitWaiting = async (): Promise<void> => {
     const made: Made[] = [];
-    let memory: Memory | undefined;
     try {
-      memory = await beginWrite();
-    } catch (error) {
-      rollBack();
-      for (const { failed } of waiting.splice(0)) failed(error);
-    }
-    try {
-      if (memory !== undefined) await makeTogether(made, memory);
+      await makeTogether(made);
       for (const { tell } of made) tell();
     } catch (error) {
       rollBack();

@@ -379,3 +379,32 @@ describe('a log that was edited', () => {
     expect((await vault.owner('projects.list', {})).items).toHaveLength(1);
   });
 });
+
+test('what was done to one thing is found in whatever project it was, or in none', async () => {
+  const { owner } = vault;
+  const keys: string[] = [];
+  for (const name of ['One', 'Two', 'Gone']) {
+    const { handle: project } = await owner('projects.create', { name });
+    const { id } = await owner('principals.create', { project, name: 'ci', role_ids: ['Viewer'] });
+    const key = await owner('api-keys.create', { project, name: 'one', principal_id: id });
+    await owner('api-keys.update', { project, id: key.id, tags: { env: 'prod' } });
+    await owner('api-keys.revoke', { project, id: key.id });
+    keys.push(key.id);
+  }
+  await owner('projects.archive', { id: 'gone' });
+  await owner('projects.delete', { id: 'gone' });
+  const all = (await owner('audit-logs.list-all', { limit: 200 })).items;
+  const { id: role } = await owner('roles.get', { id: 'Viewer' });
+  for (const resource_id of [...keys, vault.vault.id, role]) {
+    const found = (await owner('audit-logs.list-all', { resource_id })).items;
+    expect(found).toEqual(all.filter((entry) => entry.resource_id === resource_id));
+    expect(found.length).toBe(keys.includes(resource_id) ? 3 : resource_id === role ? 0 : 1);
+  }
+  const [resource_id = ''] = keys;
+  const { items, next_cursor: cursor } = await owner('audit-logs.list-all', { resource_id, limit: 2 });
+  expect(items.map(({ action }) => action)).toEqual(['api-keys.revoke', 'api-keys.update']);
+  const rest = await owner('audit-logs.list-all', { resource_id, limit: 2, ...(cursor && { cursor }) });
+  expect(rest.items.map(({ action }) => action)).toEqual(['api-keys.create']);
+  const one = await owner('audit-logs.list-all', { resource_id, action: 'api-keys.update' });
+  expect(one.items).toHaveLength(1);
+});

@@ -419,3 +419,22 @@ describe('use', () => {
     },
   );
 });
+
+test('who looks for one name among many keeps nobody else waiting', async () => {
+  for (let n = 0; n < 450; n++) await create(`db/${n}`, { k: '1' });
+  const done: string[] = [];
+  const noting = async (name: string, work: Promise<unknown>): Promise<void> => {
+    await work;
+    done.push(name);
+  };
+  const turn = new Promise((resolve) => setImmediate(resolve));
+  const listed = vault.owner('secrets.list', { match: 'db/4*9' });
+  const others = [
+    noting('a turn of others', turn),
+    noting('another call', vault.owner('secrets.get', { secret: 'db/7' })),
+  ];
+  await Promise.all([noting('the list', listed), ...others]);
+  expect(done.at(-1)).toBe('the list');
+  const names = (await listed).items.map(({ name }) => name);
+  expect(names).toEqual(['db/49', 'db/409', 'db/419', 'db/429', 'db/439', 'db/449']);
+});

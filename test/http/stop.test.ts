@@ -1,9 +1,26 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import { createHttpWorld, json, rawTo } from './world.ts';
+import { connect as connectTls } from 'node:tls';
+import { describe, expect, test } from 'vitest';
+import type { Tls } from '../../src/server/listen.ts';
+import { makeCertificates } from '../store/certificates.ts';
+import { createHttpWorld, type HttpWorld, json, rawTo } from './world.ts';
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+
+const certificate = (): Tls => {
+  const certificates = makeCertificates();
+  try {
+    const issued = certificates.authority('test').issue('localhost');
+    return { cert: readFileSync(issued.certificate), key: readFileSync(issued.key) };
+  } finally {
+    certificates.remove();
+  }
+};
 
 const secrets = '/v1/projects/default/secrets';
 const sleepUntil = async (isSo: () => boolean | Promise<boolean>): Promise<void> => {
@@ -88,4 +105,101 @@ test('the first use of a key is durable within a second or so, and the last at t
   await world.stop();
   expect(await usedAt(two.keyId)).toBeDefined();
   await world.vault.close();
+});
+
+describe('an answer that is read slowly or not at all', () => {
+  const values = Object.fromEntries(Array.from({ length: 14 }, (_, n) => [`k${n}`, 'v'.repeat(1024 * 1024)]));
+  const asking = {
+    references: Object.keys(values).map((name) => `large.${name}`),
+    recipient: Buffer.alloc(32, 9).toString('base64'),
+  };
+
+  const ask = async (world: HttpWorld, socket: Socket, more: string): Promise<void> => {
+    const { key } = await world.vault.client('owner', ['owner']);
+    await world.vault.owner('secrets.create', { name: 'large', values });
+    const body = JSON.stringify(asking);
+    const head = `POST ${secrets}/use HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`;
+    socket.write(`${head}${more}Content-Length: ${body.length}\r\n\r\n${body}`);
+  };
+
+  /** How much of the answer came, and how much was said to come, where the server is stopped after the first of it. */
+  const readWhileItStops = async (
+    world: HttpWorld,
+    socket: Socket,
+    more = '',
+  ): Promise<[came: number, said: number]> => {
+    const parts: Buffer[] = [];
+    socket.on('data', (part) => parts.push(part)).on('error', () => undefined);
+    await ask(world, socket, more);
+    await once(socket, 'data');
+    socket.pause();
+    const stopping = world.stop();
+    await sleep(200);
+    const closed = once(socket, 'close');
+    socket.resume();
+    await closed;
+    await stopping;
+    await world.vault.close();
+    const text = Buffer.concat(parts).toString('latin1');
+    return [text.length - text.indexOf('\r\n\r\n') - 4, Number(/^Content-Length: (\d+)/im.exec(text)?.[1])];
+  };
+
+  test.each([
+    ['plainly', ''],
+    ["by Node's server", 'TE: trailers\r\n'],
+  ])('is not cut off, %s', async (_, more) => {
+    const world = await createHttpWorld();
+    const [came, said] = await readWhileItStops(world, connect(world.port, '127.0.0.1'), more);
+    expect(came).toBe(said);
+  });
+
+  test("keeps no place when nobody reads it, by Node's server", async () => {
+    const world = await createHttpWorld();
+    const socket = connect(world.port, '127.0.0.1').pause();
+    await ask(world, socket, 'TE: trailers\r\n');
+    // Its line is written when the connection is gone.
+    const asked = () => world.entries().filter(({ operation }) => operation === 'secrets.use');
+    await expect.poll(asked, { timeout: 60_000, interval: 500 }).toHaveLength(1);
+    socket.destroy();
+    await world.close();
+  });
+
+  test.skipIf(!hasOpenssl)('is not cut off, encrypted', async () => {
+    const world = await createHttpWorld({ tls: certificate() });
+    const [came, said] = await readWhileItStops(world, connectTls({ port: world.port, rejectUnauthorized: false }));
+    expect(came).toBe(said);
+  });
+});
+
+describe.skipIf(!hasOpenssl)('over TLS', () => {
+  /** The first bytes of a hello. */
+  const begun = Buffer.from('16030100ff010000fb0303', 'hex');
+
+  test.each([
+    ['who has only begun to encrypt', (port: number) => connect(port).setNoDelay(true), begun],
+    [
+      'who never ends a request',
+      (port: number) => connectTls({ port, rejectUnauthorized: false }),
+      `POST ${secrets} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{`,
+    ],
+  ])('%s is not waited for longer than was said', async (_, to, bytes) => {
+    const world = await createHttpWorld({ tls: certificate(), stopTimeoutSeconds: 1 });
+    const socket = to(world.port).on('error', () => undefined);
+    socket.write(bytes);
+    await sleep(300);
+    const began = Date.now();
+    const closed = once(socket.resume(), 'close');
+    await world.stop();
+    expect(Date.now() - began).toBeLessThan(5000);
+    await closed;
+    await world.vault.close();
+  });
+
+  test('who never ends to begin is let go', { timeout: 30_000 }, async () => {
+    const world = await createHttpWorld({ tls: certificate() });
+    const socket = connect(world.port).on('error', () => undefined);
+    socket.write(begun);
+    await once(socket.resume(), 'close');
+    await world.close();
+  });
 });

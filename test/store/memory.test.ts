@@ -202,6 +202,26 @@ describe('changes that are asked for at once', () => {
     expect(await ids(db)).toEqual(['a', 'b']);
   });
 
+  test('where the first fails, or the only one, nothing of it is left, and the next begin anew', async () => {
+    const { db } = await scene();
+    await expect(put(db, 'a', true)).rejects.toThrow('not a');
+    const settled = await Promise.allSettled([
+      put(db, 'b', true),
+      put(db, 'c', true),
+      put(db, 'd'),
+      put(db, 'e', true),
+    ]);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'rejected']);
+    expect(await ids(db)).toEqual(['d']);
+    await found(db);
+    const change = db.tx('write', async (tx) => {
+      await tx.run("update api_keys set name = 'never' where id = 'a'");
+      throw new Error('given up');
+    });
+    await expect(change).rejects.toThrow('given up');
+    expect(await found(db)).toBe('first');
+  });
+
   test('none is told done before it is on the disk: another connection sees it then', async () => {
     const { db, another } = await scene();
     const other = await another();

@@ -11,7 +11,13 @@ const sealed = "decode(repeat(md5(i::text), 8), 'hex')";
 
 type Filling = readonly [table: string, count: number, sql: string];
 
-const rowsFor = (project: string, now: number): readonly Filling[] => [
+/** So many are those of the first project; the others are those of one that came later, with the tag of its one key. */
+const ofFirst = 700_000;
+
+const ownTag = (project: string, column: string): string =>
+  `select x.${column} from tags x join api_keys t on t.id = x.resource_id where t.project_id = '${project}' limit 1`;
+
+const rowsFor = (project: string, younger: string, now: number): readonly Filling[] => [
   [
     'principals',
     100_000,
@@ -28,8 +34,8 @@ const rowsFor = (project: string, now: number): readonly Filling[] => [
     'api_keys',
     1_000_000,
     `(id, project_id, principal_id, name_index, key_hash, expires_at, created_at, updated_at, sealed)
-     select ${id('key')}, '${project}', ${id('prin', '1 + i % 100000')}, ${hash(1)}, ${hash(2)},
-       case when i % 3 = 0 then ${now} + i end, ${now}, ${now}, ${sealed}`,
+     select ${id('key')}, case when i <= ${ofFirst} then '${project}' else '${younger}' end,
+       ${id('prin', '1 + i % 100000')}, ${hash(1)}, ${hash(2)}, case when i % 3 = 0 then ${now} + i end, ${now}, ${now}, ${sealed}`,
   ],
   [
     'rotations',
@@ -49,6 +55,12 @@ const rowsFor = (project: string, now: number): readonly Filling[] => [
     200_000,
     `(resource_id, tag_index, key_index)
      select ${id('key')}, sha256(int8send(i % 1000)), sha256(int8send(i % 10))`,
+  ],
+  [
+    'tags',
+    1_000_000 - ofFirst,
+    `(resource_id, tag_index, key_index)
+     select ${id('key', `${ofFirst} + i`)}, (${ownTag(younger, 'tag_index')}), (${ownTag(younger, 'key_index')})`,
   ],
   [
     'tokens',
@@ -119,12 +131,12 @@ const filling = ([table, count, sql]: Filling): string[] => [
 ];
 
 export const fill = async (address: string, now: number): Promise<void> => {
-  const [project] = await rowsOf<{ id: string }>(address, 'select id from projects');
+  const [project, younger] = await rowsOf<{ id: string }>(address, 'select id from projects order by id');
   // Nothing is checked of what only fills the tables.
   const quick = ['session_replication_role = replica', 'synchronous_commit = off', "maintenance_work_mem = '200MB'"];
   const statements = [
     ...quick.map((setting) => `set ${setting}`),
-    ...rowsFor(project?.id ?? '', now).flatMap(filling),
+    ...rowsFor(project?.id ?? '', younger?.id ?? '', now).flatMap(filling),
     'analyze',
   ];
   await rowsOf(address, statements.join(';'));

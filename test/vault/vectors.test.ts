@@ -96,6 +96,21 @@ describe('canonical bytes', () => {
     expect(hex(canonical(label as string, ...parts))).toBe(expected.hex);
   });
 
+  test.each([0, 1, 127, 128, 255, 256, 65_535, 65_536, 70_000])('of parts of %i bytes, in one way', (length) => {
+    const framed = (tag: number, body: Buffer): Buffer => {
+      const head = Buffer.from([tag, 0, 0, 0, 0]);
+      head.writeUInt32BE(body.length, 1);
+      return Buffer.concat([head, body]);
+    };
+    const [ascii, other] = ['a'.repeat(length), 'ä'.repeat(length / 2)];
+    const bytes = Buffer.alloc(length, 0xe4);
+    const expected = [Buffer.from('label'), Buffer.from(ascii), Buffer.from(other)].map((body) => framed(1, body));
+    expected.push(framed(3, bytes), framed(2, Buffer.from('7')));
+    expect(hex(canonical('label', ascii, other, bytes, 7))).toBe(Buffer.concat(expected).toString('hex'));
+    const plain = [expected[0], expected[1], expected[3]] as Buffer[];
+    expect(hex(canonical('label', ascii, bytes))).toBe(Buffer.concat(plain).toString('hex'));
+  });
+
   test.each(files.canonical.columns)('of the columns $row', ({ row, bytes: expected }) => {
     expect(hex(canonicalColumns(rowOf(row)))).toBe(expected.hex);
   });
