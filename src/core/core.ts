@@ -155,7 +155,11 @@ export const makeCore = ({
       changed: (change: Change) => journal.append(store, entryOf(name, change, at, caller, project?.id)),
       used: (id: string) => uses.note(id, at),
       meter: (key: KeyRow) => meterOf(key, metered),
-      spend: (token: tokens.TokenRow) => (mode === 'glance' ? spend(token) : tokens.spend(store, token, at)),
+      spend: async (token: tokens.TokenRow) => {
+        if (mode !== 'glance') return tokens.spend(store, token, at);
+        await tx.leave?.();
+        return spend(token);
+      },
     };
     try {
       if (caller.token !== undefined) await countRequest(store, caller.token, at);
@@ -242,7 +246,8 @@ export const makeCore = ({
     try {
       return await within('glance');
     } catch (error) {
-      if (error instanceof NotRemembered || error instanceof MustCount) return inFull();
+      if (error instanceof MustCount) return within('count');
+      if (error instanceof NotRemembered) return inFull();
       throw error;
     }
   };

@@ -15,6 +15,8 @@ export interface Query {
   run(sql: string, params?: readonly Value[]): Promise<number>;
   /** In a transaction, where the engine can tell that it still stands; see `recall`. */
   readonly memory?: Memory | undefined;
+  /** In a `glance`: nothing more is asked of it, so that what needs a turn of its own can be waited for. */
+  leave?(): Promise<void>;
   /** In a transaction that is committed together with others. */
   readonly together?: Together | undefined;
   /** Of a `glance` that has nothing but what is remembered. */
@@ -43,8 +45,8 @@ export type Mode = 'glance' | 'read' | 'count' | 'write';
  * - `tx` gives a transaction. It commits when the body resolves and rolls back when it rejects; the rejection is passed on
  *   unchanged.
  *   - `read` sees one consistent state and takes no lock.
- *   - `glance` is a `read` of what is remembered alone: it waits for nobody, and rejects with `NotRemembered` as soon as its
- *     body asks for anything else.
+ *   - `glance` is a `read` of what is remembered, and waits for nobody. As soon as its body asks for anything else it goes
+ *     on as a `read`, where all that it knows by then still stands; or it rejects with `NotRemembered`.
  *   - `write` has its turn: of any number of processes one writes at a time, so what its body has read still stands when
  *     it writes. On SQLite that is the file's lock, on PostgreSQL one of the database, taken at the beginning.
  *   - `count` is for changes that are exact in one statement each, such as a counter with a condition. No `write` goes by

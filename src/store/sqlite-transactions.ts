@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query, Together } from './db.ts';
-import { type disturbs, type Memory, memoryAlone, NotRemembered, newMemory, withoutSecrets } from './memory.ts';
+import { type disturbs, type Memory, NotRemembered, newMemory, withoutSecrets } from './memory.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
+import { glancing } from './sqlite-glance.ts';
 import { type Go, queryThrough, type Statements, statementsOf } from './sqlite-statements.ts';
 
 /**
@@ -232,7 +233,14 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       // A lock, or a fault: whoever reads finds out.
     }
     if (memory === undefined) throw new NotRemembered();
-    return body(memoryAlone(memory));
+    return glancing(
+      memory,
+      async (reading) => {
+        admit();
+        return read(reading);
+      },
+      body,
+    );
   };
 
   /**
