@@ -16,7 +16,7 @@ export interface Query {
   /** In a transaction, where the engine can tell that it still stands; see `recall`. */
   readonly memory?: Memory | undefined;
   /** In a `glance`: nothing more is asked of it, so that what needs a turn of its own can be waited for. */
-  leave?(): Promise<void>;
+  leave?(): Promise<void> | undefined;
   /** In a transaction that is committed together with others. */
   readonly together?: Together | undefined;
   /** Of a `glance` that has nothing but what is remembered. */

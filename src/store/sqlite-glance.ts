@@ -13,14 +13,14 @@ export const glancing = async <T>(
   body: Body<T>,
 ): Promise<T> => {
   let end = (): void => undefined;
-  const ended = new Promise<void>((done) => {
-    end = done;
-  });
   let entered: Promise<Query> | undefined;
   let left: Promise<void> | undefined;
 
   const enter = (): Promise<Query> => {
     entered ??= new Promise((done, failed) => {
+      const ended = new Promise<void>((leave) => {
+        end = leave;
+      });
       left = read(async (tx) => {
         if (tx.memory !== memory) throw new NotRemembered();
         done(tx);
@@ -36,9 +36,9 @@ export const glancing = async <T>(
       get: async (sql, params) => (await enter()).get(sql, params),
       run: async (sql, params) => (await enter()).run(sql, params),
       memory,
-      async leave() {
+      leave() {
         end();
-        await left;
+        return left;
       },
     });
   } finally {

@@ -32,6 +32,8 @@ interface Waiting {
   body: (tx: Query) => Promise<unknown>;
   done: (result: unknown) => void;
   failed: (error: unknown) => void;
+  /** The body is of this file, and makes no mistake that would have to be found out. */
+  isOurs?: true;
 }
 
 /** One that was made or has failed, and waits for the disk. */
@@ -167,12 +169,12 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     body: (tx: Query) => Promise<T>,
     through: Statements,
     memory: Memory | undefined,
-    together?: Together,
+    { together, isOurs }: { together?: Together; isOurs?: true | undefined } = {},
   ): Promise<T> => {
     const transaction: Transaction = { open: true };
     try {
       const query = { ...queryThrough(within(transaction, through)), memory, together };
-      const result = await around.run(transaction, () => body(query));
+      const result = await (isOurs ? body(query) : around.run(transaction, () => body(query)));
       if (transaction.failed !== undefined) throw transaction.failed;
       return result;
     } finally {
@@ -203,10 +205,10 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     const tell: (() => void)[] = [];
     try {
       let memory = await beginRead();
-      for (const { body, done, failed } of taken) {
+      for (const { body, done, failed, isOurs } of taken) {
         // A fault of the file ends the transaction.
         if (!connection.inTransaction) memory = await beginRead();
-        await resultOf(body, statements.read, memory).then(
+        await resultOf(body, statements.read, memory, { isOurs }).then(
           (result) => tell.push(() => done(result)),
           (error) => tell.push(() => failed(error)),
         );
@@ -219,9 +221,9 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     for (const told of tell) told();
   };
 
-  const read = <T>(body: (tx: Query) => Promise<T>): Promise<T> =>
+  const read = <T>(body: (tx: Query) => Promise<T>, isOurs?: Waiting['isOurs']): Promise<T> =>
     new Promise((done, failed) => {
-      readers.push({ body, done: done as Waiting['done'], failed });
+      readers.push({ body, done: done as Waiting['done'], failed, ...(isOurs && { isOurs }) });
       if (readers.length === 1) void inTurn(readWaiting);
     });
 
@@ -237,7 +239,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       memory,
       async (reading) => {
         admit();
-        return read(reading);
+        return read(reading, true);
       },
       body,
     );
@@ -253,7 +255,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     isChanged = false;
     if (isGuarded) connection.savepoint();
     try {
-      const result = await resultOf(body, statements.write, memory, together);
+      const result = await resultOf(body, statements.write, memory, { together });
       if (isGuarded) connection.release();
       return { tell: () => done(result), failed, again: one };
     } catch (error) {
@@ -272,7 +274,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
   /** Whether what is written once for all of them could be written. */
   const end = async ({ ends = new Map() }: Together, memory: Memory): Promise<boolean> => {
     try {
-      for (const { write } of ends.values()) await resultOf(write, statements.write, memory);
+      for (const { write } of ends.values()) await resultOf(write, statements.write, memory, { isOurs: true });
       return true;
     } catch (error) {
       if (connection.inTransaction) return false;
