@@ -1,7 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query } from './db.ts';
 import { type disturbs, type Memory, memoryAlone, NotRemembered, newMemory, withoutSecrets } from './memory.ts';
+import { newAround } from './nested.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
 import { type Go, queryThrough, type Statements, statementsOf } from './sqlite-statements.ts';
@@ -106,7 +106,7 @@ const openMemory = (connection: Connection) => {
 export const transactionsOver = (connection: Connection, file: string, patiently: Patiently): Transactions => {
   const remembered = openMemory(connection);
   const statements = statementsOf(connection, remembered.changes);
-  const around = new AsyncLocalStorage<Transaction>();
+  const around = newAround<Transaction>();
   const waiting: Waiting[] = [];
   const readers: Waiting[] = [];
   let isGathering = false;
@@ -166,8 +166,6 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       return result;
     } finally {
       transaction.open = false;
-      // While it knows of anything, every promise of the process costs more.
-      around.disable();
     }
   };
 
