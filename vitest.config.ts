@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/keep-natives.ts'],
+    setupFiles: ['test/keep-natives.ts', 'test/follow-transactions.ts'],
     pool: 'forks',
     // A file a core: vitest would leave one of them free, and half of a small machine with it.
     maxWorkers: '100%',

@@ -203,9 +203,17 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
+/** Where nothing is left that could ever go on, Node ends as if all had been done. */
+const tellStuck = (): void => {
+  tellUnexpected(new Error('it waits for what never comes'));
+  process.exitCode = 1;
+};
+
 const main = async (): Promise<void> => {
+  process.once('beforeExit', tellStuck);
   const { run } = await import('./cli/run.ts');
   process.exitCode = await run(createIo());
+  process.off('beforeExit', tellStuck);
 };
 
 void main();

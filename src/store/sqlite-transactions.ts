@@ -1,7 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { MobiusError } from '../errors.ts';
 import type { Db, Query, Together } from './db.ts';
 import { type disturbs, type Memory, NotRemembered, newMemory, withoutSecrets } from './memory.ts';
+import { newAround } from './nested.ts';
 import type { Connection } from './sqlite-binding.ts';
 import { translate } from './sqlite-faults.ts';
 import { glancing } from './sqlite-glance.ts';
@@ -118,7 +118,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
     isChanged = true;
     remembered.changes(disturbed);
   });
-  const around = new AsyncLocalStorage<Transaction>();
+  const around = newAround<Transaction>();
   const waiting: Waiting[] = [];
   const readers: Waiting[] = [];
   let isGathering = false;
@@ -179,8 +179,6 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       return result;
     } finally {
       transaction.open = false;
-      // While it knows of anything, every promise of the process costs more.
-      around.disable();
     }
   };
 

@@ -52,3 +52,16 @@ test.each([
 test('nothing on stdin is an empty text', async () => {
   expect(await machine.bash('mobius inject < /dev/null')).toMatchObject({ code: 0, stdout: '', stderr: '' });
 });
+
+test('what waits for what never comes is told of, and has failed', async () => {
+  const never = join(machine.work, 'never.cjs');
+  await writeFile(never, "require('node:fs').read = () => {};\n");
+  expect(await machine.bash(`NODE_OPTIONS='--require ${never}' mobius inject < /dev/null`)).toEqual({
+    code: 1,
+    signal: null,
+    stdout: '',
+    stderr:
+      'mobius: error: internal error: it waits for what never comes\n' +
+      'mobius: hint: set MOBIUS_DEBUG=1 to see where it comes from\n',
+  });
+});
