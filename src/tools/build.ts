@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import ts from 'typescript';
@@ -12,27 +12,29 @@ import {
   keepApart,
   lateBuiltins,
   onlyPromptsThatAsk,
+  plan,
   requireAtHand,
   root,
   webAssemblyApart,
   withoutNeverAsked,
 } from './bundling.ts';
 import { licensesOf } from './licenses.ts';
+import { packsOf } from './packs.ts';
 
 const dist = join(root, 'dist');
 const program = join(dist, 'program');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-const common: BuildOptions = {
+const common = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
   target: 'node20',
   legalComments: 'none',
   logLevel: 'warning',
-};
+} satisfies BuildOptions;
 
-const commonJs: BuildOptions = {
+const commonJs = {
   ...common,
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
@@ -43,16 +45,22 @@ const commonJs: BuildOptions = {
   },
   supported: { 'dynamic-import': false },
   metafile: true,
-};
+} satisfies BuildOptions;
 
 /** What `start.ts` loads: the function that it calls is written here, for to put it around there copies all of the file. */
 const head = '(function (require, module, exports, __filename, __dirname) {';
 const tail = '})';
-const ofProgram: BuildOptions = { ...commonJs, banner: { js: head }, footer: { js: tail } };
+const ofProgram = { ...commonJs, banner: { js: head }, footer: { js: tail } } satisfies BuildOptions;
 
 rmSync(dist, { recursive: true, force: true });
-const main = await build({
-  ...ofProgram,
+mkdirSync(program, { recursive: true });
+const divided = await build({
+  ...commonJs,
+  format: 'esm',
+  outExtension: { '.js': '.js' },
+  supported: {},
+  splitting: true,
+  write: false,
   entryPoints: ['src/main.ts'],
   outdir: 'dist/program',
   minifyWhitespace: true,
@@ -61,6 +69,8 @@ const main = await build({
   external: ['bindings', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
   plugins: [withoutNeverAsked, lateBuiltins, requireAtHand, bundledBindings, keepApart],
 });
+const packs = packsOf(divided, plan);
+for (const { name, text } of packs) writeFileSync(join(program, `${name}.cjs`), `${head}\n${text}\n${tail}\n`);
 const libraries = await build({
   ...ofProgram,
   entryPoints: Object.fromEntries(Object.entries(apart).map(([name, path]) => [basename(name), path])),
@@ -107,9 +117,10 @@ const start = await build({
 });
 
 // Which source went where: the start-up test reads it.
-const outputs = [main, libraries, wasm, generated, start].flatMap(({ metafile }) =>
-  Object.entries(metafile?.outputs ?? {}),
-);
+const outputs = [
+  ...packs.map(({ name, inputs, imports, parts }) => [`dist/program/${name}.cjs`, { inputs, imports, parts }] as const),
+  ...[libraries, wasm, generated, start].flatMap(({ metafile }) => Object.entries(metafile?.outputs ?? {})),
+];
 writeFileSync(join(dist, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
 
 // Whose work was bundled, and under which terms.

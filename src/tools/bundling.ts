@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import { basename, join } from 'node:path';
 import type { Plugin } from 'esbuild';
+import type { Plan } from './packs.ts';
 
 /** What the bundler is told, so that the program loads no more than what is used. */
 
@@ -148,4 +149,44 @@ export const keepApart: Plugin = {
       );
     }
   },
+};
+
+/** In which file each part of the program is: what is used most begins with these, and all else is read when it is needed. */
+export const plan: Plan = {
+  main: 'src/main.ts',
+  packs: {
+    main: [
+      'node_modules/sodium-native/index.js',
+      'src/audit/settings.ts',
+      'src/calls/local.ts',
+      'src/calls/socket.ts',
+      'src/cli/run.ts',
+      'src/commands/api-keys/create.ts',
+      'src/commands/api-keys/list.ts',
+      'src/commands/api-keys/verify.ts',
+      'src/commands/auth/whoami.ts',
+      'src/commands/run.ts',
+      'src/commands/secrets/get.ts',
+      'src/core/api-keys.ts',
+      'src/core/auth.ts',
+      'src/core/due-versions.ts',
+      'src/core/principals.ts',
+      'src/core/secrets.ts',
+      'src/generated/fields/api-keys.ts',
+      'src/generated/fields/auth.ts',
+      'src/generated/fields/secrets.ts',
+      'src/store/api-keys.ts',
+      'src/store/sessions.ts',
+      'src/use/child.ts',
+      'src/use/dotenv.ts',
+      'src/use/environment.ts',
+      'src/use/program.ts',
+      'src/use/resolve.ts',
+      'src/validate.ts',
+      'src/vault/open.ts',
+    ],
+    parser: ['node_modules/commander/esm.mjs'],
+    remote: ['src/calls/remote.ts'],
+  },
+  rest: 'others',
 };
