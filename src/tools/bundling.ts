@@ -49,20 +49,25 @@ export const withoutNeverAsked: Plugin = {
 };
 
 /** Those of Node that it has not loaded by itself, and that most commands don't use: a tenth of our start. */
-const late: Readonly<Record<string, readonly string[]>> = {
-  'node:crypto': Object.keys(crypto),
-  'node:os': Object.keys(os),
+const late: Readonly<Record<string, object>> = { 'node:crypto': crypto, 'node:os': os };
+
+/** Loads it when it is called, or when something of it is read. */
+const lateExport = (found: string, value: unknown): string => {
+  if (typeof value === 'function') return `(...args) => ${found}(...args)`;
+  const getters = Object.keys(value as object).map((name) => `get ${name}() { return ${found}.${name}; }`);
+  return `{ ${getters} }`;
 };
 
-/** Loaded when something of them is first used. */
 export const lateBuiltins: Plugin = {
   name: 'late-builtins',
   setup: ({ onResolve, onLoad }) => {
-    for (const [name, members] of Object.entries(late)) {
-      const filter = new RegExp(`^${name}$`);
-      onResolve({ filter }, ({ namespace }) => (namespace === 'late' ? undefined : { path: name, namespace: 'late' }));
-      const getters = members.map((member) => `get ${member}() { return require('${name}').${member}; },`);
-      onLoad({ filter, namespace: 'late' }, () => ({ contents: `module.exports = {\n${getters.join('\n')}\n};` }));
+    for (const [builtin, members] of Object.entries(late)) {
+      const filter = new RegExp(`^${builtin}$`);
+      onResolve({ filter }, ({ path, namespace }) => (namespace === 'late' ? undefined : { path, namespace: 'late' }));
+      const contents = Object.entries(members)
+        .filter(([name, value]) => name !== 'default' && ['function', 'object'].includes(typeof value))
+        .map(([name, value]) => `export const ${name} = ${lateExport(`require('${builtin}').${name}`, value)};`);
+      onLoad({ filter, namespace: 'late' }, () => ({ contents: contents.join('\n') }));
     }
   },
 };
