@@ -97,7 +97,6 @@ const hash = createHash('sha256');
 for (const name of readdirSync(program, { recursive: true, encoding: 'utf8' }).sort()) {
   if (name.endsWith('.cjs')) hash.update(readFileSync(join(program, name)));
 }
-const help = rootHelp(product);
 const commands = [
   ...Object.entries(product.commands).flatMap(([noun, verbs]) =>
     Object.keys(verbs).map((verb) => `${noun} ${verb}`.trim()),
@@ -111,8 +110,9 @@ const start = await build({
   define: {
     ...commonJs.define,
     MOBIUS_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)),
-    MOBIUS_ANSWERS: JSON.stringify({ '--version': `mobius ${version}\n`, '--help': help, '-h': help, help }),
-    MOBIUS_COMMANDS: JSON.stringify(commands),
+    MOBIUS_VERSION_TEXT: JSON.stringify(`mobius ${version}\n`),
+    MOBIUS_HELP: JSON.stringify(rootHelp(product)),
+    MOBIUS_COMMANDS: JSON.stringify(`\n${commands.join('\n')}\n`),
   },
 });
 
