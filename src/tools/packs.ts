@@ -66,7 +66,7 @@ const ownName = ({ propertyName, name }: ts.ImportSpecifier | ts.ExportSpecifier
 
 const exportsOf = (source: ts.SourceFile): readonly Exported[] =>
   source.statements.flatMap((statement): Exported[] => {
-    if (ts.isExportAssignment(statement)) return [{ name: 'default', own: 'exportedDefault' }];
+    if (ts.isExportAssignment(statement)) return [{ name: 'default', own: '$default' }];
     if (!ts.isExportDeclaration(statement)) return [];
     return (statement.exportClause as ts.NamedExports).elements.map((one) => ({
       name: one.name.text,
@@ -94,9 +94,9 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
     const bindings = importClause?.namedBindings;
     const named = bindings !== undefined && ts.isNamedImports(bindings) ? bindings.elements : [];
     if (part !== undefined) {
-      if (named.length === 0) return `need(${part.at});`;
-      const places = named.map((one) => `${one.name.text}=part${part.at}[${place(part, ownName(one))}]`);
-      return `const part${part.at}=need(${part.at}),${places};`;
+      if (named.length === 0) return `$need(${part.at});`;
+      const places = named.map((one) => `${one.name.text}=$part${part.at}[${place(part, ownName(one))}]`);
+      return `const $part${part.at}=$need(${part.at}),${places};`;
     }
     // To who imports a CommonJS file, all of it is the default.
     const wholes = [importClause?.name, bindings !== undefined && ts.isNamespaceImport(bindings) && bindings.name];
@@ -109,11 +109,12 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
   };
   const laterOf = (specifier: string): string => {
     const part = partOf(specifier);
-    if (part === undefined) return `later(()=>whole(require(${JSON.stringify(specifier)})))`;
-    const named = part.exported.map(({ name }, index) => `${name}:part[${index}]`);
-    return `later(()=>{const part=need(${part.at});return{${named}}})`;
+    if (part === undefined) return `$later(()=>$whole(require(${JSON.stringify(specifier)})))`;
+    const named = part.exported.map(({ name }, index) => `${name}:$part[${index}]`);
+    return `$later(()=>{const $part=$need(${part.at});return{${named}}})`;
   };
   const change = (name: ts.Node): void => {
+    if (ts.isArrayLiteralExpression(name) || ts.isObjectLiteralExpression(name)) ts.forEachChild(name, change);
     if (ts.isIdentifier(name) && handedOut.has(name.text))
       throw new Error(`${source.fileName} exports ${name.text}, and changes it`);
   };
@@ -124,7 +125,7 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
       replace(node, laterOf((node.arguments[0] as ts.StringLiteral).text));
     else {
       if (ts.isExportAssignment(node))
-        edits.push({ from: node.getStart(), to: node.expression.getStart(), by: 'const exportedDefault=' });
+        edits.push({ from: node.getStart(), to: node.expression.getStart(), by: 'const $default=' });
       if (ts.isBinaryExpression(node) && isAssignment(node.operatorToken)) change(node.left);
       if (ts.isPostfixUnaryExpression(node) || ts.isPrefixUnaryExpression(node)) change(node.operand);
       ts.forEachChild(node, walk);
@@ -141,14 +142,14 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
   return `function part${at}(){${body}${source.text.slice(done)}\nreturn[${exported.map(({ own }) => own)}]}`;
 };
 
-/** Finds a part, in the file that it is in. */
+/** Finds a part, in the file that it is in. No name of a source begins like these. */
 const finderOf = (starts: Readonly<Record<string, number>>): string => `
-const starts=${JSON.stringify(Object.entries(starts))},made=[];
-const need=at=>made[at]??=(parts[at]??read(at))();
-const read=at=>{const[name,start]=starts.findLast(([,start])=>start<=at);
-require("./"+name+".cjs")(need,later,whole).forEach((part,index)=>{parts[start+index]=part});return parts[at]};
-const later=give=>Promise.resolve().then(give);
-const whole=exports=>Object.create(exports,{default:{value:exports}});`;
+const $starts=${JSON.stringify(Object.entries(starts))},$made=[];
+const $need=at=>$made[at]??=($parts[at]??$read(at))();
+const $read=at=>{const[name,start]=$starts.findLast(([,start])=>start<=at);
+require("./"+name+".cjs")($need,$later,$whole).forEach((part,index)=>{$parts[start+index]=part});return $parts[at]};
+const $later=give=>Promise.resolve().then(give);
+const $whole=exports=>Object.create(exports,{default:{value:exports}});`;
 
 const packsByPart = (outputs: Outputs, { main, packs, rest }: Plan): Map<string, string> => {
   const entries = new Map(
@@ -200,8 +201,8 @@ export const packsOf = (
       name,
       text:
         first === undefined
-          ? `"use strict";module.exports=(need,later,whole)=>${list};`
-          : `"use strict";const parts=${list};${finder}\nneed(${first.at});`,
+          ? `"use strict";module.exports=($need,$later,$whole)=>${list};`
+          : `"use strict";const $parts=${list};${finder}\n$need(${first.at});`,
       parts: Object.fromEntries(
         own.map(({ at, output: { inputs } }) => [
           `part${at}`,
