@@ -36,6 +36,8 @@ interface Part {
   source: ts.SourceFile;
   output: Output;
   exported: readonly Exported[];
+  /** Of a library that is no ES module: all that it exports is the default. */
+  isCommonJs: boolean;
   pack: string;
   at: number;
 }
@@ -110,6 +112,7 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
   const laterOf = (specifier: string): string => {
     const part = partOf(specifier);
     if (part === undefined) return `$later(()=>$whole(require(${JSON.stringify(specifier)})))`;
+    if (part.isCommonJs) return `$later(()=>$whole($need(${part.at})[0]))`;
     const named = part.exported.map(({ name }, index) => `${name}:$part[${index}]`);
     return `$later(()=>{const $part=$need(${part.at});return{${named}}})`;
   };
@@ -185,7 +188,8 @@ export const packsOf = (
         const name = basename(path);
         const text = texts.get(name) ?? '';
         const source = ts.createSourceFile(name, text, ts.ScriptTarget.ESNext, true, ts.ScriptKind.JS);
-        return [name, { source, output: outputs[path] as Output, exported: exportsOf(source), pack, at }];
+        const isCommonJs = source.statements.some(ts.isExportAssignment);
+        return [name, { source, output: outputs[path] as Output, exported: exportsOf(source), isCommonJs, pack, at }];
       }),
   );
   const partOf = (specifier: string): Part | undefined =>

@@ -75,6 +75,14 @@ test('what comes from outside is all of it, its default, or a part of it', async
   expect(told.filter((one) => one !== 'shared')).toEqual(Array(5).fill('from outside'));
 });
 
+test('a library that is no ES module is its default, and has the names that it exports', async () => {
+  const main = `
+    import('near');
+    import('old').then(({ default: whole, name }) => told.push(whole.name, name));`;
+  const { told } = await packed({ main, near, shared, old: "exports.name = 'from of old';" });
+  expect(told.filter((one) => one !== 'shared')).toEqual(['from of old', 'from of old']);
+});
+
 test.each(['name = "two"', '[name] = ["two"]', 'name++'])(
   'what is changed after it was exported would be the old one to others: %s',
   async (change) => {
