@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import ts from 'typescript';
@@ -21,8 +21,9 @@ import {
 import { licensesOf } from './licenses.ts';
 import { packsOf } from './packs.ts';
 
-const dist = join(root, 'dist');
-const program = join(dist, 'program');
+/** Made beside the one that is there, which others may be running. */
+const made = `dist.${process.pid}`;
+const program = join(root, made, 'program');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 const common = {
@@ -52,8 +53,10 @@ const head = '(function (require, module, exports, __filename, __dirname) {';
 const tail = '})';
 const ofProgram = { ...commonJs, banner: { js: head }, footer: { js: tail } } satisfies BuildOptions;
 
-rmSync(dist, { recursive: true, force: true });
 mkdirSync(program, { recursive: true });
+process.once('exit', () => {
+  for (const left of [made, `${made}.old`]) rmSync(join(root, left), { recursive: true, force: true });
+});
 const divided = await build({
   ...commonJs,
   format: 'esm',
@@ -62,7 +65,7 @@ const divided = await build({
   splitting: true,
   write: false,
   entryPoints: ['src/main.ts'],
-  outdir: 'dist/program',
+  outdir: `${made}/program`,
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
@@ -74,14 +77,14 @@ for (const { name, text } of packs) writeFileSync(join(program, `${name}.cjs`), 
 const libraries = await build({
   ...ofProgram,
   entryPoints: Object.fromEntries(Object.entries(apart).map(([name, path]) => [basename(name), path])),
-  outdir: 'dist/program',
+  outdir: `${made}/program`,
   mainFields: ['module', 'main'],
   plugins: [onlyPromptsThatAsk],
 });
 const wasm = await build({
   ...ofProgram,
   entryPoints: ['libsodium-wrappers'],
-  outdir: 'dist/program',
+  outdir: `${made}/program`,
   // It is an ES module with a default; to who imports a CommonJS file, all of that is the default.
   footer: { js: `module.exports = module.exports.default;${tail}` },
   plugins: [webAssemblyApart(program)],
@@ -89,7 +92,7 @@ const wasm = await build({
 const generated = await build({
   ...ofProgram,
   entryPoints: Object.keys(validatorsOf).map((noun) => `src/generated/validators/${noun}.js`),
-  outdir: 'dist/program/validators',
+  outdir: `${made}/program/validators`,
   minify: true,
 });
 
@@ -106,7 +109,7 @@ const commands = [
 const start = await build({
   ...commonJs,
   entryPoints: ['src/start.ts'],
-  outdir: 'dist',
+  outdir: made,
   define: {
     ...commonJs.define,
     MOBIUS_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)),
@@ -119,16 +122,18 @@ const start = await build({
 // Which source went where: the start-up test reads it.
 const outputs = [
   ...packs.map(({ name, inputs, imports, parts }) => [`dist/program/${name}.cjs`, { inputs, imports, parts }] as const),
-  ...[libraries, wasm, generated, start].flatMap(({ metafile }) => Object.entries(metafile?.outputs ?? {})),
+  ...[libraries, wasm, generated, start].flatMap(({ metafile }) =>
+    Object.entries(metafile.outputs).map(([path, output]) => [path.replace(made, 'dist'), output] as const),
+  ),
 ];
-writeFileSync(join(dist, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
+writeFileSync(join(root, made, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
 
 // Whose work was bundled, and under which terms.
 const sources = outputs.flatMap(([, { inputs }]) => Object.keys(inputs));
-writeFileSync(join(dist, 'licenses.txt'), licensesOf(sources));
+writeFileSync(join(root, made, 'licenses.txt'), licensesOf(sources));
 
 // What services verify tokens with: one file that shares nothing with the program, so that it loads nothing of it.
-await build({ ...common, entryPoints: ['src/verify-token.ts'], outdir: 'dist', format: 'esm' });
+await build({ ...common, entryPoints: ['src/verify-token.ts'], outdir: made, format: 'esm' });
 const typed = ts.transpileDeclaration(readFileSync(join(root, 'src', 'verify-token.ts'), 'utf8'), {
   fileName: 'verify-token.ts',
   reportDiagnostics: true,
@@ -136,4 +141,17 @@ const typed = ts.transpileDeclaration(readFileSync(join(root, 'src', 'verify-tok
 });
 for (const { messageText } of typed.diagnostics ?? [])
   throw new Error(ts.flattenDiagnosticMessageText(messageText, '\n'));
-writeFileSync(join(dist, 'verify-token.d.ts'), typed.outputText);
+writeFileSync(join(root, made, 'verify-token.d.ts'), typed.outputText);
+
+/** Who runs the program meanwhile finds the old one or the new one; who builds it too may have been quicker. */
+for (let tries = 1; ; tries++) {
+  const old = join(root, `${made}.old`);
+  rmSync(old, { recursive: true, force: true });
+  try {
+    if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);
+    renameSync(join(root, made), join(root, 'dist'));
+    break;
+  } catch (error) {
+    if (tries === 5) throw error;
+  }
+}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { BuildResult, Metafile } from 'esbuild';
 import ts from 'typescript';
@@ -145,12 +146,16 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
   return `function part${at}(){${body}${source.text.slice(done)}\nreturn[${exported.map(({ own }) => own)}]}`;
 };
 
-/** Finds a part, in the file that it is in. No name of a source begins like these. */
-const finderOf = (starts: Readonly<Record<string, number>>): string => `
+/**
+ * Finds a part, in the file that it is in. Whoever updates the program replaces files of which one that runs has read only
+ * some: it must not take its parts from another build. No name of a source begins like these.
+ */
+const finderOf = (build: string, starts: Readonly<Record<string, number>>): string => `
 const $starts=${JSON.stringify(Object.entries(starts))},$made=[];
 const $need=at=>$made[at]??=($parts[at]??$read(at))();
-const $read=at=>{const[name,start]=$starts.findLast(([,start])=>start<=at);
-require("./"+name+".cjs")($need,$later,$whole).forEach((part,index)=>{$parts[start+index]=part});return $parts[at]};
+const $read=at=>{const[name,start]=$starts.findLast(([,start])=>start<=at),pack=require("./"+name+".cjs");
+if(pack.build!=="${build}")throw new Error("another build was put in the place of this one while it ran: start it again");
+pack.partsWith($need,$later,$whole).forEach((part,index)=>{$parts[start+index]=part});return $parts[at]};
 const $later=give=>Promise.resolve().then(give);
 const $whole=exports=>Object.create(exports,{default:{value:exports}});`;
 
@@ -195,18 +200,24 @@ export const packsOf = (
   const partOf = (specifier: string): Part | undefined =>
     specifier.endsWith('.js') ? parts.get(basename(specifier)) : undefined;
   const inPack = (name: string): Part[] => [...parts.values()].filter(({ pack }) => pack === name);
-  const finder = finderOf(Object.fromEntries(names.map((name) => [name, inPack(name)[0]?.at ?? 0])));
+  const lists = names.map(
+    (name) =>
+      `[\n${inPack(name)
+        .map((part) => functionOf(part, partOf))
+        .join(',\n')}]`,
+  );
+  const build = createHash('sha256').update(lists.join()).digest('hex').slice(0, 16);
+  const finder = finderOf(build, Object.fromEntries(names.map((name) => [name, inPack(name)[0]?.at ?? 0])));
 
-  return names.map((name): Pack => {
+  return names.map((name, index): Pack => {
     const own = inPack(name);
-    const list = `[\n${own.map((part) => functionOf(part, partOf)).join(',\n')}]`;
     const first = own.find(({ output }) => output.entryPoint === plan.main);
     return {
       name,
       text:
         first === undefined
-          ? `"use strict";module.exports=($need,$later,$whole)=>${list};`
-          : `"use strict";const $parts=${list};${finder}\n$need(${first.at});`,
+          ? `"use strict";exports.build="${build}";exports.partsWith=($need,$later,$whole)=>${lists[index]};`
+          : `"use strict";const $parts=${lists[index]};${finder}\n$need(${first.at});`,
       parts: Object.fromEntries(
         own.map(({ at, output: { inputs } }) => [
           `part${at}`,

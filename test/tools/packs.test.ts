@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { packsOf } from '../../src/tools/packs.ts';
 
 /** The packs of a program of these files, and what it puts on `told` when it is run from them. */
-const packed = async (files: Readonly<Record<string, string>>) => {
+const packed = async (files: Readonly<Record<string, string>>, changed = (text: string): string => text) => {
   const result = await build({
     entryPoints: ['main'],
     bundle: true,
@@ -31,7 +31,7 @@ const packed = async (files: Readonly<Record<string, string>>) => {
     read.push(name);
     const module = { exports: {} };
     const { text } = packs.find((one) => `./${one.name}.cjs` === name) ?? { text: '' };
-    new Function('require', 'module', 'told', text)(require, module, told);
+    new Function('require', 'module', 'exports', 'told', changed(text))(require, module, module.exports, told);
     return module.exports;
   };
   require('./main.cjs');
@@ -92,6 +92,13 @@ test.each(['name = "two"', '[name] = ["two"]', 'name++'])(
     await expect(packed({ main, near, far, shared: changing })).rejects.toThrow('exports name, and changes it');
   },
 );
+
+test('a file of another build is refused', async () => {
+  const main = "import('near'); import('far').catch(({ message }) => told.push(message));";
+  const another = (text: string): string => text.replace(/exports\.build="./, 'exports.build="-');
+  const { told } = await packed({ main, near, shared, far: "told.push('far');" }, another);
+  expect(told).toEqual(['shared', expect.stringMatching(/^another build was put in the place of this one/)]);
+});
 
 test('a part that no source begins with is told', async () => {
   await expect(packed({ main: "told.push('main');" })).rejects.toThrow('no part begins with given:near');
