@@ -155,10 +155,10 @@ export const makeCore = ({
       changed: (change: Change) => journal.append(store, entryOf(name, change, at, caller, project?.id)),
       used: (id: string) => uses.note(id, at),
       meter: (key: KeyRow) => meterOf(key, metered),
-      spend: async (token: tokens.TokenRow) => {
+      spend: (token: tokens.TokenRow) => {
         if (mode !== 'glance') return tokens.spend(store, token, at);
-        await tx.leave?.();
-        return spend(token);
+        const left = tx.leave?.();
+        return left === undefined ? spend(token) : left.then(() => spend(token));
       },
     };
     try {

@@ -21,10 +21,8 @@ export const writePart = (value: object): string => encode(utf8.encode(JSON.stri
 
 /** Undefined for what is spelled otherwise than we do, a claim that stands there twice with it: it can't be ours. */
 export const readPart = (text: string): Claims | undefined => {
-  const bytes = decode(text);
-  if (bytes === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(fromUtf8.decode(bytes));
+    const value: unknown = JSON.parse(fromUtf8.decode(Buffer.from(text, 'base64url')));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     return writePart(value) === text ? (value as Claims) : undefined;
   } catch {

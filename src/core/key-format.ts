@@ -32,20 +32,30 @@ export type ParsedKey =
 
 export const isKeyPrefix = (text: string): boolean => prefixGrammar.test(text);
 
-/** One big-endian number, padded to `length` digits: long division by 62, each remainder a digit from the right. */
+/** So many digits at a time, and so many bits: a remainder with as many more bits is still a whole number. */
+const digitsAtOnce = 6;
+const divisor = 62 ** digitsAtOnce;
+const limb = 2 ** 16;
+
+/** One big-endian number, padded to `length` digits: long division by powers of 62, each remainder digits from the right. */
 const base62 = (number: Uint8Array, length: number): string => {
-  const quotient = Uint8Array.from(number);
+  const quotient: number[] = [];
+  for (let at = 0; at < number.length; at += 2) quotient.push((number[at] ?? 0) * 256 + (number[at + 1] ?? 0));
   let text = '';
   while (text.length < length) {
     let remainder = 0;
-    for (let i = 0; i < quotient.length; i++) {
-      const dividend = remainder * 256 + (quotient[i] ?? 0);
-      quotient[i] = dividend / 62;
-      remainder = dividend % 62;
+    for (let at = 0; at < quotient.length; at++) {
+      const dividend = remainder * limb + (quotient[at] ?? 0);
+      quotient[at] = Math.floor(dividend / divisor);
+      remainder = dividend % divisor;
     }
-    text = alphabet.charAt(remainder) + text;
+    let digits = '';
+    for (let left = remainder; digits.length < digitsAtOnce; left = Math.floor(left / 62)) {
+      digits = alphabet.charAt(left % 62) + digits;
+    }
+    text = digits + text;
   }
-  return text;
+  return text.slice(-length);
 };
 
 /** The number that a text of digits is, big-endian; the inverse of `base62`. */

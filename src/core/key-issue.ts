@@ -2,7 +2,7 @@ import { invalidField, MobiusError } from '../errors.ts';
 import type { ApiKey, ApiKeyCreated } from '../generated/types.ts';
 import * as keys from '../store/api-keys.ts';
 import type { PrincipalRow } from '../store/principals.ts';
-import { setTags, type Tags } from '../store/tags.ts';
+import { addTags, type Tags } from '../store/tags.ts';
 import { notByToken, permissionsOf, requireHolds, requirePermission } from './caller.ts';
 import { iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
@@ -207,7 +207,7 @@ export const issueKey = async (
       { resource: 'api key', field: 'name', name: wish.name },
     );
   }
-  await setTags(context, project.id, row.id, wish.tags ?? {});
+  await addTags(context, project.id, row.id, wish.tags ?? {});
   await context.changed({
     type: 'api_key',
     id: row.id,

@@ -5,7 +5,7 @@ import * as keys from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import * as roles from '../store/roles.ts';
 import { forgetKeysOf } from '../store/rotations.ts';
-import { setTags } from '../store/tags.ts';
+import { addTags, setTags } from '../store/tags.ts';
 import { permissionsOf, requireHolds } from './caller.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
@@ -142,7 +142,7 @@ export const handlers: Handlers<NameOf<'principals'>> = {
         { resource: 'principal', field: 'name', name: input.name },
       );
     }
-    await setTags(context, project.id, row.id, input.tags ?? {});
+    await addTags(context, project.id, row.id, input.tags ?? {});
     const assigned = await findRoles(context, input.role_ids ?? []);
     for (const role of assigned) await assign(context, row, role);
     await context.changed({

@@ -2,7 +2,7 @@ import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { Role as RoleAnswer, RoleAssignment } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
 import * as roles from '../store/roles.ts';
-import { hasTag, setTags } from '../store/tags.ts';
+import { addTags, hasTag, setTags } from '../store/tags.ts';
 import { requireHolds } from './caller.ts';
 import { type Handlers, iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
@@ -81,7 +81,7 @@ export const handlers: Handlers<NameOf<'roles'>> = {
       }),
     );
     if (row === undefined) throw nameTaken(input.name, project.plain.handle);
-    await setTags(context, project.id, row.id, input.tags ?? {});
+    await addTags(context, project.id, row.id, input.tags ?? {});
     await context.changed({
       type: 'role',
       id: row.id,

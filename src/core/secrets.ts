@@ -4,7 +4,7 @@ import type { Input, NameOf, Output } from '../operations.ts';
 import { recall } from '../store/memory.ts';
 import { forgetSubject } from '../store/rotations.ts';
 import * as secrets from '../store/secrets.ts';
-import { setTags } from '../store/tags.ts';
+import { addTags, setTags } from '../store/tags.ts';
 import { type Change, type Handlers, type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
 import { afterCursor, cursorAt } from './paging.ts';
@@ -186,7 +186,7 @@ export const handlers: Handlers<NameOf<'secrets'>> = {
       present({ name, description: description || undefined, tags, ...keepingOf(input) }),
     );
     if (row === undefined) throw nameTaken(context, name);
-    await setTags(context, project.id, row.id, tags ?? {});
+    await addTags(context, project.id, row.id, tags ?? {});
     const { secret, changes } = await writeVersion(context, row, values, { stage: false, current: undefined });
     await context.changed(said(secret, changes));
     return secretAnswer(context, secret);

@@ -67,16 +67,21 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
   checks?: { readonly [K in keyof F]: (value: Value) => boolean },
 ) => {
   const freeNames = Object.keys(checks ?? {}) as (keyof F & string)[];
+  // The order that the seal's spelling has.
+  const sortedNames = [...clearNames].sort();
 
-  const pick = <R extends Row>(row: Row, names: readonly string[]): R =>
-    Object.fromEntries(names.map((column) => [column, row[column] ?? null])) as R;
+  const pick = <R extends Row>(row: Row, names: readonly string[]): R => {
+    const picked: Row = {};
+    for (const column of names) picked[column] = row[column] ?? null;
+    return picked as R;
+  };
 
   const open = (store: Sealing, row: Row): Stored<C, P, F> => {
     const { id, sealed } = row;
     if (typeof id !== 'string' || !(sealed instanceof Uint8Array)) {
       throw new MobiusError('damaged', `a row of "${name}" has no id or nothing sealed`, { table: name });
     }
-    const clear = pick<C>(row, clearNames);
+    const clear = pick<C>(row, sortedNames);
     const plain = store.sealer.open({ table: name, id, clear }, sealed) as P;
     const free = pick<F>(row, freeNames);
     const strange = freeNames.find((column) => free[column] !== null && !checks?.[column](free[column] as Value));

@@ -24,9 +24,8 @@ export const tagRows = (
     key_index: keyIndex(store, projectId, key),
   }));
 
-/** The index rows of a thing's tags. They only find it: what it is tagged with stands in its own sealed row. */
-export const setTags = async (store: Store, projectId: string, resourceId: string, tags: Tags): Promise<void> => {
-  await store.db.run('delete from tags where resource_id = $1', [resourceId]);
+/** The index rows of a new thing's tags. They only find it: what it is tagged with stands in its own sealed row. */
+export const addTags = async (store: Store, projectId: string, resourceId: string, tags: Tags): Promise<void> => {
   for (const row of tagRows(store, projectId, tags)) {
     await store.db.run('insert into tags (resource_id, tag_index, key_index) values ($1, $2, $3)', [
       resourceId,
@@ -34,6 +33,12 @@ export const setTags = async (store: Store, projectId: string, resourceId: strin
       row.key_index,
     ]);
   }
+};
+
+/** Those of a thing that may have some already. */
+export const setTags = async (store: Store, projectId: string, resourceId: string, tags: Tags): Promise<void> => {
+  await store.db.run('delete from tags where resource_id = $1', [resourceId]);
+  await addTags(store, projectId, resourceId, tags);
 };
 
 /** `K:V` or `K:*`; a colon may stand in a key and in a value, so the joined text is what is compared. */
