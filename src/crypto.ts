@@ -162,6 +162,9 @@ const checked = (binding: Binding, raw: Raw): Sodium => ({
   wipe: (secret) => raw.wipe(bytes('bytes', secret)),
 });
 
+/** The addon asks for the memory behind what it writes into, which costs a new array more than the hash itself. */
+const hashed = new Uint8Array(new ArrayBuffer(hashLength));
+
 const native = (sodium: NativeModule): Raw => ({
   aeadSeal(plain, associated, nonce, key) {
     const sealed = new Uint8Array(plain.length + tagLength);
@@ -178,8 +181,9 @@ const native = (sodium: NativeModule): Raw => ({
     return plain;
   },
   hash(message, key) {
-    const hash = new Uint8Array(hashLength);
-    sodium.crypto_generichash(hash, message, key);
+    sodium.crypto_generichash(hashed, message, key);
+    const hash = new Uint8Array(hashed);
+    hashed.fill(0);
     return hash;
   },
   async argon2id(passphrase, salt, { operations, memoryBytes }) {

@@ -1,4 +1,5 @@
 import { MobiusError, notFound } from '../errors.ts';
+import type { Verification } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
 import * as keys from '../store/api-keys.ts';
 import type * as principals from '../store/principals.ts';
@@ -78,12 +79,18 @@ const tellOf = (row: keys.KeyRow, project: string) => {
   });
 };
 
-const told = new WeakMap<keys.KeyRow, ReturnType<typeof tellOf>>();
+/** Of a key that works, as long as its row and its roles stand. */
+const working = new WeakMap<keys.KeyRow, { permissions: readonly string[]; answer: Verification }>();
 
-const aboutKey = (row: keys.KeyRow, project: string): ReturnType<typeof tellOf> => {
-  const about = told.get(row) ?? tellOf(row, project);
-  told.set(row, about);
-  return about;
+/** Whoever asks again is told the very same, which is frozen: what is spelled of it can be kept. */
+const tellWorking = (row: keys.KeyRow, project: string, permissions: readonly string[]): Verification => {
+  const known = working.get(row);
+  if (known?.permissions === permissions) return known.answer;
+  const answer: Verification = { valid: true, code: 'VALID', ...tellOf(row, project), permissions: [...permissions] };
+  Object.freeze(answer.permissions);
+  Object.freeze(answer);
+  working.set(row, { permissions, answer });
+  return answer;
 };
 
 export const handlers: Handlers<NameOf<'api-keys'>> = {
@@ -182,19 +189,21 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     if (row === undefined || examined.fault === 'unknown' || row.clear.project_id !== context.project.id) {
       return { valid: false, code: 'NOT_FOUND' };
     }
-    const about = aboutKey(row, context.project.plain.handle);
-    if (examined.fault !== undefined) return { valid: false, code: verifyCode[examined.fault], ...about };
+    const { handle } = context.project.plain;
+    const refused = (code: Verification['code']): Verification => ({ valid: false, code, ...tellOf(row, handle) });
+    if (examined.fault !== undefined) return refused(verifyCode[examined.fault]);
     // Who doesn't say where it was used from can't be told that it may be.
     if (row.plain.allow_ips !== undefined && (ip === undefined || !admits(row, ip))) {
-      return { valid: false, code: 'FORBIDDEN', ...about };
+      return refused('FORBIDDEN');
     }
     const use = context.meter(row);
-    if (!use.fits) return { valid: false, code: 'RATE_LIMITED', ...about, remaining: 0 };
-    const permissions = [...permissionsOf(examined.bound.roles)];
+    if (!use.fits) return { ...refused('RATE_LIMITED'), remaining: 0 };
+    const permissions = permissionsOf(examined.bound.roles);
     context.used(row.id);
     if (permission !== undefined && !holds(permissions, permission)) {
-      return { valid: false, code: 'INSUFFICIENT_PERMISSIONS', ...about, permissions };
+      return { ...refused('INSUFFICIENT_PERMISSIONS'), permissions: [...permissions] };
     }
-    return { valid: true, code: 'VALID', ...about, permissions, ...present({ remaining: use.remaining }) };
+    const answer = tellWorking(row, handle, permissions);
+    return use.remaining === undefined ? answer : { ...answer, remaining: use.remaining };
   },
 };

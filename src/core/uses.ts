@@ -9,33 +9,37 @@ const mostAtOnce = 100;
  */
 export const makeUses = () => {
   const due = new Map<string, number>();
-  /** Of those that were written less than a minute ago. */
-  const later = new Map<string, number>();
-  /** In the order in which they were. */
-  const written = new Map<string, number>();
+  /** Those that were written less than a minute ago, in that order; `next`: the last use that wasn't, or 0. */
+  const written = new Map<string, { at: number; next: number }>();
 
   const passMinute = (now: number): void => {
-    for (const [id, at] of written) {
+    for (const [id, { at, next }] of written) {
       if (now - at < gapMs) return;
       written.delete(id);
-      const next = later.get(id);
-      if (next === undefined) continue;
-      later.delete(id);
-      due.set(id, next);
+      if (next > 0) due.set(id, next);
     }
+  };
+
+  const takeLater = (): [id: string, at: number][] => {
+    const taken: [string, number][] = [];
+    for (const [id, one] of written) {
+      if (one.next > 0) taken.push([id, one.next]);
+      one.next = 0;
+    }
+    return taken;
   };
 
   return {
     note(id: string, at: number): void {
-      const waiting = written.has(id) ? later : due;
-      waiting.set(id, Math.max(at, waiting.get(id) ?? 0));
+      const before = written.get(id);
+      if (before === undefined) due.set(id, Math.max(at, due.get(id) ?? 0));
+      else before.next = Math.max(at, before.next);
     },
 
     /** All that waits. */
     takeAll(): [id: string, at: number][] {
-      const taken = [...due, ...later];
+      const taken = [...due, ...takeLater()];
       due.clear();
-      later.clear();
       return taken;
     },
 
@@ -49,7 +53,7 @@ export const makeUses = () => {
       }
       for (const [id] of taken) {
         due.delete(id);
-        written.set(id, now);
+        written.set(id, { at: now, next: 0 });
       }
       return { taken, hasMore: due.size > 0 };
     },

@@ -118,7 +118,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   const ipOf = (head: Head, socket: Socket, throughFile: boolean): string =>
     addressFor(head, socket, throughFile, options.behindProxy);
   const actorFor = (head: Head, ip: string): Actor => actorOf(head, ip, options.ownerWithoutCredential);
-  const headersFor = (head: Head, id: string): string[] => headersOf(head, id, options);
+  const headersFor = (head: Head): string[] => headersOf(head, options);
   const closing = (): string[] => (draining ? ['Connection', 'close'] : []);
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
@@ -200,13 +200,13 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
       response.once('close', () => ended(response.headersSent ? response.statusCode : wentAway));
       if (way === undefined) {
         requests.set(request, told);
-        addHeaders(response, [...headersFor(request, told.id), ...closing()]);
+        addHeaders(response, ['X-Request-Id', told.id, ...headersFor(request), ...closing()]);
         app.routing(request, response);
         return;
       }
       const send: Send = (status, headers, text) => {
         if (response.destroyed || response.headersSent) return;
-        response.writeHead(status, [...headers, ...closing()]);
+        response.writeHead(status, [...headers, ...way.headers, ...closing()]);
         response.end(text);
       };
       readAll(request, (body) => door.answer({ way, id: told.id, body, send }));

@@ -50,7 +50,15 @@ interface Known {
   /** That of the body behind it. */
   length: number;
   way: Way;
+  /** The headers of each answer. */
+  headers: string;
 }
+
+const spelled = (headers: readonly string[]): string => {
+  let all = '';
+  for (let at = 0; at < headers.length; at += 2) all += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return all;
+};
 
 /** A request whose head is known, and what has arrived of it. */
 interface Arriving {
@@ -93,7 +101,7 @@ export const readPlainly = (
     const text = begin.slice(0, length);
     const head = length < 4 ? undefined : readHead(text);
     const way = head && find(head, socket);
-    known = head && way && { text, length: head.length, way };
+    known = head && way && { text, length: head.length, way, headers: spelled(way.headers) };
     return known;
   };
 
@@ -105,21 +113,21 @@ export const readPlainly = (
     socket.resume();
   };
 
-  const write = (status: number, headers: readonly string[], text: string, isLast: boolean): void => {
-    let all = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
-    for (let at = 0; at < headers.length; at += 2) all += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  const write = (status: number, headers: string, text: string, isLast: boolean): void => {
     const keeping = isLast ? 'close' : `keep-alive\r\nKeep-Alive: timeout=${patience.laterMs / 1000}`;
-    all += `Date: ${dateAt(now())}\r\nConnection: ${keeping}\r\n\r\n${text}`;
+    const all =
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers}` +
+      `Date: ${dateAt(now())}\r\nConnection: ${keeping}\r\n\r\n${text}`;
     socket.write(all, Buffer.byteLength(all) === all.length ? 'latin1' : 'utf8');
   };
 
-  const begin = ({ way }: Known, body: Uint8Array | undefined): void => {
+  const begin = ({ way, headers: always }: Known, body: Uint8Array | undefined): void => {
     const send: Send = (status, headers, text = '') => {
       const asked = answering;
       if (asked === undefined) return;
       answering = undefined;
       const isLast = hasEnded || isDraining();
-      write(status, headers, text, isLast);
+      write(status, spelled(headers) + always, text, isLast);
       asked.ended(status);
       if (isLast) socket.end();
       else if (early === undefined) waitFor(patience.laterMs);

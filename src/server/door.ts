@@ -44,17 +44,19 @@ export type Head = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHead
 /** Where requests with this head lead, from this address. */
 export interface Way extends Pick<OperationRoute, 'name' | 'url' | 'wire'> {
   head: Head;
+  /** Those of each answer. */
+  headers: readonly string[];
   ip: string;
   does: Does;
 }
 
-/** Takes the answer: each header's name before its value. */
+/** Takes the answer: each header's name before its value, without those of the way. */
 export type Send = (status: number, headers: readonly string[], text?: string) => void;
 
 interface DoorPorts {
   actorOf(head: Head, ip: string): Actor;
-  /** All headers of the answer but those that tell of its body. */
-  headersOf(head: Head, id: string): string[];
+  /** All headers of the answers but those that tell of one. */
+  headersOf(head: Head): string[];
   failed(id: string, error: unknown): void;
   ownerWithoutCredential: boolean;
 }
@@ -101,9 +103,8 @@ export const openDoor = (
     return { route: there.route, params: Object.fromEntries(there.params.map((name, i) => [name, values[i] ?? ''])) };
   };
 
-  const reply = ({ way, id, send }: Asked, status: number, more: readonly string[], text?: string): void => {
-    const headers = headersOf(way.head, id);
-    headers.push(...more);
+  const reply = ({ id, send }: Asked, status: number, more: readonly string[], text?: string): void => {
+    const headers = ['X-Request-Id', id, ...more];
     if (text !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text)));
     send(status, headers, text);
   };
@@ -138,7 +139,7 @@ export const openDoor = (
       if (found === undefined) return undefined;
       const { name, url, wire, open } = found.route;
       const does = open(actorOf(head, ip), { method, target, headers, params: found.params });
-      return { name, url, ...(wire === undefined ? {} : { wire }), head, ip, does };
+      return { name, url, ...(wire === undefined ? {} : { wire }), head, headers: headersOf(head), ip, does };
     },
 
     answer(asked) {

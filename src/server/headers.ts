@@ -31,9 +31,12 @@ const corsOf = ({ method, headers: { origin } }: Head, origins: readonly string[
 
 const always = Object.entries(security).flat();
 
-/** What every answer carries, each name before its value. A route may say another thing in the place of one. */
-export const headersOf = (request: Head, id: string, { corsOrigins, tls }: HeaderOptions): string[] => {
-  const headers = ['X-Request-Id', id, ...always];
+/**
+ * What every answer to such a request carries besides its id, each name before its value. A route may say another thing
+ * in the place of one.
+ */
+export const headersOf = (request: Head, { corsOrigins, tls }: HeaderOptions): string[] => {
+  const headers = [...always];
   if (tls) headers.push('Strict-Transport-Security', 'max-age=31536000');
   if (corsOrigins.length > 0) headers.push(...corsOf(request, corsOrigins));
   return headers;

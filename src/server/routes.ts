@@ -58,6 +58,19 @@ const limitOf = ({ scope }: Operation, fields: readonly Field[]): number => {
 /** As Fastify spells it. */
 export const urlOf = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
+const texts = new WeakMap<object, string>();
+
+/** What is frozen is given again and again, and is spelled once. */
+const spelled = (output: object): string => {
+  if (!Object.isFrozen(output)) return JSON.stringify(output);
+  let text = texts.get(output);
+  if (text === undefined) {
+    text = JSON.stringify(output);
+    texts.set(output, text);
+  }
+  return text;
+};
+
 const routeOf = (core: Answering, name: Name, operation: Operation, fields: readonly Field[]): OperationRoute => ({
   name,
   method: operation.method,
@@ -80,7 +93,7 @@ const routeOf = (core: Answering, name: Name, operation: Operation, fields: read
         throw error;
       }
       const output = await call(name, input as Input<Name>, options);
-      return operation.status === 204 ? { status: 204 } : { status: operation.status, text: JSON.stringify(output) };
+      return operation.status === 204 ? { status: 204 } : { status: operation.status, text: spelled(output as object) };
     };
   },
 });

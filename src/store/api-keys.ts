@@ -85,7 +85,7 @@ export const byName = (store: Store, projectId: string, name: string): Promise<K
   keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 /** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
-const nameOf = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
+const nameOf = (hash: Uint8Array): string => Buffer.from(hash).toString('latin1');
 
 export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> => {
   const hash = store.sealer.keyHash(key);
