@@ -40,9 +40,9 @@ const run = (args: readonly string[], env: Env = { HOME: home }, path = program)
 const help = ['secrets', '--help'];
 const expected = { status: 0, stderr: '', stdout: expect.stringContaining('mobius secrets:') };
 
-/** The one file that there is. */
+/** The one of the file with which the program begins. */
 const cached = (): string => {
-  const names = readdirSync(folder);
+  const names = readdirSync(folder).filter((name) => name.includes('-main-'));
   expect(names).toHaveLength(1);
   return join(folder, names[0] ?? '');
 };
@@ -53,11 +53,13 @@ const identity = (path: string): number => lstatSync(path).ino;
 describe('what the program was compiled to', () => {
   test('is kept, for its owner alone, and taken the next time', () => {
     expect(run(help)).toMatchObject(expected);
-    const path = cached();
-    expect([statSync(folder).mode & 0o777, statSync(path).mode & 0o777]).toEqual([0o700, 0o600]);
-    const before = identity(path);
+    const identities = () => readdirSync(folder).map((name) => [name, identity(join(folder, name))]);
+    const before = identities();
+    expect(before.length).toBeGreaterThan(1);
+    for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(run(help)).toMatchObject(expected);
-    expect(identity(cached())).toBe(before);
+    expect(identities()).toEqual(before);
   });
 
   test('is kept for each command by its name, and for what is none under no name of a person', () => {
@@ -65,7 +67,7 @@ describe('what the program was compiled to', () => {
     expect(run(['plainly-a-fake-word']).status).toBe(2);
     expect(run(['can', 'plainly-a-fake-word']).status).toBe(2);
     const names = readdirSync(folder).map((name) => name.split('-').slice(1, -2).join('-'));
-    expect(names.sort()).toEqual(['can-main', 'other-main']);
+    expect(names.sort()).toEqual(['can-main', 'can-others', 'other-main', 'other-others']);
   });
 
   test('is thrown away a month after another version left it', () => {
@@ -212,7 +214,8 @@ describe('wherever it is installed', () => {
       expect(run(args, { HOME: place }, join(home, 'mobius'))).toMatchObject({ status: 0, stderr: '' });
     }
     const names = readdirSync(join(place, '.cache', 'mobius')).map((name) => name.split('-').slice(1, -2).join('-'));
-    expect(names.sort()).toEqual(['roles-list-main', 'roles-list-roles', 'vault-init-main', 'vault-init-projects']);
+    const begun = names.filter((name) => /-(main|roles|projects)$/.test(name));
+    expect(begun.sort()).toEqual(['roles-list-main', 'roles-list-roles', 'vault-init-main', 'vault-init-projects']);
   });
 });
 
