@@ -203,18 +203,20 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
-/** Where nothing is left that could ever go on, Node ends as if all had been done. */
-const tellStuck = (): void => {
-  tellUnexpected(new Error('it waits for what never comes'));
-  process.exitCode = 1;
+/**
+ * When nothing is left to do: Node would free its memory first, piece by piece. Where what was asked has no end yet, it
+ * could never go on, which Node takes for done.
+ */
+const end = (code: number | undefined): void => {
+  if (code === undefined) tellUnexpected(new Error('it waits for what never comes'));
+  process.exit(code ?? 1);
 };
 
 const main = async (): Promise<void> => {
-  process.once('beforeExit', tellStuck);
+  let code: number | undefined;
+  process.once('beforeExit', () => end(code));
   const { run } = await import('./cli/run.ts');
-  const code = await run(createIo());
-  // At once: Node would free its memory first, piece by piece.
-  process.exit(code);
+  code = await run(createIo());
 };
 
 void main();
