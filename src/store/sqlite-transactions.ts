@@ -225,7 +225,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       if (readers.length === 1) void inTurn(readWaiting);
     });
 
-  const glance = async <T>(body: (tx: Query) => Promise<T>): Promise<T> => {
+  const glance = <T>(body: (tx: Query) => Promise<T>): Promise<T> => {
     let memory: Memory | undefined;
     try {
       memory = remembered.now();
