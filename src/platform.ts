@@ -165,7 +165,7 @@ const isBatch = (platform: NodeJS.Platform, path: string): boolean =>
 
 /** In double quotes these stay what they are, however often and in whatever code page a batch file reads them again. */
 const plainWord = /^[\w #$*+,./:;=?@[\]{}~\\À-ÖØ-öø-ÿ-]*$/;
-const plainPath = /^[^"%!^&|<>\p{Cc}]*$/u;
+const plainPath = /^[^"%!^&|<>\u0000-\u001f\u007f-\u009f]*$/;
 
 /**
  * How a program that was found is started with its arguments. A batch file, as npm's own commands are on Windows, needs

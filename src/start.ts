@@ -6,15 +6,16 @@ import { writeAll } from './write.ts';
 
 /** What the built program begins with. The build puts these in. */
 declare const MOBIUS_BUILD: string;
-/** What is answered without the program, by the one word of the line. */
-declare const MOBIUS_ANSWERS: Readonly<Record<string, string>>;
-/** Every noun and verb, and the short ways to them. */
-declare const MOBIUS_COMMANDS: readonly string[];
+declare const MOBIUS_VERSION_TEXT: string;
+declare const MOBIUS_HELP: string;
+/** Every noun and verb, and the short ways to them, each on a line: a list takes longer to read. */
+declare const MOBIUS_COMMANDS: string;
 
 /** Words of a person must not become names of files: only a command that there is has a cache of its own. */
 const commandOf = ([noun = '', verb = '']: readonly string[]): string => {
-  const both = `${noun} ${verb}`;
-  return MOBIUS_COMMANDS.find((known) => known === both || known === noun) ?? 'other';
+  const commands = MOBIUS_COMMANDS;
+  const isKnown = (command: string): boolean => !command.includes('\n') && commands.includes(`\n${command}\n`);
+  return [`${noun} ${verb}`, noun].find(isKnown) ?? 'other';
 };
 
 const loaded = new Map<string, unknown>();
@@ -58,9 +59,15 @@ const load = (path: string, command: string): unknown => {
   return module.exports;
 };
 
+/** What takes no program, which takes longer to load. */
+const answerTo = (word: string): string | undefined => {
+  if (word === '--version') return MOBIUS_VERSION_TEXT;
+  return ['--help', '-h', 'help'].includes(word) ? MOBIUS_HELP : undefined;
+};
+
 const start = (argv: readonly string[]): void => {
   const [word = 'help', ...others] = argv;
-  const answer = others.length === 0 && Object.hasOwn(MOBIUS_ANSWERS, word) ? MOBIUS_ANSWERS[word] : undefined;
+  const answer = others.length === 0 ? answerTo(word) : undefined;
   try {
     if (answer !== undefined) {
       writeAll(1, answer);

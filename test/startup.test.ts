@@ -16,7 +16,11 @@ const uncached = { XDG_CACHE_HOME: '/dev/null' };
 interface Meta {
   outputs: Record<
     string,
-    { inputs: Record<string, { bytesInOutput: number }>; imports: { path: string; external?: boolean }[] }
+    {
+      inputs: Record<string, { bytesInOutput: number }>;
+      imports: { path: string; external?: boolean }[];
+      parts?: Record<string, string[]>;
+    }
   >;
 }
 
@@ -41,12 +45,15 @@ interface Script {
 }
 
 /**
- * Of the sources inside a file of the build those that ran: one that is loaded late is a function that has its path as
- * its name.
+ * Of the sources inside a file of the build those that ran: each is in a function that has a part's name, or its own path
+ * as its name.
  */
-const sourcesIn = ({ functions }: Script, sources: readonly string[]): string[] => {
+const sourcesIn = ({ functions }: Script, { inputs, parts = {} }: Meta['outputs'][string]): string[] => {
   const counts = new Map(functions.map(({ functionName, ranges: [whole] }) => [functionName, whole?.count]));
-  return sources.filter((source) => counts.get(source) !== 0);
+  const idle = Object.entries(parts).flatMap(([name, sources]) => (counts.get(name) === 0 ? sources : []));
+  return Object.keys(inputs).filter(
+    (source) => (inputs[source]?.bytesInOutput ?? 0) > 0 && counts.get(source) !== 0 && !idle.includes(source),
+  );
 };
 
 /** The engine's own record of what it loaded, with the files of the build traced back to the sources inside them. */
@@ -60,13 +67,8 @@ const loadedBy = (args: readonly string[]): string[] => {
   });
   const sources = scripts.flatMap((script) => {
     const path = relative(root, script.url.startsWith('file:') ? fileURLToPath(script.url) : script.url);
-    const inputs = Object.entries(outputs[path]?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-    return inputs.length === 0
-      ? [path]
-      : sourcesIn(
-          script,
-          inputs.map(([input]) => input),
-        );
+    const output = outputs[path];
+    return output === undefined ? [path] : sourcesIn(script, output);
   });
   // What the build put in is no source.
   return [...new Set(sources.filter((source) => !/^<?[\w-]+:/.test(source)).map(nameOf))].sort();

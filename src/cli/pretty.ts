@@ -76,11 +76,11 @@ const columnsOf = (answer: Answer, items: readonly Item[], fields: readonly stri
   return [...first, ...filled.filter((one) => !first.includes(one))].slice(0, most);
 };
 
-const rightToLeft =
-  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
-
 /** What is written from right to left would take the columns beside it along, on a terminal that turns it around. */
-const isolated = (text: string): string => (rightToLeft.test(text) ? `\u2068${text}\u2069` : text);
+const isolated = (text: string): string =>
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u.test(text)
+    ? `\u2068${text}\u2069`
+    : text;
 
 /** Where in the table those columns are that fit, the first in any case: nothing is cut, and nothing wraps. */
 const fitting = (widths: readonly number[], columns: number): number[] => {

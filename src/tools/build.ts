@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import ts from 'typescript';
@@ -12,27 +12,30 @@ import {
   keepApart,
   lateBuiltins,
   onlyPromptsThatAsk,
+  plan,
   requireAtHand,
   root,
   webAssemblyApart,
   withoutNeverAsked,
 } from './bundling.ts';
 import { licensesOf } from './licenses.ts';
+import { packsOf } from './packs.ts';
 
-const dist = join(root, 'dist');
-const program = join(dist, 'program');
+/** Made beside the one that is there, which others may be running. */
+const made = `dist.${process.pid}`;
+const program = join(root, made, 'program');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-const common: BuildOptions = {
+const common = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
   target: 'node20',
   legalComments: 'none',
   logLevel: 'warning',
-};
+} satisfies BuildOptions;
 
-const commonJs: BuildOptions = {
+const commonJs = {
   ...common,
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
@@ -43,35 +46,45 @@ const commonJs: BuildOptions = {
   },
   supported: { 'dynamic-import': false },
   metafile: true,
-};
+} satisfies BuildOptions;
 
 /** What `start.ts` loads: the function that it calls is written here, for to put it around there copies all of the file. */
 const head = '(function (require, module, exports, __filename, __dirname) {';
 const tail = '})';
-const ofProgram: BuildOptions = { ...commonJs, banner: { js: head }, footer: { js: tail } };
+const ofProgram = { ...commonJs, banner: { js: head }, footer: { js: tail } } satisfies BuildOptions;
 
-rmSync(dist, { recursive: true, force: true });
-const main = await build({
-  ...ofProgram,
+mkdirSync(program, { recursive: true });
+process.once('exit', () => {
+  for (const left of [made, `${made}.old`]) rmSync(join(root, left), { recursive: true, force: true });
+});
+const divided = await build({
+  ...commonJs,
+  format: 'esm',
+  outExtension: { '.js': '.js' },
+  supported: {},
+  splitting: true,
+  write: false,
   entryPoints: ['src/main.ts'],
-  outdir: 'dist/program',
+  outdir: `${made}/program`,
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 120,
   external: ['bindings', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
   plugins: [withoutNeverAsked, lateBuiltins, requireAtHand, bundledBindings, keepApart],
 });
+const packs = packsOf(divided, plan);
+for (const { name, text } of packs) writeFileSync(join(program, `${name}.cjs`), `${head}\n${text}\n${tail}\n`);
 const libraries = await build({
   ...ofProgram,
   entryPoints: Object.fromEntries(Object.entries(apart).map(([name, path]) => [basename(name), path])),
-  outdir: 'dist/program',
+  outdir: `${made}/program`,
   mainFields: ['module', 'main'],
   plugins: [onlyPromptsThatAsk],
 });
 const wasm = await build({
   ...ofProgram,
   entryPoints: ['libsodium-wrappers'],
-  outdir: 'dist/program',
+  outdir: `${made}/program`,
   // It is an ES module with a default; to who imports a CommonJS file, all of that is the default.
   footer: { js: `module.exports = module.exports.default;${tail}` },
   plugins: [webAssemblyApart(program)],
@@ -79,7 +92,7 @@ const wasm = await build({
 const generated = await build({
   ...ofProgram,
   entryPoints: Object.keys(validatorsOf).map((noun) => `src/generated/validators/${noun}.js`),
-  outdir: 'dist/program/validators',
+  outdir: `${made}/program/validators`,
   minify: true,
 });
 
@@ -87,7 +100,6 @@ const hash = createHash('sha256');
 for (const name of readdirSync(program, { recursive: true, encoding: 'utf8' }).sort()) {
   if (name.endsWith('.cjs')) hash.update(readFileSync(join(program, name)));
 }
-const help = rootHelp(product);
 const commands = [
   ...Object.entries(product.commands).flatMap(([noun, verbs]) =>
     Object.keys(verbs).map((verb) => `${noun} ${verb}`.trim()),
@@ -97,27 +109,31 @@ const commands = [
 const start = await build({
   ...commonJs,
   entryPoints: ['src/start.ts'],
-  outdir: 'dist',
+  outdir: made,
   define: {
     ...commonJs.define,
     MOBIUS_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)),
-    MOBIUS_ANSWERS: JSON.stringify({ '--version': `mobius ${version}\n`, '--help': help, '-h': help, help }),
-    MOBIUS_COMMANDS: JSON.stringify(commands),
+    MOBIUS_VERSION_TEXT: JSON.stringify(`mobius ${version}\n`),
+    MOBIUS_HELP: JSON.stringify(rootHelp(product)),
+    MOBIUS_COMMANDS: JSON.stringify(`\n${commands.join('\n')}\n`),
   },
 });
 
 // Which source went where: the start-up test reads it.
-const outputs = [main, libraries, wasm, generated, start].flatMap(({ metafile }) =>
-  Object.entries(metafile?.outputs ?? {}),
-);
-writeFileSync(join(dist, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
+const outputs = [
+  ...packs.map(({ name, inputs, imports, parts }) => [`dist/program/${name}.cjs`, { inputs, imports, parts }] as const),
+  ...[libraries, wasm, generated, start].flatMap(({ metafile }) =>
+    Object.entries(metafile.outputs).map(([path, output]) => [path.replace(made, 'dist'), output] as const),
+  ),
+];
+writeFileSync(join(root, made, 'meta.json'), JSON.stringify({ outputs: Object.fromEntries(outputs) }));
 
 // Whose work was bundled, and under which terms.
 const sources = outputs.flatMap(([, { inputs }]) => Object.keys(inputs));
-writeFileSync(join(dist, 'licenses.txt'), licensesOf(sources));
+writeFileSync(join(root, made, 'licenses.txt'), licensesOf(sources));
 
 // What services verify tokens with: one file that shares nothing with the program, so that it loads nothing of it.
-await build({ ...common, entryPoints: ['src/verify-token.ts'], outdir: 'dist', format: 'esm' });
+await build({ ...common, entryPoints: ['src/verify-token.ts'], outdir: made, format: 'esm' });
 const typed = ts.transpileDeclaration(readFileSync(join(root, 'src', 'verify-token.ts'), 'utf8'), {
   fileName: 'verify-token.ts',
   reportDiagnostics: true,
@@ -125,4 +141,17 @@ const typed = ts.transpileDeclaration(readFileSync(join(root, 'src', 'verify-tok
 });
 for (const { messageText } of typed.diagnostics ?? [])
   throw new Error(ts.flattenDiagnosticMessageText(messageText, '\n'));
-writeFileSync(join(dist, 'verify-token.d.ts'), typed.outputText);
+writeFileSync(join(root, made, 'verify-token.d.ts'), typed.outputText);
+
+/** Who runs the program meanwhile finds the old one or the new one; who builds it too may have been quicker. */
+for (let tries = 1; ; tries++) {
+  const old = join(root, `${made}.old`);
+  rmSync(old, { recursive: true, force: true });
+  try {
+    if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), old);
+    renameSync(join(root, made), join(root, 'dist'));
+    break;
+  } catch (error) {
+    if (tries === 5) throw error;
+  }
+}

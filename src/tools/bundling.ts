@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import { basename, join } from 'node:path';
 import type { Plugin } from 'esbuild';
+import type { Plan } from './packs.ts';
 
 /** What the bundler is told, so that the program loads no more than what is used. */
 
@@ -48,20 +49,25 @@ export const withoutNeverAsked: Plugin = {
 };
 
 /** Those of Node that it has not loaded by itself, and that most commands don't use: a tenth of our start. */
-const late: Readonly<Record<string, readonly string[]>> = {
-  'node:crypto': Object.keys(crypto),
-  'node:os': Object.keys(os),
+const late: Readonly<Record<string, object>> = { 'node:crypto': crypto, 'node:os': os };
+
+/** Loads it when it is called, or when something of it is read. */
+const lateExport = (found: string, value: unknown): string => {
+  if (typeof value === 'function') return `(...args) => ${found}(...args)`;
+  const getters = Object.keys(value as object).map((name) => `get ${name}() { return ${found}.${name}; }`);
+  return `{ ${getters} }`;
 };
 
-/** Loaded when something of them is first used. */
 export const lateBuiltins: Plugin = {
   name: 'late-builtins',
   setup: ({ onResolve, onLoad }) => {
-    for (const [name, members] of Object.entries(late)) {
-      const filter = new RegExp(`^${name}$`);
-      onResolve({ filter }, ({ namespace }) => (namespace === 'late' ? undefined : { path: name, namespace: 'late' }));
-      const getters = members.map((member) => `get ${member}() { return require('${name}').${member}; },`);
-      onLoad({ filter, namespace: 'late' }, () => ({ contents: `module.exports = {\n${getters.join('\n')}\n};` }));
+    for (const [builtin, members] of Object.entries(late)) {
+      const filter = new RegExp(`^${builtin}$`);
+      onResolve({ filter }, ({ path, namespace }) => (namespace === 'late' ? undefined : { path, namespace: 'late' }));
+      const contents = Object.entries(members)
+        .filter(([name, value]) => name !== 'default' && ['function', 'object'].includes(typeof value))
+        .map(([name, value]) => `export const ${name} = ${lateExport(`require('${builtin}').${name}`, value)};`);
+      onLoad({ filter, namespace: 'late' }, () => ({ contents: contents.join('\n') }));
     }
   },
 };
@@ -148,4 +154,44 @@ export const keepApart: Plugin = {
       );
     }
   },
+};
+
+/** In which file each part of the program is: what is used most begins with these, and all else is read when it is needed. */
+export const plan: Plan = {
+  main: 'src/main.ts',
+  packs: {
+    main: [
+      'node_modules/sodium-native/index.js',
+      'src/audit/settings.ts',
+      'src/calls/local.ts',
+      'src/calls/socket.ts',
+      'src/cli/run.ts',
+      'src/commands/api-keys/create.ts',
+      'src/commands/api-keys/list.ts',
+      'src/commands/api-keys/verify.ts',
+      'src/commands/auth/whoami.ts',
+      'src/commands/run.ts',
+      'src/commands/secrets/get.ts',
+      'src/core/api-keys.ts',
+      'src/core/auth.ts',
+      'src/core/due-versions.ts',
+      'src/core/principals.ts',
+      'src/core/secrets.ts',
+      'src/generated/fields/api-keys.ts',
+      'src/generated/fields/auth.ts',
+      'src/generated/fields/secrets.ts',
+      'src/store/api-keys.ts',
+      'src/store/sessions.ts',
+      'src/use/child.ts',
+      'src/use/dotenv.ts',
+      'src/use/environment.ts',
+      'src/use/program.ts',
+      'src/use/resolve.ts',
+      'src/validate.ts',
+      'src/vault/open.ts',
+    ],
+    parser: ['node_modules/commander/esm.mjs'],
+    remote: ['src/calls/remote.ts'],
+  },
+  rest: 'others',
 };
