@@ -162,9 +162,6 @@ const checked = (binding: Binding, raw: Raw): Sodium => ({
   wipe: (secret) => raw.wipe(bytes('bytes', secret)),
 });
 
-/** The addon asks for the memory behind what it writes into, which costs a new array more than the hash itself. */
-const hashed = new Uint8Array(new ArrayBuffer(hashLength));
-
 const native = (sodium: NativeModule): Raw => ({
   aeadSeal(plain, associated, nonce, key) {
     const sealed = new Uint8Array(plain.length + tagLength);
@@ -181,9 +178,9 @@ const native = (sodium: NativeModule): Raw => ({
     return plain;
   },
   hash(message, key) {
-    sodium.crypto_generichash(hashed, message, key);
-    const hash = new Uint8Array(hashed);
-    hashed.fill(0);
+    const { buffer, byteOffset } = Buffer.allocUnsafe(hashLength); // Memory of its own costs more than the hash.
+    const hash = new Uint8Array(buffer, byteOffset, hashLength);
+    sodium.crypto_generichash(hash, message, key);
     return hash;
   },
   async argon2id(passphrase, salt, { operations, memoryBytes }) {
@@ -330,8 +327,7 @@ export const loadSodium = async (choice?: string): Promise<Sodium> => {
 };
 
 const poolLength = 1024;
-let pool: Uint8Array = new Uint8Array(poolLength);
-let poolAt = poolLength;
+let [pool, poolAt]: [Uint8Array, number] = [new Uint8Array(poolLength), poolLength];
 
 /** The generator takes as long for many as for a few. What was given away is nowhere else any more. */
 export const randomBytes = (length: number): Uint8Array => {

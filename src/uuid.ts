@@ -24,11 +24,11 @@ export const uuidSource = (now: () => number, fillRandom: (bytes: Uint8Array) =>
       time++;
       count = 0;
     }
-    const view = new DataView(bytes.buffer);
-    view.setUint16(0, Math.floor(time / 2 ** 32));
-    view.setUint32(2, time % 2 ** 32);
-    view.setUint16(6, 0x7000 | count);
-    view.setUint8(8, 0x80 | ((bytes[8] ?? 0) & 0x3f));
+    // Without a view, for which the engine would have to take the bytes out of its own memory.
+    for (let at = 5, rest = time; at >= 0; at--, rest = Math.floor(rest / 256)) bytes[at] = rest % 256;
+    bytes[6] = 0x70 | (count >> 8);
+    bytes[7] = count & 0xff;
+    bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
     return bytes;
   };
 };

@@ -6,11 +6,14 @@ const wait = (milliseconds: number): void => {
 
 /** A descriptor that somebody else made non-blocking takes only what fits: wait, and go on where it stopped. */
 export const writeAll = (descriptor: number, text: string): void => {
-  const bytes = Buffer.from(text);
+  const length = Buffer.byteLength(text);
+  let bytes: Buffer | undefined;
   let written = 0;
-  while (written < bytes.length) {
+  while (written < length) {
     try {
-      written += writeSync(descriptor, bytes, written);
+      // Hardly ever is there a rest, and bytes of our own cost more than the writing.
+      if (written > 0) bytes ??= Buffer.from(text);
+      written += bytes === undefined ? writeSync(descriptor, text) : writeSync(descriptor, bytes, written);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
       wait(5);

@@ -4,6 +4,7 @@ import * as keys from '../store/api-keys.ts';
 import { recall } from '../store/memory.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
+import { type Ready, withReady } from '../store/ready.ts';
 import type { SessionRow } from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import type { TokenRow } from '../store/tokens.ts';
@@ -109,10 +110,10 @@ interface Standing extends Omit<Bound, 'key'> {
   user: users.UserRow | undefined;
 }
 
-const standingOf = (store: Store, key: keys.KeyRow): Promise<Standing> =>
+const standingOf = (store: Store, key: keys.KeyRow): Ready<Standing> =>
   recall(store.db, key, () => findStanding(store, key));
 
-const findStanding = (store: Store, { id, clear }: keys.KeyRow): Promise<Standing> =>
+const findStanding = (store: Store, { id, clear }: keys.KeyRow): Ready<Standing> =>
   recall(store.db, `${clear.principal_id} ${clear.project_id}`, async () => {
     const principal = await principals.byId(store, clear.principal_id);
     const project = await projects.byId(store, clear.project_id);
@@ -130,14 +131,16 @@ interface Shown {
   handle: string | undefined;
 }
 
+export const examineKey = (store: Store, key: keys.KeyRow, now: number, handle: string | undefined): Ready<Examined> =>
+  withReady(standingOf(store, key), (standing) => judge(key, standing, now, handle));
+
 /** The one place that decides whether an API key works, or what was made with it. */
-export const examineKey = async (
-  store: Store,
+const judge = (
   key: keys.KeyRow,
+  { user, project, principal, roles }: Standing,
   now: number,
   handle: string | undefined,
-): Promise<Examined> => {
-  const { user, project, principal, roles } = await standingOf(store, key);
+): Examined => {
   if (handle !== undefined && handle !== project.plain.handle) return { fault: 'unknown', key };
   const state = keys.stateOf(key, now);
   if (state === 'revoked' || state === 'expired') return { fault: state, key };
@@ -164,16 +167,14 @@ const lookUp = async (store: Store, text: string): Promise<Shown | 'malformed' |
 };
 
 /** `shownBy`: who has shown this text, and is remembered with it as long as they are there. */
-export const examine = async (store: Store, text: string, now: number, shownBy?: Actor): Promise<Examined> => {
+export const examine = (store: Store, text: string, now: number, shownBy?: Actor): Ready<Examined> => {
   const { memory } = store.db;
-  let shown = shownBy && (memory?.get(shownBy) as Shown | undefined);
-  if (shown === undefined) {
-    const found = rememberedAs(store, text) ?? (await lookUp(store, text));
-    if (typeof found === 'string') return { fault: found };
-    shown = found;
-    if (shownBy !== undefined) memory?.set(shownBy, shown);
-  }
-  return examineKey(store, shown.key, now, shown.handle);
+  const known = shownBy && (memory?.get(shownBy) as Shown | undefined);
+  return withReady(known ?? rememberedAs(store, text) ?? lookUp(store, text), (shown) => {
+    if (typeof shown === 'string') return { fault: shown };
+    if (shownBy !== undefined && shown !== known) memory?.set(shownBy, shown);
+    return examineKey(store, shown.key, now, shown.handle);
+  });
 };
 
 export const asKey = ({ project, principal, key, roles }: Bound): Caller => ({
@@ -209,14 +210,20 @@ export const notByToken = (): MobiusError =>
   });
 
 /** Refuses with the missing permission and the roles that carry it, so that a 403 says how to mend it. */
-export const requirePermission = async (
+export const requirePermission = (
   store: Store,
-  caller: Pick<Caller, 'permissions'>,
+  { permissions }: Pick<Caller, 'permissions'>,
   permission: string,
   project: projects.ProjectRow | undefined,
   doing = 'this needs',
-): Promise<void> => {
-  if (holds(caller.permissions, permission)) return;
+): Ready<void> => (holds(permissions, permission) ? undefined : refuseWithout(store, permission, project, doing));
+
+const refuseWithout = async (
+  store: Store,
+  permission: string,
+  project: projects.ProjectRow | undefined,
+  doing: string,
+): Promise<never> => {
   const roles = project === undefined ? [] : await rolesCarrying(store, project.id, permission);
   const where = project === undefined ? '' : ` in project "${project.plain.handle}"`;
   throw new MobiusError('permission_denied', `${doing} the permission "${permission}"${where}`, {

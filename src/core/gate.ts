@@ -2,6 +2,7 @@ import { MobiusError } from '../errors.ts';
 import type { Name, Operation } from '../operations.ts';
 import type { KeyRow } from '../store/api-keys.ts';
 import type { ProjectRow } from '../store/projects.ts';
+import { type Ready, withReady } from '../store/ready.ts';
 import type { Store } from '../store/table.ts';
 import {
   type Actor,
@@ -126,13 +127,13 @@ const sourceOf = ({ key, session, token }: Pick<Refused, 'key' | 'session' | 'to
 };
 
 /** Which project a call is about, if it is about any. */
-const handleFor = async (
+const handleFor = (
   store: Store,
   question: Question,
   { scope }: Operation,
   manner: Manner,
   input: { project?: string },
-): Promise<string | undefined> => {
+): Ready<string | undefined> => {
   if (scope !== 'project' && (scope !== 'caller' || manner.organization === undefined)) return undefined;
   return manner.credentials === undefined ? (input.project ?? 'default') : homeOf(store, question, manner);
 };
@@ -183,12 +184,12 @@ const requireUsable = (key: KeyRow, actor: Actor, metered: Meters | undefined): 
   });
 };
 
-const authorise = async (
+const authorise = (
   store: Store,
   caller: Caller,
   operation: Operation,
   project: ProjectRow | undefined,
-): Promise<void> => {
+): Ready<void> => {
   if (operation.scope === 'vault' && !caller.everywhere) {
     throw new MobiusError('permission_denied', 'only the owner of the vault or an administrator may do this', {
       permission: operation.permission,
@@ -196,9 +197,14 @@ const authorise = async (
   }
   // A user's permissions differ from project to project: where the path names none, the handler asks.
   const asksItself = operation.scope === 'caller' && caller.kind === 'user';
-  if (operation.permission !== undefined && !asksItself) {
-    await requirePermission(store, caller, operation.permission, project ?? caller.project);
-  }
+  const permitted =
+    operation.permission === undefined || asksItself
+      ? undefined
+      : requirePermission(store, caller, operation.permission, project ?? caller.project);
+  return withReady(permitted, () => requireInUse(operation, project));
+};
+
+const requireInUse = (operation: Operation, project: ProjectRow | undefined): void => {
   if (operation.access === 'write' && project !== undefined && project.clear.archived_at !== null) {
     const { handle } = project.plain;
     throw new MobiusError('conflict', `the project "${handle}" is archived`, {

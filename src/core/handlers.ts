@@ -1,4 +1,5 @@
 import type { Name, NameOf, Noun } from '../operations.ts';
+import type { Ready } from '../store/ready.ts';
 import type { Handler, Handlers, TwoPart } from './context.ts';
 
 /** Every noun's handlers, loaded when the noun is first called. */
@@ -27,5 +28,5 @@ const load = async <K extends Name>(name: K): Promise<Handler<K> | TwoPart<K>> =
 };
 
 /** An import costs something each time, also of what is there already. */
-export const handlerOf = async <K extends Name>(name: K): Promise<Handler<K> | TwoPart<K>> =>
+export const handlerOf = <K extends Name>(name: K): Ready<Handler<K> | TwoPart<K>> =>
   (known.get(name) as Handler<K> | TwoPart<K> | undefined) ?? load(name);

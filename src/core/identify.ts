@@ -1,6 +1,7 @@
 import type { KeyRow } from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import type * as projects from '../store/projects.ts';
+import { type Ready, withReady } from '../store/ready.ts';
 import type * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import type { TokenRow } from '../store/tokens.ts';
@@ -57,7 +58,7 @@ const callerOf = (bound: Bound, actor: Actor): Caller => {
 };
 
 /** Finds out who acts. */
-export const identify = async (store: Store, question: Question): Promise<Identified> => {
+export const identify = (store: Store, question: Question): Ready<Identified> => {
   const { actor, now } = question;
   if (actor.kind === 'owner') return { caller: owner };
   if (actor.kind === 'nobody') return { caller: nobody };
@@ -66,14 +67,15 @@ export const identify = async (store: Store, question: Question): Promise<Identi
   if (looksLikeJwt(text)) {
     return typeOfJwt(text) === tokenJwt ? asToken(store, text, question) : asSession(store, text, question);
   }
-  const examined = await examine(store, text, now, actor);
-  if (examined.fault !== undefined) return examined;
-  const { bound } = examined;
-  // A key used on another project than its own is no credential there.
-  if (question.handle !== undefined && bound.project.plain.handle !== question.handle) {
-    return { fault: 'elsewhere', key: bound.key };
-  }
-  return { caller: callerOf(bound, actor) };
+  return withReady(examine(store, text, now, actor), (examined): Identified => {
+    if (examined.fault !== undefined) return examined;
+    const { bound } = examined;
+    // A key used on another project than its own is no credential there.
+    if (question.handle !== undefined && bound.project.plain.handle !== question.handle) {
+      return { fault: 'elsewhere', key: bound.key };
+    }
+    return { caller: callerOf(bound, actor) };
+  });
 };
 
 /** The caller's permissions in a project that the call's path doesn't name; undefined where it isn't there for them. */

@@ -2,6 +2,7 @@ import { MobiusError, notFound } from '../errors.ts';
 import { recall } from '../store/memory.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import type { ProjectRow } from '../store/projects.ts';
+import type { Ready } from '../store/ready.ts';
 import * as roles from '../store/roles.ts';
 import type { Store } from '../store/table.ts';
 import type { Tags } from '../store/tags.ts';
@@ -64,7 +65,7 @@ export const roleById = async (store: Store, id: string): Promise<Role> => {
   return roleOf(row);
 };
 
-export const rolesOf = (store: Store, principal: PrincipalRow): Promise<readonly Role[]> =>
+export const rolesOf = (store: Store, principal: PrincipalRow): Ready<readonly Role[]> =>
   recall(store.db, `roles ${principal.id}`, async () => {
     const found: Role[] = [];
     for (const { clear } of await roles.assignmentsOf(store, principal.id)) {

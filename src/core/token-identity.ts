@@ -136,7 +136,7 @@ export const findToken = async (
   store: Store,
   text: string,
   { signatures, issuer, now, handle }: Omit<Question, 'actor'>,
-  find = tokens.byId,
+  find: typeof tokens.known = tokens.byId,
 ): Promise<FoundToken | Fault | 'elsewhere'> => {
   const claims = await readJwt(store, signatures, tokenJwt, text);
   if (claims === undefined) return 'malformed';

@@ -69,7 +69,7 @@ const findById = async (context: ProjectContext, id: string): Promise<tokens.Tok
 };
 
 /** A token of this project that this vault signed, however long it is over. */
-const findSigned = (context: ProjectContext, text: string, find = tokens.byId) => {
+const findSigned = (context: ProjectContext, text: string, find: typeof tokens.known = tokens.byId) => {
   const { signatures, issuer, now, project } = context;
   return findToken(context, text, { signatures, issuer, now, handle: project.plain.handle }, find);
 };

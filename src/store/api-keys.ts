@@ -2,6 +2,7 @@ import type { Value } from './db.ts';
 import { fewIds } from './few.ts';
 import { recall } from './memory.ts';
 import { behind, pageOf } from './pages.ts';
+import type { Ready } from './ready.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
 import type { Tags } from './tags.ts';
 
@@ -85,9 +86,9 @@ export const byName = (store: Store, projectId: string, name: string): Promise<K
   keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
 /** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
-const nameOf = (hash: Uint8Array): string => Buffer.from(hash).toString('latin1');
+const nameOf = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
 
-export const byKey = (store: Store, key: string): Promise<KeyRow | undefined> => {
+export const byKey = (store: Store, key: string): Ready<KeyRow | undefined> => {
   const hash = store.sealer.keyHash(key);
   return recall(store.db, nameOf(hash), () => keyTable.one(store, 'where t.key_hash = $1', [hash]));
 };

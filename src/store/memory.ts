@@ -1,4 +1,5 @@
 import type { Query } from './db.ts';
+import { type Ready, withReady } from './ready.ts';
 
 /** How it was found: a text, or the very thing that it was made of, with which it goes. */
 export type Source = string | object;
@@ -114,14 +115,15 @@ export const newMemory = (most = mostFound): OwnMemory => {
 export const withoutSecrets = (memory: OwnMemory): OwnMemory => ({ ...memory, secrets: newMemory(mostSecrets) });
 
 /** What is remembered under this name, or what is found now; that there is nothing is never remembered. */
-export const recall = async <T>(
+export const recall = <T>(
   { memory }: { readonly memory?: Memory | undefined },
   name: Source,
-  find: () => Promise<T>,
-): Promise<T> => {
+  find: () => Ready<T>,
+): Ready<T> => {
   const known = memory?.get(name);
   if (known !== undefined) return known as T;
-  const made = await find();
-  if (made !== undefined) memory?.set(name, made);
-  return made;
+  return withReady(find(), (made) => {
+    if (made !== undefined) memory?.set(name, made);
+    return made;
+  });
 };

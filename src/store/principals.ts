@@ -1,6 +1,7 @@
 import type { Value } from './db.ts';
 import { recall } from './memory.ts';
 import { behind } from './pages.ts';
+import type { Ready } from './ready.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 
@@ -55,10 +56,10 @@ export const principalTruths: Truths = {
   },
 };
 
-export const byId = (store: Store, id: string): Promise<PrincipalRow | undefined> =>
+export const byId = (store: Store, id: string): Ready<PrincipalRow | undefined> =>
   recall(store.db, id, () => principalTable.one(store, 'where t.id = $1', [id]));
 
-export const byName = (store: Store, projectId: string, name: string): Promise<PrincipalRow | undefined> =>
+export const byName = (store: Store, projectId: string, name: string): Ready<PrincipalRow | undefined> =>
   recall(store.db, `principal ${projectId} ${name}`, () =>
     principalTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]),
   );

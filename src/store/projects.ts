@@ -1,4 +1,5 @@
 import { recall } from './memory.ts';
+import type { Ready } from './ready.ts';
 import { askForScrub } from './scrub.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
@@ -30,10 +31,10 @@ export const projectTruths: Truths = {
   expected: (store, { plain }: ProjectRow) => ({ columns: { handle_index: handleIndex(store, plain.handle) } }),
 };
 
-export const byId = (store: Store, id: string): Promise<ProjectRow | undefined> =>
+export const byId = (store: Store, id: string): Ready<ProjectRow | undefined> =>
   recall(store.db, id, () => projectTable.one(store, 'where t.id = $1', [id]));
 
-export const byHandle = (store: Store, handle: string): Promise<ProjectRow | undefined> =>
+export const byHandle = (store: Store, handle: string): Ready<ProjectRow | undefined> =>
   recall(store.db, `project ${handle}`, () =>
     projectTable.one(store, 'where t.handle_index = $1', [handleIndex(store, handle)]),
   );

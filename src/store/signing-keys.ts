@@ -1,4 +1,5 @@
 import { recall } from './memory.ts';
+import type { Ready } from './ready.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 
 type Clear = {
@@ -16,7 +17,7 @@ export const { insert, update, remove } = signingTable;
 
 export const signingTruths: Truths = { links: [] };
 
-export const byId = (store: Store, id: string): Promise<SigningKeyRow | undefined> =>
+export const byId = (store: Store, id: string): Ready<SigningKeyRow | undefined> =>
   recall(store.db, id, () => signingTable.one(store, 'where t.id = $1', [id]));
 
 export const latest = (store: Store): Promise<SigningKeyRow | undefined> =>

@@ -1,4 +1,5 @@
 import { recall } from './memory.ts';
+import type { Ready } from './ready.ts';
 import { isTime, isWhole, type Store, type Stored, type Truths, table } from './table.ts';
 
 type Clear = {
@@ -60,7 +61,7 @@ export const byId = (store: Store, id: string): Promise<TokenRow | undefined> =>
   tokenTable.one(store, 'where t.id = $1', [id]);
 
 /** As it is remembered: how often it was used since then is not in it. */
-export const known = (store: Store, id: string): Promise<TokenRow | undefined> =>
+export const known = (store: Store, id: string): Ready<TokenRow | undefined> =>
   recall(store.db, `token ${id}`, () => byId(store, id));
 
 /** For so long after its end one can still be looked at. */

@@ -98,13 +98,15 @@ export const followingDb = (db: Db, ring: Ring, witness?: Witness): Db => {
     if (state?.epoch !== ring.keys().epoch) throw new StaleKeys();
   };
 
-  const attempt = async <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> => {
-    if (witness === undefined) {
-      return db.tx(mode, async (tx) => {
-        requireFresh(await recall(tx, 'vault', () => readState(tx)), mode);
-        return body(tx);
-      });
-    }
+  const attempt = <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> =>
+    witness === undefined
+      ? db.tx(mode, async (tx) => {
+          requireFresh(await recall(tx, 'vault', () => readState(tx)), mode);
+          return await body(tx);
+        })
+      : witnessed(witness, mode, body);
+
+  const witnessed = async <T>(witness: Witness, mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> => {
     if (mode === 'glance') {
       const { state, memory } = await witness.glance();
       requireFresh(state, mode);

@@ -262,6 +262,9 @@ describe('verify', () => {
       vault.owner('api-keys.verify', { key: text, ...(permission === undefined ? {} : { permission }) });
     expect(await verify()).toEqual({ valid: true, code: 'VALID', ...about, permissions });
     expect(await verify(undefined, `${key}.default`)).toEqual({ valid: true, code: 'VALID', ...about, permissions });
+    // It may be told to the next one as well.
+    const told = await verify();
+    expect([told, told.permissions].map(Object.isFrozen)).toEqual([true, true]);
     expect(await verify('mobius.secrets.use')).toEqual({ valid: true, code: 'VALID', ...about, permissions });
     expect(await verify('mobius.keys.issue')).toEqual({
       valid: false,

@@ -48,6 +48,27 @@ test('is written at most once a minute', async () => {
   expect(await used(one)).toBe(first + minute);
 });
 
+test('a server writes the first use at once, the last of each minute after it, and what is left at its end', async () => {
+  const one = await client();
+  const act = (): Promise<unknown> => vault.core.as({ kind: 'bearer', text: one.key })('auth.whoami', {});
+  const first = vault.clock.now;
+  await act();
+  await vault.core.settle('due');
+  expect(await used(one)).toBe(first);
+  vault.clock.now += 1000;
+  await act();
+  const later = vault.clock.now;
+  await vault.core.settle('due');
+  expect(await used(one)).toBe(first);
+  vault.clock.now = first + minute;
+  await vault.core.settle('due');
+  expect(await used(one)).toBe(later);
+  vault.clock.now += 1000;
+  await act();
+  await vault.core.settle('rest');
+  expect(await used(one)).toBe(vault.clock.now);
+});
+
 test('of two handles the later use stands, whichever is closed last', async () => {
   const one = await client();
   const [early, late] = [await handle(one), await handle(one)];

@@ -74,7 +74,7 @@ const scene = async (): Promise<{ db: Db; another: () => Promise<Db> }> => {
   return { db, another: () => open(false) };
 };
 
-const find = (tx: Query, id = 'a'): Promise<string | undefined> =>
+const find = async (tx: Query, id = 'a'): Promise<string | undefined> =>
   recall(
     tx,
     `key ${id}`,
