@@ -17,6 +17,8 @@ const head = Buffer.from('\r\n\r\n');
 
 /** One connection that stays, with one request at a time on it. */
 interface Line {
+  /** A server closes what was silent for long. */
+  readonly isClosed: boolean;
   send(request: string): Promise<string>;
   end(): void;
 }
@@ -53,6 +55,9 @@ const openLine = (port: number): Line => {
   });
   socket.on('error', fail).on('close', () => fail(new Error('the connection was closed')));
   return {
+    get isClosed() {
+      return socket.destroyed || socket.readableEnded;
+    },
     send: (request) =>
       new Promise((done, failed) => {
         waiting = { done, failed };
@@ -66,15 +71,18 @@ const openLine = (port: number): Line => {
 export const clientsOf = (ports: readonly number[], connections: number): Clients => {
   const pools = ports.map((port) => ({ port, opened: 0, free: [] as Line[], queue: [] as ((line: Line) => void)[] }));
   const each = Math.ceil(connections / ports.length);
-  const all: Line[] = [];
+  const all = new Set<Line>();
 
   const lineOf = (pool: (typeof pools)[number]): Line | Promise<Line> => {
-    const free = pool.free.pop();
-    if (free !== undefined) return free;
+    for (let free = pool.free.pop(); free !== undefined; free = pool.free.pop()) {
+      if (!free.isClosed) return free;
+      all.delete(free);
+      pool.opened--;
+    }
     if (pool.opened >= each) return new Promise((done) => pool.queue.push(done));
     pool.opened++;
     const line = openLine(pool.port);
-    all.push(line);
+    all.add(line);
     return line;
   };
 
