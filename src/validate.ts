@@ -2,6 +2,7 @@ import { invalidField, MobiusError } from './errors.ts';
 import { formats } from './formats.ts';
 import { type Finding, type Validator, validatorsOf } from './generated/validators.ts';
 import type { Input, Name, Noun } from './operations.ts';
+import type { Ready } from './ready.ts';
 
 const deepest = 64;
 const mostValues = 100_000;
@@ -148,24 +149,24 @@ const near = async (segments: readonly string[], fields: readonly string[]): Pro
   return distance(name, best) <= Math.ceil(best.length / 3) ? `did you mean "${best}"?` : undefined;
 };
 
-const refusal = async (finding: Finding, input: unknown, { fields, secret }: Validator): Promise<MobiusError> => {
+const refuse = async (finding: Finding, input: unknown, { fields, secret }: Validator): Promise<never> => {
   const segments = segmentsOf(finding);
   if (isUnknown(finding)) {
     const path = [...segments, String(finding.params.additionalProperty)];
-    return unknownField(dotted(path), await near(path, fields));
+    throw unknownField(dotted(path), await near(path, fields));
   }
   const field = finding.keyword === 'required' ? [...segments, String(finding.params.missingProperty)] : segments;
-  return invalidField(dotted(field), problemOf(finding, input, secret.includes(field[0] ?? '')));
+  throw invalidField(dotted(field), problemOf(finding, input, secret.includes(field[0] ?? '')));
 };
 
 /** What `validate` does, once it is known which validator it takes. */
-export const checked = async (validator: Validator, input: unknown): Promise<unknown> => {
+export const checked = (validator: Validator, input: unknown): Ready<unknown> => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) throw noObject();
   const copy = copyOf(input);
   if (validator.check(copy)) return copy;
   const finding = worstOf(validator.check.errors ?? [], validator.fields);
   if (finding === undefined) throw new MobiusError('internal', 'the input was refused without a reason');
-  throw await refusal(finding, copy, validator);
+  return refuse(finding, copy, validator);
 };
 
 const known = new Map<Name, Validator>();
@@ -185,4 +186,4 @@ const validatorOf = async (name: Name): Promise<Validator> => {
  * of a property that may be secret.
  */
 export const validate = async <K extends Name>(name: K, input: unknown): Promise<Input<K>> =>
-  (await checked(known.get(name) ?? (await validatorOf(name)), input)) as Input<K>;
+  checked(known.get(name) ?? (await validatorOf(name)), input) as Ready<Input<K>>;

@@ -1,10 +1,10 @@
 import { MobiusError } from '../errors.ts';
 import type { Verification } from '../generated/types.ts';
+import { type Ready, withReady } from '../ready.ts';
 import * as keys from '../store/api-keys.ts';
 import { recall } from '../store/memory.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
-import { type Ready, withReady } from '../store/ready.ts';
 import type { SessionRow } from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import type { TokenRow } from '../store/tokens.ts';

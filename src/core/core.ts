@@ -178,22 +178,6 @@ export const makeCore = ({
     await db.tx('read', (tx) => gate.screen(storeOf(tx), { name, operation, actor, manner, metered }, now()));
   };
 
-  const validOrRefused = async <K extends Name>(
-    name: K,
-    actor: Actor,
-    manner: Manner,
-    input: unknown,
-  ): Promise<Input<K>> => {
-    try {
-      return await validate(name, input);
-    } catch (error) {
-      // A use of a key with a rate limit is one, whatever was wrong with what it asked.
-      const metered: Meters = new Map();
-      await metering(metered, () => screen(name, actor, manner, metered));
-      throw error;
-    }
-  };
-
   const call = async <K extends Name>(
     actor: Actor,
     manner: Manner,
@@ -202,17 +186,27 @@ export const makeCore = ({
     options: CallOptions | undefined,
   ): Promise<Output<K>> => {
     const operation: Operation = operations[name];
+    const metered: Meters = new Map();
+    let valid: Input<K>;
+    try {
+      valid = await validate(name, input);
+    } catch (error) {
+      // A use of a key with a rate limit is one, whatever was wrong with what it asked.
+      await metering(metered, () => screen(name, actor, manner, metered));
+      throw error;
+    }
     const running: Running<K> = {
       name,
       operation,
       actor,
       manner,
-      input: await validOrRefused(name, actor, manner, input),
-      metered: new Map(),
+      input: valid,
+      metered,
       idempotencyKey: options?.idempotencyKey,
       said: options?.said,
     };
-    const parts = await handlerOf(name);
+    const found = handlerOf(name);
+    const parts = found instanceof Promise ? await found : found;
     if (options?.signal?.aborted) throw new MobiusError('service_unavailable', 'the call was given up');
     const afterBefore = async ({ before }: TwoPart<K>): Promise<Handler<K>> => {
       const at = now();

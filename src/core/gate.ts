@@ -1,8 +1,8 @@
 import { MobiusError } from '../errors.ts';
 import type { Name, Operation } from '../operations.ts';
+import { type Ready, withReady } from '../ready.ts';
 import type { KeyRow } from '../store/api-keys.ts';
 import type { ProjectRow } from '../store/projects.ts';
-import { type Ready, withReady } from '../store/ready.ts';
 import type { Store } from '../store/table.ts';
 import {
   type Actor,
@@ -48,7 +48,10 @@ interface Gate {
   refusals: ReturnType<typeof makeRefusals>;
 }
 
-/** Decides who acts and whether they may. Every refusal is counted. */
+/**
+ * Decides who acts and whether they may. Every refusal is counted. Of a request whose credential is remembered all is there
+ * at once, and to wait for what is there would cost more than to find it.
+ */
 export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
   const requireKnown = (name: Name, identified: Identified, actor: Actor, at: number): Caller => {
     if (identified.fault === undefined) {
@@ -68,18 +71,26 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
     at: number,
   ): Promise<Admitted> => {
     const question: Question = { actor, now: at, signatures, issuer, handle: undefined };
-    const handle = await handleFor(store, question, operation, manner, input);
+    const ofHandle = handleFor(store, question, operation, manner, input);
+    const handle = ofHandle instanceof Promise ? await ofHandle : ofHandle;
     question.handle = handle;
     // What is for everybody asks nobody who they are: an old credential that is sent along is not looked at.
-    const found =
-      operation.scope === 'public' ? nobody : requireKnown(name, await identify(store, question), actor, at);
+    const asked = operation.scope === 'public' ? undefined : identify(store, question);
+    const identified = asked instanceof Promise ? await asked : asked;
+    const found = identified === undefined ? nobody : requireKnown(name, identified, actor, at);
     const caller = found.from === actor.from ? found : { ...found, ...(actor.from && { from: actor.from }) };
     try {
       requireFitting(caller, operation, manner);
       if (caller.token !== undefined) requireLeft(caller.token);
       if (caller.key !== undefined) requireUsable(caller.key, actor, metered);
       const project = caller.project ?? (handle === undefined ? undefined : await findProject(store, handle));
-      await authorise(store, caller, wanted(operation, manner), handle === undefined ? undefined : project);
+      const authorised = authorise(
+        store,
+        caller,
+        wanted(operation, manner),
+        handle === undefined ? undefined : project,
+      );
+      if (authorised instanceof Promise) await authorised;
       // A token's own counter says when it was last used.
       const credential = caller.token === undefined ? credentialOf(caller) : undefined;
       if (credential !== undefined) uses.note(credential.id, at);

@@ -1,5 +1,5 @@
 import type { Name, NameOf, Noun } from '../operations.ts';
-import type { Ready } from '../store/ready.ts';
+import type { Ready } from '../ready.ts';
 import type { Handler, Handlers, TwoPart } from './context.ts';
 
 /** Every noun's handlers, loaded when the noun is first called. */

@@ -1,7 +1,7 @@
+import { type Ready, withReady } from '../ready.ts';
 import type { KeyRow } from '../store/api-keys.ts';
 import * as principals from '../store/principals.ts';
 import type * as projects from '../store/projects.ts';
-import { type Ready, withReady } from '../store/ready.ts';
 import type * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import type { TokenRow } from '../store/tokens.ts';

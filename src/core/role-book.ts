@@ -1,8 +1,8 @@
 import { MobiusError, notFound } from '../errors.ts';
+import type { Ready } from '../ready.ts';
 import { recall } from '../store/memory.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import type { ProjectRow } from '../store/projects.ts';
-import type { Ready } from '../store/ready.ts';
 import * as roles from '../store/roles.ts';
 import type { Store } from '../store/table.ts';
 import type { Tags } from '../store/tags.ts';

@@ -1,8 +1,8 @@
+import type { Ready } from '../ready.ts';
 import type { Value } from './db.ts';
 import { fewIds } from './few.ts';
 import { recall } from './memory.ts';
 import { behind, pageOf } from './pages.ts';
-import type { Ready } from './ready.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
 import type { Tags } from './tags.ts';
 

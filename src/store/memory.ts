@@ -1,5 +1,5 @@
+import { type Ready, withReady } from '../ready.ts';
 import type { Query } from './db.ts';
-import { type Ready, withReady } from './ready.ts';
 
 /** How it was found: a text, or the very thing that it was made of, with which it goes. */
 export type Source = string | object;

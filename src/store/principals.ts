@@ -1,7 +1,7 @@
+import type { Ready } from '../ready.ts';
 import type { Value } from './db.ts';
 import { recall } from './memory.ts';
 import { behind } from './pages.ts';
-import type { Ready } from './ready.ts';
 import { type Store, type Stored, type Truths, table } from './table.ts';
 import { hasTag, type Tags, tagConditions } from './tags.ts';
 

@@ -1,5 +1,5 @@
+import type { Ready } from '../ready.ts';
 import { recall } from './memory.ts';
-import type { Ready } from './ready.ts';
 import { isTime, isWhole, type Store, type Stored, type Truths, table } from './table.ts';
 
 type Clear = {

@@ -101,8 +101,9 @@ export const followingDb = (db: Db, ring: Ring, witness?: Witness): Db => {
   const attempt = <T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T> =>
     witness === undefined
       ? db.tx(mode, async (tx) => {
-          requireFresh(await recall(tx, 'vault', () => readState(tx)), mode);
-          return await body(tx);
+          const state = recall(tx, 'vault', () => readState(tx));
+          requireFresh(state instanceof Promise ? await state : state, mode);
+          return body(tx);
         })
       : witnessed(witness, mode, body);
 

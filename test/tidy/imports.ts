@@ -15,7 +15,7 @@ interface Layer {
   never?: readonly string[];
 }
 
-const everyone = ['errors', 'operations', 'io', 'platform', 'vault-place', 'database-url', 'generated/'];
+const everyone = ['errors', 'operations', 'io', 'platform', 'ready', 'vault-place', 'database-url', 'generated/'];
 const engines = [
   'store/sqlite',
   'store/sqlite-binding',
@@ -38,6 +38,7 @@ const layers: readonly Layer[] = [
       'errors',
       'io',
       'platform',
+      'ready',
       'version',
       'uuid',
       'formats',

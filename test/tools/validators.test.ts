@@ -12,7 +12,8 @@ import { folderWith, root, sampleFolder } from './sample.ts';
 
 const refusalOf = async (validator: Validator | undefined, input: unknown): Promise<MobiusError> => {
   if (validator === undefined) throw new Error('no such validator');
-  const error = await checked(validator, input).then(
+  const asked = async (): Promise<unknown> => checked(validator, input);
+  const error = await asked().then(
     () => new Error('was taken'),
     (thrown: unknown) => thrown,
   );
