@@ -59,10 +59,10 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
 
   const prepare = (sql: string): Sqlite.Statement => keep(connection.prepare(sql));
   /** Prepared when it is first used, and then once. */
-  const once = (sql: string): (() => Statement) => {
+  const once = (sql: string, made = prepare): (() => Statement) => {
     let statement: Statement | undefined;
     return () => {
-      statement ??= prepare(sql);
+      statement ??= made(sql);
       return statement;
     };
   };
@@ -70,7 +70,7 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
     const statement = once(sql);
     return () => void statement().run();
   };
-  const version = once('pragma data_version');
+  const version = once('pragma data_version', (sql) => prepare(sql).pluck());
 
   return {
     prepare,
@@ -78,7 +78,7 @@ export const connectTo = (file: string, options: Sqlite.Options): Connection => 
       return connection.inTransaction;
     },
     exec: (sql) => void connection.exec(sql),
-    version: () => (version().get() as { data_version: number }).data_version,
+    version: () => version().get() as number,
     begin: doing('begin'),
     beginImmediate: doing('begin immediate'),
     commit: doing('commit'),
