@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clientsOf, perSecond } from './load.ts';
 import type { Told } from './peers-server.ts';
-
-import { startServing } from './serving.ts';
+import { startBare, startServing } from './serving.ts';
 import { atLeast, median, startTable, whole } from './table.ts';
 
 /**
@@ -45,23 +44,17 @@ interface Place {
 
 const children: ChildProcess[] = [];
 
-const started = async (file: string, args: readonly string[], from: 'message' | 'stdout'): Promise<unknown> => {
-  const child = fork(join(import.meta.dirname, file), args, { stdio: ['pipe', 'pipe', 'inherit', 'ipc'] });
+const started = async (file: string, args: readonly string[]): Promise<unknown> => {
+  const child = fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   children.push(child);
-  const source = from === 'message' ? child : child.stdout;
   return Promise.race([
-    once(source as EventEmitter, from === 'message' ? 'message' : 'data').then(([told]) => told),
+    once(child as EventEmitter, 'message').then(([told]) => told),
     once(child, 'exit').then(() => Promise.reject(new Error(`bench/${file} did not start`))),
   ]);
 };
 
-const startFloor = async (): Promise<Place> => {
-  const port = Number(await started('bare.ts', [], 'stdout'));
-  return { name: 'node:http alone', port, key: 'none' };
-};
-
 const startPeer = async (name: string, kind: string, from: string, folder: string): Promise<Place> => {
-  const told = (await started('peers-server.ts', [kind, from, folder, argument], 'message')) as Told;
+  const told = (await started('peers-server.ts', [kind, from, folder, argument])) as Told;
   return { name, ...told };
 };
 
@@ -89,10 +82,11 @@ const measureAll = async (places: readonly Place[]): Promise<number[]> => {
 
 const folder = mkdtempSync(join(tmpdir(), 'mobius-bench-'));
 const serving = await startServing();
+const bare = await startBare();
 try {
   const from = given ?? install(folder);
   const places: Place[] = [
-    await startFloor(),
+    { name: 'node:http alone', port: bare.port, key: 'none' },
     { name: '`mobius serve`, `api-keys.verify`', port: serving.port, key: serving.key },
     await startPeer('better-auth, as it is', 'default', from, folder),
     await startPeer('better-auth, no limit, updates deferred', 'lean', from, folder),
@@ -112,6 +106,7 @@ try {
   }
 } finally {
   for (const child of children) if (child.connected) child.disconnect();
+  bare.stop();
   await serving.stop();
   rmSync(folder, { recursive: true, force: true });
 }

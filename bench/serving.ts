@@ -106,5 +106,5 @@ export const startBare = async (address?: string): Promise<{ port: number; stop(
   const line = [...process.execArgv, join(import.meta.dirname, 'bare.ts'), ...(address === undefined ? [] : [address])];
   const child = spawn(process.execPath, line, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [port] = await once(child.stdout, 'data');
-  return { port: Number(port), pid: child.pid, stop: () => void child.kill() } as never;
+  return { port: Number(port), stop: () => void child.kill() };
 };
