@@ -1,6 +1,6 @@
 /** Knows inside which transaction something is asked, after however many awaits. */
 export interface Around<T> {
-  run<Result>(transaction: T, body: () => Result): Result;
+  run<Result>(transaction: T, body: () => Promise<Result>): Promise<Result>;
   getStore(): T | undefined;
 }
 
