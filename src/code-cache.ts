@@ -75,21 +75,25 @@ const replace = (folder: string, name: string, parts: readonly Buffer[], { pid }
   }
 };
 
-/** The cache of what has this name; absent where there is no place for one. */
-export const openCodeCache = (system: System, what: string): CodeCache | undefined => {
+/** Finds the cache of what has a name; absent where there is no place for any. What all of them need is looked at once. */
+export const openCodeCaches = (system: System): ((what: string) => CodeCache) | undefined => {
   // Only where a variable names it: to ask the system takes time.
   const base = userFolder(system, 'cache', () => system.env.HOME);
   if (base === undefined) return undefined;
   const folder = join(base, 'mobius');
-  const name = `${what}-${system.version}-${system.arch}`;
   const isOwnFolder = (): boolean => {
-    const found = lstatSync(folder, { throwIfNoEntry: false });
-    return found?.isDirectory() === true && isOwn(system, found);
+    try {
+      const found = lstatSync(folder, { throwIfNoEntry: false });
+      return found?.isDirectory() === true && isOwn(system, found);
+    } catch {
+      return false;
+    }
   };
-  try {
-    const data = isOwnFolder() ? readTwice(system, join(folder, name)) : undefined;
+  const isTrusted = isOwnFolder();
+  return (what) => {
+    const name = `${what}-${system.version}-${system.arch}`;
     return {
-      data,
+      data: isTrusted ? readTwice(system, join(folder, name)) : undefined,
       write(data) {
         try {
           // A root that kept a user's HOME would make a folder there that the user could not use.
@@ -102,7 +106,5 @@ export const openCodeCache = (system: System, what: string): CodeCache | undefin
         } catch {}
       },
     };
-  } catch {
-    return undefined;
-  }
+  };
 };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, toNamespacedPath } from 'node:path';
 import { Script } from 'node:vm';
-import { openCodeCache } from './code-cache.ts';
+import { openCodeCaches } from './code-cache.ts';
 import { writeAll } from './write.ts';
 
 /** What the built program begins with. The build puts these in. */
@@ -13,8 +13,7 @@ declare const MOBIUS_COMMANDS: string;
 
 /** Words of a person must not become names of files: only a command that there is has a cache of its own. */
 const commandOf = ([noun = '', verb = '']: readonly string[]): string => {
-  const commands = MOBIUS_COMMANDS;
-  const isKnown = (command: string): boolean => !command.includes('\n') && commands.includes(`\n${command}\n`);
+  const isKnown = (command: string): boolean => !command.includes('\n') && MOBIUS_COMMANDS.includes(`\n${command}\n`);
   return [`${noun} ${verb}`, noun].find(isKnown) ?? 'other';
 };
 
@@ -38,11 +37,13 @@ const loadAddon = (name: string): unknown => {
   return module.exports;
 };
 
+type Caches = ReturnType<typeof openCodeCaches>;
+
 /** As Node would load a CommonJS file, but the build has put the function around it, and it was compiled before. */
-const load = (path: string, command: string): unknown => {
+const load = (path: string, command: string, caches: Caches): unknown => {
   if (loaded.has(path)) return loaded.get(path);
   const source = readFileSync(path, 'latin1');
-  const cache = openCodeCache(process, `${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
+  const cache = caches?.(`${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
   const script = new Script(source, { filename: path, ...(cache?.data && { cachedData: cache.data }) });
   if (cache !== undefined && (cache.data === undefined || script.cachedDataRejected === true)) {
     // At the end, for then it holds the functions that ran.
@@ -51,7 +52,7 @@ const load = (path: string, command: string): unknown => {
   const module = { exports: {} };
   // What lies in a folder below finds the same packages as this file.
   const requireIn = (name: string): unknown => {
-    if (name.startsWith('./')) return load(join(dirname(path), name), command);
+    if (name.startsWith('./')) return load(join(dirname(path), name), command, caches);
     return name.endsWith('.node') ? loadAddon(name) : require(name);
   };
   script.runInThisContext()(Object.assign(requireIn, require), module, module.exports, path, dirname(path));
@@ -59,7 +60,7 @@ const load = (path: string, command: string): unknown => {
   return module.exports;
 };
 
-/** What takes no program, which takes longer to load. */
+/** What is answered without the program. */
 const answerTo = (word: string): string | undefined => {
   if (word === '--version') return MOBIUS_VERSION_TEXT;
   return ['--help', '-h', 'help'].includes(word) ? MOBIUS_HELP : undefined;
@@ -76,7 +77,7 @@ const start = (argv: readonly string[]): void => {
   } catch {
     // The program tells what is wrong with where it was to go.
   }
-  load(join(__dirname, 'program', 'main.cjs'), commandOf(argv));
+  load(join(__dirname, 'program', 'main.cjs'), commandOf(argv), openCodeCaches(process));
 };
 
 start(process.argv.slice(2));

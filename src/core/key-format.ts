@@ -40,7 +40,8 @@ const limb = 2 ** 16;
 /** One big-endian number, padded to `length` digits: long division by powers of 62, each remainder digits from the right. */
 const base62 = (number: Uint8Array, length: number): string => {
   const quotient: number[] = [];
-  for (let at = 0; at < number.length; at += 2) quotient.push((number[at] ?? 0) * 256 + (number[at + 1] ?? 0));
+  for (let at = -(number.length % 2); at < number.length; at += 2)
+    quotient.push((number[at] ?? 0) * 256 + (number[at + 1] ?? 0));
   let text = '';
   while (text.length < length) {
     let remainder = 0;

@@ -85,9 +85,9 @@ export const byId = (store: Store, id: string): Promise<KeyRow | undefined> =>
 export const byName = (store: Store, projectId: string, name: string): Promise<KeyRow | undefined> =>
   keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
-/** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
 const nameOf = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
 
+/** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
 export const byKey = (store: Store, key: string): Ready<KeyRow | undefined> => {
   const hash = store.sealer.keyHash(key);
   return recall(store.db, nameOf(hash), () => keyTable.one(store, 'where t.key_hash = $1', [hash]));

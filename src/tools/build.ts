@@ -57,6 +57,18 @@ mkdirSync(program, { recursive: true });
 process.once('exit', () => {
   for (const left of [made, `${made}.old`]) rmSync(join(root, left), { recursive: true, force: true });
 });
+const isRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
+// What builds left that were stopped.
+for (const name of readdirSync(root)) {
+  const pid = /^dist\.(\d+)/.exec(name)?.[1];
+  if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(root, name), { recursive: true, force: true });
+}
 const divided = await build({
   ...commonJs,
   format: 'esm',
