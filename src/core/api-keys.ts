@@ -1,13 +1,14 @@
 import { MobiusError, notFound } from '../errors.ts';
 import type { Verification } from '../generated/types.ts';
 import type { NameOf } from '../operations.ts';
+import { repeated } from '../spelled.ts';
 import * as keys from '../store/api-keys.ts';
 import type * as principals from '../store/principals.ts';
 import { movePolicy, openOf } from '../store/rotations.ts';
 import { setTags } from '../store/tags.ts';
-import { admits, examine, permissionsOf, requireHolds, verifyCode } from './caller.ts';
+import { admits, type Bound, examine, permissionsOf, requireHolds, verifyCode } from './caller.ts';
 import { holds } from './catalogue.ts';
-import { type Handlers, iso, type ProjectContext, present } from './context.ts';
+import { type Handlers, iso, type Metered, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
 import { issueKey, keyAnswer, limitsFrom, requireUnlimited } from './key-issue.ts';
 import { me } from './manner.ts';
@@ -79,18 +80,16 @@ const tellOf = (row: keys.KeyRow, project: string) => {
   });
 };
 
-/** Of a key that works, as long as its row and its roles stand. */
-const working = new WeakMap<keys.KeyRow, { permissions: readonly string[]; answer: Verification }>();
-
-/** Whoever asks again is told the very same, which is frozen: what is spelled of it can be kept. */
-const tellWorking = (row: keys.KeyRow, project: string, permissions: readonly string[]): Verification => {
-  const known = working.get(row);
-  if (known?.permissions === permissions) return known.answer;
-  const answer: Verification = { valid: true, code: 'VALID', ...tellOf(row, project), permissions: [...permissions] };
-  Object.freeze(answer.permissions);
-  Object.freeze(answer);
-  working.set(row, { permissions, answer });
-  return answer;
+/** Whoever asks again about a key that is remembered is told the very same. */
+const tellWorking = (bound: Bound): Verification => {
+  const { key, project, permissions } = bound;
+  bound.told ??= repeated<Verification>({
+    valid: true,
+    code: 'VALID',
+    ...tellOf(key, project.plain.handle),
+    permissions: [...permissions],
+  });
+  return bound.told;
 };
 
 export const handlers: Handlers<NameOf<'api-keys'>> = {
@@ -183,27 +182,29 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
 
   'api-keys.verify': async (context, { key, permission, ip }) => {
     if (permission !== undefined) requireKnown([permission], 'permission');
-    const examined = await examine(context, key, context.now);
+    const examining = examine(context, key, context.now);
+    const examined = examining instanceof Promise ? await examining : examining;
     const row = examined.fault === undefined ? examined.bound.key : examined.key;
+    const projectId = examined.fault === undefined ? examined.bound.project.id : row?.clear.project_id;
     // A key of another project is as unknown here as one that was never made, and so is one with another's handle.
-    if (row === undefined || examined.fault === 'unknown' || row.clear.project_id !== context.project.id) {
+    if (row === undefined || examined.fault === 'unknown' || projectId !== context.project.id) {
       return { valid: false, code: 'NOT_FOUND' };
     }
     const { handle } = context.project.plain;
     const refused = (code: Verification['code']): Verification => ({ valid: false, code, ...tellOf(row, handle) });
     if (examined.fault !== undefined) return refused(verifyCode[examined.fault]);
+    const { bound } = examined;
     // Who doesn't say where it was used from can't be told that it may be.
-    if (row.plain.allow_ips !== undefined && (ip === undefined || !admits(row, ip))) {
+    if (bound.isLimited && row.plain.allow_ips !== undefined && (ip === undefined || !admits(row, ip))) {
       return refused('FORBIDDEN');
     }
-    const use = context.meter(row);
+    const use: Metered = bound.isLimited ? context.meter(row) : { fits: true };
     if (!use.fits) return { ...refused('RATE_LIMITED'), remaining: 0 };
-    const permissions = permissionsOf(examined.bound.roles);
     context.used(row.id);
-    if (permission !== undefined && !holds(permissions, permission)) {
-      return { ...refused('INSUFFICIENT_PERMISSIONS'), permissions: [...permissions] };
+    if (permission !== undefined && !holds(bound.permissions, permission)) {
+      return { ...refused('INSUFFICIENT_PERMISSIONS'), permissions: [...bound.permissions] };
     }
-    const answer = tellWorking(row, handle, permissions);
+    const answer = tellWorking(bound);
     return use.remaining === undefined ? answer : { ...answer, remaining: use.remaining };
   },
 };

@@ -29,12 +29,28 @@ export type Actor = ({ kind: 'owner' } | { kind: 'nobody' } | { kind: 'bearer'; 
 /** What is not a request from elsewhere comes from this machine. */
 export const addressOf = ({ from }: Actor): string => from?.ip ?? '127.0.0.1';
 
-/** What an API key is bound to. */
-export interface Bound {
+/** Whom a key belongs to, and what they may do. */
+interface Standing {
   project: projects.ProjectRow;
   principal: principals.PrincipalRow;
-  key: keys.KeyRow;
+  /** Of a principal that a user acts as. */
+  user: users.UserRow | undefined;
   roles: readonly Role[];
+  permissions: readonly string[];
+}
+
+/**
+ * A key as it was found, and what it is bound to. What each of its uses asks for lies here: of very many keys that are
+ * remembered, whatever has to be looked for elsewhere takes longer than to work with it.
+ */
+export interface Bound extends Standing {
+  key: keys.KeyRow;
+  /** Before that it works. After that, or where it doesn't work at all, `faultOf` says why. */
+  worksUntil: number;
+  /** It has networks, or so many uses. */
+  isLimited: boolean;
+  /** What a verification tells of it while it works, as soon as one did; it is remembered with the key. */
+  told: Verification | undefined;
 }
 
 /** An actor as found in the store. */
@@ -104,16 +120,7 @@ export const verifyCode: Record<Fault, Verification['code']> = {
 
 export type Examined = { bound: Bound; fault?: undefined } | { fault: Fault; key?: keys.KeyRow };
 
-/** Whom a key belongs to, and what they may do. */
-interface Standing extends Omit<Bound, 'key'> {
-  /** Of a principal that a user acts as. */
-  user: users.UserRow | undefined;
-}
-
-const standingOf = (store: Store, key: keys.KeyRow): Ready<Standing> =>
-  recall(store.db, key, () => findStanding(store, key));
-
-const findStanding = (store: Store, { id, clear }: keys.KeyRow): Ready<Standing> =>
+const standingOf = (store: Store, { id, clear }: keys.KeyRow): Ready<Standing> =>
   recall(store.db, `${clear.principal_id} ${clear.project_id}`, async () => {
     const principal = await principals.byId(store, clear.principal_id);
     const project = await projects.byId(store, clear.project_id);
@@ -122,48 +129,68 @@ const findStanding = (store: Store, { id, clear }: keys.KeyRow): Ready<Standing>
     }
     const { user_id: userId } = principal.clear;
     const user = userId === null ? undefined : await users.byId(store, userId);
-    return { project, principal, user, roles: await rolesOf(store, principal) };
+    const roles = await rolesOf(store, principal);
+    return { project, principal, user, roles, permissions: permissionsOf(roles) };
+  });
+
+/** The key that is found so with what it is bound to, or what is remembered of both under this name. */
+export const recallKey = (
+  store: Store,
+  name: string,
+  find: () => Promise<keys.KeyRow | undefined>,
+): Ready<Bound | undefined> =>
+  recall(store.db, name, async () => {
+    const key = await find();
+    if (key === undefined) return undefined;
+    const standing = await standingOf(store, key);
+    const isOff = faultOf(key, standing, Number.NEGATIVE_INFINITY) !== undefined;
+    return {
+      key,
+      worksUntil: isOff ? Number.NEGATIVE_INFINITY : (keys.endOf(key) ?? Number.POSITIVE_INFINITY),
+      isLimited: key.plain.allow_ips !== undefined || key.plain.rate_limit !== undefined,
+      told: undefined,
+      ...standing,
+    };
   });
 
 /** What the text of a key led to, and the project that it names besides. */
 interface Shown {
-  key: keys.KeyRow;
+  bound: Bound;
   handle: string | undefined;
 }
 
-export const examineKey = (store: Store, key: keys.KeyRow, now: number, handle: string | undefined): Ready<Examined> =>
-  withReady(standingOf(store, key), (standing) => judge(key, standing, now, handle));
-
-/** The one place that decides whether an API key works, or what was made with it. */
-const judge = (
-  key: keys.KeyRow,
-  { user, project, principal, roles }: Standing,
-  now: number,
-  handle: string | undefined,
-): Examined => {
-  if (handle !== undefined && handle !== project.plain.handle) return { fault: 'unknown', key };
+/** The one place that decides whether an API key works, or what was made with it. Time alone ends it, but begins nothing. */
+const faultOf = (key: keys.KeyRow, { user, project, principal }: Standing, now: number): Fault | undefined => {
   const state = keys.stateOf(key, now);
-  if (state === 'revoked' || state === 'expired') return { fault: state, key };
+  if (state === 'revoked' || state === 'expired') return state;
   const isOff =
     key.clear.disabled_at !== null ||
     principal.clear.disabled_at !== null ||
     principal.clear.archived_at !== null ||
     project.clear.archived_at !== null ||
     (user?.clear.disabled_at ?? null) !== null;
-  return isOff ? { fault: 'disabled', key } : { bound: { project, principal, key, roles } };
+  return isOff ? 'disabled' : undefined;
+};
+
+export const examineKey = (bound: Bound, now: number, handle: string | undefined): Examined => {
+  if (handle !== undefined && handle !== bound.project.plain.handle) return { fault: 'unknown', key: bound.key };
+  const fault = now < bound.worksUntil ? undefined : faultOf(bound.key, bound, now);
+  return fault === undefined ? { bound } : { fault, key: bound.key };
 };
 
 /** Without a look at its shape and its checksum, which it had when it was found. */
 const rememberedAs = (store: Store, text: string): Shown | undefined => {
-  const key = text.length > longestKey ? undefined : keys.remembered(store, text);
-  return key && { key, handle: undefined };
+  if (text.length > longestKey) return undefined;
+  const bound = store.db.memory?.get(keys.nameOf(keys.hashOf(store, text))) as Bound | undefined;
+  return bound && { bound, handle: undefined };
 };
 
 const lookUp = async (store: Store, text: string): Promise<Shown | 'malformed' | 'unknown'> => {
   const parsed = parseKey(text);
   if (!parsed.ok) return 'malformed';
-  const key = await keys.byKey(store, parsed.key);
-  return key === undefined ? 'unknown' : { key, handle: parsed.project };
+  const hash = keys.hashOf(store, parsed.key);
+  const bound = await recallKey(store, keys.nameOf(hash), () => keys.byHash(store, hash));
+  return bound === undefined ? 'unknown' : { bound, handle: parsed.project };
 };
 
 /** `shownBy`: who has shown this text, and is remembered with it as long as they are there. */
@@ -173,14 +200,14 @@ export const examine = (store: Store, text: string, now: number, shownBy?: Actor
   return withReady(known ?? rememberedAs(store, text) ?? lookUp(store, text), (shown) => {
     if (typeof shown === 'string') return { fault: shown };
     if (shownBy !== undefined && shown !== known) memory?.set(shownBy, shown);
-    return examineKey(store, shown.key, now, shown.handle);
+    return examineKey(shown.bound, now, shown.handle);
   });
 };
 
-export const asKey = ({ project, principal, key, roles }: Bound): Caller => ({
+export const asKey = ({ project, principal, key, roles, permissions }: Bound): Caller => ({
   kind: 'api-key',
   name: principal.plain.name,
-  permissions: permissionsOf(roles),
+  permissions,
   everywhere: false,
   project,
   principal,

@@ -1,12 +1,11 @@
 import { MobiusError } from '../errors.ts';
 import * as keys from '../store/api-keys.ts';
-import { recall } from '../store/memory.ts';
 import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import * as sessions from '../store/sessions.ts';
 import type { Store } from '../store/table.ts';
 import * as tokens from '../store/tokens.ts';
-import { asKey, type Caller, examineKey, type Fault, owner } from './caller.ts';
+import { asKey, type Caller, examineKey, type Fault, owner, recallKey } from './caller.ts';
 import { holds } from './catalogue.ts';
 import type { Identified, Question } from './identify.ts';
 import { isUuidText } from './ids.ts';
@@ -40,9 +39,9 @@ const makerOf = async (
 ): Promise<{ caller: Caller; fault?: undefined } | { fault: Fault }> => {
   const { key_id: keyId, session_id: sessionId } = row.clear;
   if (keyId !== null) {
-    const key = await recall(store.db, `key ${keyId}`, () => keys.byId(store, keyId));
-    if (key === undefined) throw damaged(row, 'key');
-    const examined = await examineKey(store, key, now, undefined);
+    const bound = await recallKey(store, `key ${keyId}`, () => keys.byId(store, keyId));
+    if (bound === undefined) throw damaged(row, 'key');
+    const examined = examineKey(bound, now, undefined);
     return examined.fault === undefined ? { caller: asKey(examined.bound) } : { fault: examined.fault };
   }
   if (sessionId === null) return { caller: { ...owner, project } };

@@ -15,7 +15,7 @@ import { addBeside, type BesidePorts, jsonType } from './beside.ts';
 import { type Plainly, wentAway } from './connection.ts';
 import { addDevicePage } from './device-page.ts';
 import { addDialects, type RefuseIn } from './dialects.ts';
-import { type Head, openDoor, type Send, type Way } from './door.ts';
+import { type About, type Head, openDoor, type Send } from './door.ts';
 import { addHeaders, type HeaderOptions, headersOf } from './headers.ts';
 import type { Log } from './log.ts';
 import { addRoute, isWithoutBody, largestUnasked, type RoutePorts, routesOf } from './routes.ts';
@@ -51,9 +51,7 @@ export interface App {
 /** What is known of a request beside Fastify, which some requests never reach. */
 interface Told {
   id: string;
-  operation: string;
-  route: string;
-  ip: string;
+  about: About;
   wire?: Operation['wire'];
 }
 
@@ -67,16 +65,13 @@ declare module 'fastify' {
 
 /** Counts a request, and gives what does so with its answer, and writes its line. */
 const tell = (head: Head, told: Told, { log, metrics, asked }: Pick<AppPorts, 'log' | 'metrics' | 'asked'>) => {
-  const { method = '' } = head;
   const began = performance.now();
   metrics.began();
   const answered = asked?.(head);
   return (status: number): void => {
     const took = performance.now() - began;
-    const { id, operation, route, ip } = told;
-    metrics.ended({ operation, method, status, seconds: took / 1000 });
-    const duration_ms = Math.round(took * 1000) / 1000;
-    log.answered({ request_id: id, operation, method, route, status, duration_ms, ip });
+    metrics.ended(told.about, status, took / 1000);
+    log.answered(told.id, told.about, status, Math.round(took * 1000) / 1000);
     answered?.();
   };
 };
@@ -111,10 +106,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   };
   const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request).id, error);
 
-  const newTold = (ip: string, way?: Way): Told => {
-    const id = typeId(idPrefixes.request, io.newUuid());
-    return { id, operation: way?.name ?? 'unknown', route: way?.url ?? 'unknown', ip };
-  };
+  const newTold = (about: About): Told => ({ id: typeId(idPrefixes.request, io.newUuid()), about });
   const ipOf = (head: Head, socket: Socket, throughFile: boolean): string =>
     addressFor(head, socket, throughFile, options.behindProxy);
   const actorFor = (head: Head, ip: string): Actor => actorOf(head, ip, options.ownerWithoutCredential);
@@ -142,7 +134,9 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     const { named = 'unknown', operation } = request.routeOptions.config;
     const { url: route = 'unknown' } = request.routeOptions;
     const wire = operation === undefined ? undefined : operations[operation].wire;
-    Object.assign(toldOf(request), { operation: named, route, ...(wire === undefined ? {} : { wire }) });
+    const told = toldOf(request);
+    told.about = { ...told.about, operation: named, route };
+    if (wire !== undefined) told.wire = wire;
   });
   app.setNotFoundHandler((request, reply) => {
     const { url: target = '' } = request.raw;
@@ -161,7 +155,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
 
   const routes = await routesOf(core);
   for (const route of routes)
-    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request).ip) }, route);
+    addRoute(app, { core, actorOf: (request) => actorFor(request.raw, toldOf(request).about.ip) }, route);
   // Other contracts have some of the paths besides.
   const ownAlone = routes.filter(({ path }) => path.startsWith('/v1/projects/{project}/'));
   const door = openDoor(ownAlone, {
@@ -178,7 +172,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
       },
       newUuid: () => uuidText(io.newUuid()),
     },
-    fromOf: (request) => originOf(request.raw, toldOf(request).ip),
+    fromOf: (request) => originOf(request.raw, toldOf(request).about.ip),
     noteFailure,
   });
   addBeside(app, { ...ports, isDraining: () => draining });
@@ -186,7 +180,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     core,
     publicUrl: options.publicUrl,
     now: io.now,
-    fromOf: (request) => originOf(request.raw, toldOf(request).ip),
+    fromOf: (request) => originOf(request.raw, toldOf(request).about.ip),
     noteFailure,
   });
   await app.ready();
@@ -195,7 +189,8 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
     handle(request, response, throughFile) {
       const ip = ipOf(request, request.socket, throughFile);
       const way = door.find(request, ip);
-      const told = newTold(ip, way);
+      const { method = '' } = request;
+      const told = newTold(way?.about ?? { operation: 'unknown', method, route: 'unknown', ip });
       const ended = tell(request, told, ports);
       response.once('close', () => ended(response.headersSent ? response.statusCode : wentAway));
       if (way === undefined) {
@@ -204,17 +199,17 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
         app.routing(request, response);
         return;
       }
-      const send: Send = (status, headers, text) => {
+      const send: Send = (status, headers, answer) => {
         if (response.destroyed || response.headersSent) return;
         response.writeHead(status, [...headers, ...way.headers, ...closing()]);
-        response.end(text);
+        response.end(answer?.text);
       };
       readAll(request, (body) => door.answer({ way, id: told.id, body, send }));
     },
     plainly: (throughFile) => ({
       find: (head, socket) => door.find(head, ipOf(head, socket, throughFile)),
       answer({ way, body, send }) {
-        const told = newTold(way.ip, way);
+        const told = newTold(way.about);
         door.answer({ way, id: told.id, body, send });
         return tell(way.head, told, ports);
       },

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Spelled } from '../spelled.ts';
 import type { Send, Way } from './door.ts';
 import { longestHead, type PlainHead, readHead } from './head.ts';
 
@@ -44,9 +45,9 @@ const dateAt = (now: number): string => {
   return date;
 };
 
-/** What was read of a head, and the text it was read from: whoever keeps a connection says the same again and again. */
+/** What was read of a head, and from which bytes: whoever keeps a connection says the same again and again. */
 interface Known {
-  text: string;
+  bytes: Buffer;
   /** That of the body behind it. */
   length: number;
   way: Way;
@@ -54,11 +55,16 @@ interface Known {
   headers: string;
 }
 
-const spelled = (headers: readonly string[]): string => {
+const beginsWith = (bytes: Buffer, begin: Buffer): boolean =>
+  bytes.length >= begin.length && begin.compare(bytes, 0, begin.length) === 0;
+
+const headerLines = (headers: readonly string[]): string => {
   let all = '';
   for (let at = 0; at < headers.length; at += 2) all += `${headers[at]}: ${headers[at + 1]}\r\n`;
   return all;
 };
+
+const nothing: Spelled = { text: '', length: 0 };
 
 /** A request whose head is known, and what has arrived of it. */
 interface Arriving {
@@ -95,13 +101,14 @@ export const readPlainly = (
 
   /** The head that the bytes begin with. */
   const headOf = (bytes: Buffer): Known | undefined => {
-    if (known !== undefined && bytes.toString('latin1', 0, known.text.length) === known.text) return known;
+    if (known !== undefined && beginsWith(bytes, known.bytes)) return known;
     const begin = bytes.toString('latin1', 0, longestHead);
     const length = begin.indexOf('\r\n\r\n') + 4;
     const text = begin.slice(0, length);
     const head = length < 4 ? undefined : readHead(text);
     const way = head && find(head, socket);
-    known = head && way && { text, length: head.length, way, headers: spelled(way.headers) };
+    const own = Buffer.from(text, 'latin1');
+    known = head && way && { bytes: own, length: head.length, way, headers: headerLines(way.headers) };
     return known;
   };
 
@@ -113,21 +120,22 @@ export const readPlainly = (
     socket.resume();
   };
 
-  const write = (status: number, headers: string, text: string, isLast: boolean): void => {
+  const write = (status: number, headers: string, answer: Spelled, isLast: boolean): void => {
     const keeping = isLast ? 'close' : `keep-alive\r\nKeep-Alive: timeout=${patience.laterMs / 1000}`;
-    const all =
+    const head =
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers}` +
-      `Date: ${dateAt(now())}\r\nConnection: ${keeping}\r\n\r\n${text}`;
-    socket.write(all, Buffer.byteLength(all) === all.length ? 'latin1' : 'utf8');
+      `Date: ${dateAt(now())}\r\nConnection: ${keeping}\r\n\r\n`;
+    // The head of a plain request, of which ours may say something again, is of ASCII alone.
+    socket.write(head + answer.text, answer.length === answer.text.length ? 'latin1' : 'utf8');
   };
 
   const begin = ({ way, headers: always }: Known, body: Uint8Array | undefined): void => {
-    const send: Send = (status, headers, text = '') => {
+    const send: Send = (status, headers, answer = nothing) => {
       const asked = answering;
       if (asked === undefined) return;
       answering = undefined;
       const isLast = hasEnded || isDraining();
-      write(status, spelled(headers) + always, text, isLast);
+      write(status, headerLines(headers) + always, answer, isLast);
       asked.ended(status);
       if (isLast) socket.end();
       else if (early === undefined) waitFor(patience.laterMs);
@@ -146,7 +154,7 @@ export const readPlainly = (
     arriving = undefined;
     const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     if (missing !== 0) stop(bytes);
-    else begin(found, found.length === 0 ? undefined : bytes.subarray(found.text.length));
+    else begin(found, found.length === 0 ? undefined : bytes.subarray(found.bytes.length));
   };
 
   const take = (part: Buffer): void => {
@@ -164,7 +172,7 @@ export const readPlainly = (
         proceed({
           known: found,
           parts: [part],
-          missing: found.text.length + found.length - part.length,
+          missing: found.bytes.length + found.length - part.length,
           since: now(),
         });
     }

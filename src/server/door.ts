@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Actor } from '../core/caller.ts';
+import { repeated, type Spelled, spelled } from '../spelled.ts';
 import { refusalOf } from './answer.ts';
 import { jsonType } from './beside.ts';
 import { announced, type Does, type OperationRoute } from './routes.ts';
@@ -41,17 +42,25 @@ const plainTarget = /^(?:\/[\w.~-]{1,128})+(?:\?[\w.~=&-]*)?$/;
 /** What a request says before its body. */
 export type Head = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders'>;
 
+/** What the log and the metrics tell of a request before it is answered, in words that are all ours but the method. */
+export interface About {
+  operation: string;
+  method: string;
+  route: string;
+  ip: string;
+}
+
 /** Where requests with this head lead, from this address. */
-export interface Way extends Pick<OperationRoute, 'name' | 'url' | 'wire'> {
+export interface Way extends Pick<OperationRoute, 'wire'> {
   head: Head;
+  about: About;
   /** Those of each answer. */
   headers: readonly string[];
-  ip: string;
   does: Does;
 }
 
 /** Takes the answer: each header's name before its value, without those of the way. */
-export type Send = (status: number, headers: readonly string[], text?: string) => void;
+export type Send = (status: number, headers: readonly string[], answer?: Spelled) => void;
 
 interface DoorPorts {
   actorOf(head: Head, ip: string): Actor;
@@ -103,21 +112,21 @@ export const openDoor = (
     return { route: there.route, params: Object.fromEntries(there.params.map((name, i) => [name, values[i] ?? ''])) };
   };
 
-  const reply = ({ id, send }: Asked, status: number, more: readonly string[], text?: string): void => {
+  const reply = ({ id, send }: Asked, status: number, more: readonly string[], answer?: Spelled): void => {
     const headers = ['X-Request-Id', id, ...more];
-    if (text !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(Buffer.byteLength(text)));
-    send(status, headers, text);
+    if (answer !== undefined) headers.push('Content-Type', jsonType, 'Content-Length', String(answer.length));
+    send(status, headers, answer);
   };
 
-  const answer = async (asked: Asked): Promise<void> => {
+  const answerOne = async (asked: Asked): Promise<void> => {
     const { way, id, body } = asked;
     try {
-      const { status, text } = await way.does(body);
-      reply(asked, status, [], text);
+      const { status, answer } = await way.does(body);
+      reply(asked, status, [], answer);
     } catch (error) {
       const refusal = refusalOf(error, way.wire);
       if (refusal.ours) failed(id, error);
-      reply(asked, refusal.status, Object.entries(refusal.headers).flat(), JSON.stringify(refusal.body));
+      reply(asked, refusal.status, Object.entries(refusal.headers).flat(), spelled(refusal.body));
     }
   };
 
@@ -139,13 +148,14 @@ export const openDoor = (
       if (found === undefined) return undefined;
       const { name, url, wire, open } = found.route;
       const does = open(actorOf(head, ip), { method, target, headers, params: found.params });
-      return { name, url, ...(wire === undefined ? {} : { wire }), head, headers: headersOf(head), ip, does };
+      const about = repeated<About>({ operation: name, method, route: url, ip });
+      return { ...(wire === undefined ? {} : { wire }), head, about, headers: headersOf(head), does };
     },
 
     answer(asked) {
       if (arrived.length === 0) {
         setImmediate(() => {
-          for (const one of arrived.splice(0)) void answer(one);
+          for (const one of arrived.splice(0)) void answerOne(one);
         });
       }
       arrived.push(asked);

@@ -1,4 +1,5 @@
 import type { Io } from '../io.ts';
+import { spelled } from '../spelled.ts';
 
 /** In the order of what they leave out. */
 export const levels = ['error', 'warn', 'info', 'debug'] as const;
@@ -9,7 +10,7 @@ export interface Log {
   error: Tell;
   info: Tell;
   /** One line a request, of words and numbers that are all ours. */
-  answered(fields: Readonly<Record<string, string | number>>): void;
+  answered(id: string, about: object, status: number, durationMs: number): void;
 }
 
 /** Nothing that is logged should hold one; a system's words about a failure might. */
@@ -48,10 +49,11 @@ const stamps = (now: () => number): (() => string) => {
   };
 };
 
-const lineOf = (level: Level, stamp: string, message: string, fields: object): string => {
-  const told = JSON.stringify(fields);
-  return `{"level":"${level}"${stamp}${told === '{}' ? '' : ','}${told.slice(1, -1)},"message":${JSON.stringify(message)}}\n`;
-};
+/** `told`: its fields as JSON, without what stands around them. */
+const lineOf = (level: Level, stamp: string, message: string, told: string): string =>
+  `{"level":"${level}"${stamp}${told === '' ? '' : ','}${told},"message":${message}}\n`;
+
+const inner = (text: string): string => text.slice(1, -1);
 
 const silence = (): void => undefined;
 
@@ -61,12 +63,19 @@ export const openLog = ({ stderr, now }: Pick<Io, 'stderr' | 'now'>, most: Level
   const write = gathering((text) => stderr.write(text));
   const telling = (level: Level): Tell => {
     if (levels.indexOf(level) > levels.indexOf(most)) return silence;
-    return (message, fields = {}) => write(withoutCredentials(lineOf(level, stampNow(), message, fields)));
+    return (message, fields = {}) => {
+      const line = lineOf(level, stampNow(), JSON.stringify(message), inner(JSON.stringify(fields)));
+      write(withoutCredentials(line));
+    };
+  };
+  const answered: Log['answered'] = (id, about, status, durationMs) => {
+    const told = `"request_id":"${id}",${inner(spelled(about).text)},"status":${status},"duration_ms":${durationMs}`;
+    write(lineOf('info', stampNow(), '"answered"', told));
   };
   const info = telling('info');
   return {
     error: telling('error'),
     info,
-    answered: info === silence ? silence : (fields) => write(lineOf('info', stampNow(), 'answered', fields)),
+    answered: info === silence ? silence : answered,
   };
 };

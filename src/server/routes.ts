@@ -6,12 +6,13 @@ import { MobiusError } from '../errors.ts';
 import { fieldsOf } from '../generated/fields.ts';
 import { operations } from '../generated/operations.ts';
 import type { Input, Name, Noun, Operation } from '../operations.ts';
+import { type Spelled, spelled } from '../spelled.ts';
 import { jsonType } from './beside.ts';
 import { bodyRefused, type Field, type Incoming, inputReader } from './input.ts';
 
 type Answering = Pick<Core, 'as' | 'screen'>;
 
-export type Does = (body: Uint8Array | undefined) => Promise<{ status: number; text?: string }>;
+export type Does = (body: Uint8Array | undefined) => Promise<{ status: number; answer?: Spelled }>;
 
 /** An operation as HTTP reaches it. */
 export interface OperationRoute extends Pick<Operation, 'method' | 'path' | 'wire'> {
@@ -58,19 +59,6 @@ const limitOf = ({ scope }: Operation, fields: readonly Field[]): number => {
 /** As Fastify spells it. */
 export const urlOf = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
-const texts = new WeakMap<object, string>();
-
-/** What is frozen is given again and again, and is spelled once. */
-const spelled = (output: object): string => {
-  if (!Object.isFrozen(output)) return JSON.stringify(output);
-  let text = texts.get(output);
-  if (text === undefined) {
-    text = JSON.stringify(output);
-    texts.set(output, text);
-  }
-  return text;
-};
-
 const routeOf = (core: Answering, name: Name, operation: Operation, fields: readonly Field[]): OperationRoute => ({
   name,
   method: operation.method,
@@ -93,7 +81,9 @@ const routeOf = (core: Answering, name: Name, operation: Operation, fields: read
         throw error;
       }
       const output = await call(name, input as Input<Name>, options);
-      return operation.status === 204 ? { status: 204 } : { status: operation.status, text: spelled(output as object) };
+      return operation.status === 204
+        ? { status: 204 }
+        : { status: operation.status, answer: spelled(output as object) };
     };
   },
 });
@@ -142,8 +132,8 @@ export const addRoute = (
         target: request.raw.url ?? '',
         headers: request.headers,
       });
-      const { status, text } = await does(request.body as Uint8Array | undefined);
-      return text === undefined ? reply.code(status).send() : reply.code(status).type(jsonType).send(text);
+      const { status, answer } = await does(request.body as Uint8Array | undefined);
+      return answer === undefined ? reply.code(status).send() : reply.code(status).type(jsonType).send(answer.text);
     },
   });
 };

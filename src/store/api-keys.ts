@@ -1,7 +1,5 @@
-import type { Ready } from '../ready.ts';
 import type { Value } from './db.ts';
 import { fewIds } from './few.ts';
-import { recall } from './memory.ts';
 import { behind, pageOf } from './pages.ts';
 import { isTime, type Store, type Stored, type Truths, table } from './table.ts';
 import type { Tags } from './tags.ts';
@@ -85,17 +83,15 @@ export const byId = (store: Store, id: string): Promise<KeyRow | undefined> =>
 export const byName = (store: Store, projectId: string, name: string): Promise<KeyRow | undefined> =>
   keyTable.one(store, 'where t.name_index = $1', [nameIndex(store, projectId, name)]);
 
-const nameOf = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
+export const hashOf = ({ sealer }: Store, key: string): Uint8Array => sealer.keyHash(key);
 
-/** One indexed look-up by the keyed hash; no key is compared in code. When it was last used may be an older time. */
-export const byKey = (store: Store, key: string): Ready<KeyRow | undefined> => {
-  const hash = store.sealer.keyHash(key);
-  return recall(store.db, nameOf(hash), () => keyTable.one(store, 'where t.key_hash = $1', [hash]));
-};
+/** Under which that is remembered which is found by this hash. */
+export const nameOf = (hash: Uint8Array): string =>
+  Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
 
-/** The one that was found by this key and is remembered. */
-export const remembered = ({ db, sealer }: Store, key: string): KeyRow | undefined =>
-  db.memory?.get(nameOf(sealer.keyHash(key))) as KeyRow | undefined;
+/** One indexed look-up by the keyed hash; no key is compared in code. */
+export const byHash = (store: Store, hash: Uint8Array): Promise<KeyRow | undefined> =>
+  keyTable.one(store, 'where t.key_hash = $1', [hash]);
 
 /** When it stops by itself, if ever: its end, or that of the time it was given beside its successor. */
 export const endOf = ({ clear: { expires_at: expires, retires_at: retires } }: KeyRow): number | null =>

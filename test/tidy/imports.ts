@@ -15,7 +15,17 @@ interface Layer {
   never?: readonly string[];
 }
 
-const everyone = ['errors', 'operations', 'io', 'platform', 'ready', 'vault-place', 'database-url', 'generated/'];
+const everyone = [
+  'errors',
+  'operations',
+  'io',
+  'platform',
+  'ready',
+  'spelled',
+  'vault-place',
+  'database-url',
+  'generated/',
+];
 const engines = [
   'store/sqlite',
   'store/sqlite-binding',
@@ -39,6 +49,7 @@ const layers: readonly Layer[] = [
       'io',
       'platform',
       'ready',
+      'spelled',
       'version',
       'uuid',
       'formats',
