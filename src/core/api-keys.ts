@@ -200,7 +200,7 @@ export const handlers: Handlers<NameOf<'api-keys'>> = {
     }
     const use: Metered = bound.isLimited ? context.meter(row) : { fits: true };
     if (!use.fits) return { ...refused('RATE_LIMITED'), remaining: 0 };
-    context.used(row.id);
+    context.used(bound);
     if (permission !== undefined && !holds(bound.permissions, permission)) {
       return { ...refused('INSUFFICIENT_PERMISSIONS'), permissions: [...bound.permissions] };
     }

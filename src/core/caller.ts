@@ -13,6 +13,7 @@ import { isWithin } from './addresses.ts';
 import { holds, presets } from './catalogue.ts';
 import { longestKey, parseKey } from './key-format.ts';
 import { type Role, rolesCarrying, rolesOf } from './role-book.ts';
+import type { Use } from './uses.ts';
 
 /** Where a request came from; a command on this machine and a private socket have none. */
 export interface Origin {
@@ -49,8 +50,10 @@ export interface Bound extends Standing {
   worksUntil: number;
   /** It has networks, or so many uses. */
   isLimited: boolean;
-  /** What a verification tells of it while it works, as soon as one did; it is remembered with the key. */
+  /** What a verification tells of it while it works, as soon as one did. */
   told: Verification | undefined;
+  /** Likewise. */
+  use: Use | undefined;
 }
 
 /** An actor as found in the store. */
@@ -149,6 +152,7 @@ export const recallKey = (
       worksUntil: isOff ? Number.NEGATIVE_INFINITY : (keys.endOf(key) ?? Number.POSITIVE_INFINITY),
       isLimited: key.plain.allow_ips !== undefined || key.plain.rate_limit !== undefined,
       told: undefined,
+      use: undefined,
       ...standing,
     };
   });

@@ -5,7 +5,7 @@ import type { Mode } from '../store/db.ts';
 import type { ProjectRow } from '../store/projects.ts';
 import type { Store } from '../store/table.ts';
 import type { TokenRow } from '../store/tokens.ts';
-import type { Actor, Caller } from './caller.ts';
+import type { Actor, Bound, Caller } from './caller.ts';
 import type { Signatures } from './jwt.ts';
 import type { Manner } from './manner.ts';
 
@@ -33,7 +33,7 @@ export interface Context extends Store {
   /** Appends an audit row in the same transaction. */
   changed(change: Change): Promise<void>;
   /** Notes that a key was accepted; written after the call. */
-  used(keyId: string): void;
+  used(key: Bound): void;
   /** Counts a use of a key that has a rate limit: what is left of it, and whether this one still fits. */
   meter(key: KeyRow): Metered;
   /** Counts a request of a token, as durable as an answer must be: what is left of it, undefined where nothing was. */

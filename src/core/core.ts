@@ -9,7 +9,7 @@ import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
 import * as tokens from '../store/tokens.ts';
 import { validate } from '../validate.ts';
-import { type Actor, owner } from './caller.ts';
+import { type Actor, type Bound, owner } from './caller.ts';
 import type { Change, Handler, Outside, ProjectContext, TwoPart } from './context.ts';
 import { entryOf } from './entry.ts';
 import { makeGate } from './gate.ts';
@@ -153,7 +153,10 @@ export const makeCore = ({
       randomBytes,
       sha256: sha256Hex,
       changed: (change: Change) => journal.append(store, entryOf(name, change, at, caller, project?.id)),
-      used: (id: string) => uses.note(id, at),
+      used: (bound: Bound) => {
+        bound.use ??= uses.of(bound.key.id);
+        uses.note(bound.use, at);
+      },
       meter: (key: KeyRow) => meterOf(key, metered),
       spend: (token: tokens.TokenRow) => {
         if (mode !== 'glance') return tokens.spend(store, token, at);

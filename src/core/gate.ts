@@ -93,7 +93,7 @@ export const makeGate = ({ signatures, issuer, uses, refusals }: Gate) => {
       if (authorised instanceof Promise) await authorised;
       // A token's own counter says when it was last used.
       const credential = caller.token === undefined ? credentialOf(caller) : undefined;
-      if (credential !== undefined) uses.note(credential.id, at);
+      if (credential !== undefined) uses.note(uses.of(credential.id), at);
       return { caller, project: handle === undefined ? undefined : project };
     } catch (error) {
       noteRefusal(name, error, sourceOf(caller, actor), at);
