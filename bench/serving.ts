@@ -11,6 +11,8 @@ export interface Node {
   port: number;
   /** The memory that the server's process holds, in bytes, as it tells itself. */
   resident(): Promise<number>;
+  /** What is left of its heap, and of what it holds outside, after all garbage is collected; `collect.cjs` must be there. */
+  living(): Promise<number>;
   /** What the processor has worked for it so far, in seconds. */
   worked(): Promise<number>;
   isAlive(): Promise<boolean>;
@@ -76,6 +78,11 @@ export const startNode = async (
     isAlive,
     log: told,
     resident: () => metric('process_resident_memory_bytes'),
+    async living() {
+      child.kill('SIGUSR2');
+      await new Promise((done) => setTimeout(done, 500));
+      return (await metric('nodejs_heap_size_used_bytes')) + (await metric('nodejs_external_memory_bytes'));
+    },
     worked: () => metric('process_cpu_seconds_total'),
     async stop() {
       if (child.exitCode !== null) return child.exitCode;
