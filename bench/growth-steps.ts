@@ -37,8 +37,16 @@ const forget: Work = ({ call, keys }) =>
 const recipient = Buffer.alloc(32, 9).toString('base64');
 
 export const secretSteps: readonly Step[] = [
-  ['secrets.get, by id', ({ call, secrets }) => call('secrets.get', { secret: pick(secrets) })],
-  ['secrets.get, by name', ({ call, secrets }) => call('secrets.get', { secret: secretName(someNumber(secrets)) })],
+  ['secrets.get, by id', ({ call, secrets }) => call('secrets.get', { secret: pick(secrets) }), forget],
+  [
+    'secrets.get, by name',
+    ({ call, secrets }) => call('secrets.get', { secret: secretName(someNumber(secrets)) }),
+    forget,
+  ],
+  [
+    'secrets.get, of a hundred that are read',
+    ({ call, secrets }) => call('secrets.get', { secret: pick(secrets.slice(0, 100)) }),
+  ],
   [
     'secrets.use',
     ({ call, secrets }) => call('secrets.use', { references: [`${secretName(someNumber(secrets))}.value`], recipient }),
