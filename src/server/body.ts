@@ -13,9 +13,11 @@ const badRequest = (message: string): MobiusError => new MobiusError('bad_reques
 
 const mediaType = (header: string | undefined): string => (header ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 const textOf = (bytes: Uint8Array): string => {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw badRequest('the body is no JSON: it is not UTF-8');
   }

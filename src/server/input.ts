@@ -62,11 +62,10 @@ const fromHeaders = (operation: Operation, fields: readonly Field[], headers: In
   });
 
 /** What is said twice, in the path and in the body, must be the same: else one of the two would be passed over. */
-const merge = (input: Map<string, unknown>, more: Iterable<[string, unknown]>, where: string): void => {
+const merge = (input: Record<string, unknown>, more: ReadonlyMap<string, unknown>, where: string): void => {
   for (const [name, value] of more) {
-    const stands = input.get(name);
-    if (stands !== undefined && stands !== value) throw invalidField(name, `contradicts ${where}`);
-    input.set(name, value);
+    if (Object.hasOwn(input, name) && input[name] !== value) throw invalidField(name, `contradicts ${where}`);
+    input[name] = value;
   }
 };
 
@@ -95,25 +94,24 @@ export const inputReader = (
   const ofQuery = once(() => fromPairs(pairsOfQuery(), fields));
   const ofHeaders = once(() => fromPairs(fromHeaders(operation, fields, headers), fields));
   const ofPath = once(() => fromPairs(Object.entries(params), fields));
-  return (bytes) => {
-    const pairs = pairsOfQuery();
-    const input = new Map<string, unknown>();
+  const readFields = (bytes: Uint8Array | undefined): Record<string, unknown> => {
+    const [stray] = pairsOfQuery();
     if (takesBody(operation)) {
-      const [stray] = pairs;
       if (stray !== undefined) {
         throw new MobiusError('bad_request', `the query parameter "${stray[0].slice(0, 64)}" belongs into the body`);
       }
       const body = readBody(bytes, kindOf);
-      const found =
-        body.kind === 'json' ? Object.entries(body.fields) : fromPairs(knownOnly(body.pairs, fields), fields);
-      merge(input, found, 'itself');
-    } else {
-      if (bytes !== undefined && bytes.length > 0) throw bodyRefused(operation.method);
-      merge(input, ofQuery(), 'itself');
+      if (body.kind === 'json') return body.fields;
+      return Object.fromEntries(fromPairs(knownOnly(body.pairs, fields), fields));
     }
+    if (bytes !== undefined && bytes.length > 0) throw bodyRefused(operation.method);
+    return Object.fromEntries(ofQuery());
+  };
+  return (bytes) => {
+    const input = readFields(bytes);
     merge(input, ofHeaders(), 'the header');
     merge(input, ofPath(), 'the path');
-    return Object.fromEntries(input);
+    return input;
   };
 };
 
