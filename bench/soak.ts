@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { clientsOf } from './load.ts';
 import { removeHomes } from './process.ts';
 import { newVault, startNode } from './serving.ts';
-import { startTable, whole } from './table.ts';
+import { startTable, timed, whole } from './table.ts';
 
 /**
  * Verifies one key again and again over connections that are kept, against a server in a process of its own, and tells
@@ -55,13 +55,13 @@ const kilobytes = (bytes: number): string => `${(bytes / 2 ** 10).toFixed(1)} Ki
 
 const watch = async (name: string, memory: () => Promise<number>): Promise<void> => {
   const points: Point[] = [{ x: 0, y: await memory() }];
-  const began = performance.now();
   const step = Math.ceil(total / samples);
-  for (let done = step; done <= total; done += step) {
-    await several(step);
-    points.push({ x: done, y: await memory() });
+  let ms = 0;
+  for (let nth = 1; nth <= samples; nth++) {
+    ms += await timed(() => several(step));
+    points.push({ x: nth * step, y: await memory() });
   }
-  const perSecond = (step * samples * 1000) / (performance.now() - began);
+  const perSecond = (step * samples * 1000) / ms;
   const { slope, chance } = slopeOf(points);
   row([
     name,

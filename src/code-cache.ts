@@ -82,14 +82,15 @@ export const openCodeCaches = (system: System): ((what: string) => CodeCache) | 
   if (base === undefined) return undefined;
   const folder = join(base, 'mobius');
   const isOwnFolder = (): boolean => {
-    try {
-      const found = lstatSync(folder, { throwIfNoEntry: false });
-      return found?.isDirectory() === true && isOwn(system, found);
-    } catch {
-      return false;
-    }
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && isOwn(system, found);
   };
-  const isTrusted = isOwnFolder();
+  let isTrusted: boolean;
+  try {
+    isTrusted = isOwnFolder();
+  } catch {
+    return undefined;
+  }
   return (what) => {
     const name = `${what}-${system.version}-${system.arch}`;
     return {

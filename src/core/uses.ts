@@ -9,7 +9,7 @@ export interface Use {
   at: number;
   /** `written`: less than a minute ago. */
   state: 'idle' | 'due' | 'written';
-  /** The use that was written last, and when that was. */
+  /** The use that was taken last to be written, and when that was. */
   told: number;
   toldAt: number;
 }
@@ -54,8 +54,10 @@ export const makeUses = () => {
     of: (id: string): Use => known.get(id) ?? { id, at: 0, state: 'idle', told: 0, toldAt: 0 },
 
     note(use: Use, at: number): void {
-      use.at = Math.max(at, use.at);
-      if (use.state === 'idle') become(use, 'due');
+      // Of one that idled another may have been made meanwhile.
+      const live = use.state === 'idle' ? (known.get(use.id) ?? use) : use;
+      live.at = Math.max(at, live.at);
+      if (live.state === 'idle') become(live, 'due');
     },
 
     /** All that waits. */

@@ -42,7 +42,7 @@ const plainTarget = /^(?:\/[\w.~-]{1,128})+(?:\?[\w.~=&-]*)?$/;
 /** What a request says before its body. */
 export type Head = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'rawHeaders'>;
 
-/** What the log and the metrics tell of a request before it is answered, in words that are all ours but the method. */
+/** What the log and the metrics tell of a request before it is answered: its own are only the method and the address. */
 export interface About {
   operation: string;
   method: string;

@@ -9,7 +9,7 @@ type Tell = (message: string, fields?: Readonly<Record<string, unknown>>) => voi
 export interface Log {
   error: Tell;
   info: Tell;
-  /** One line a request, of words and numbers that are all ours. */
+  /** One line a request; nothing in it is of the request's own words but its method and address. */
   answered(id: string, about: object, status: number, durationMs: number): void;
 }
 

@@ -66,7 +66,7 @@ const isRunning = (pid: number): boolean => {
 };
 // What builds left that were stopped.
 for (const name of readdirSync(root)) {
-  const pid = /^dist\.(\d+)/.exec(name)?.[1];
+  const pid = /^dist\.(\d+)(?:\.old)?$/.exec(name)?.[1];
   if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(root, name), { recursive: true, force: true });
 }
 const divided = await build({
