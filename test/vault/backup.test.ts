@@ -10,10 +10,9 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bookkeepingOf, openLocal } from '../../src/calls/local.ts';
 import { randomBytes } from '../../src/crypto.ts';
 import { MobiusError } from '../../src/errors.ts';
@@ -30,11 +29,19 @@ import { backup, check, contents, edit, type Mould, mould, told, verify } from '
 
 let from: Mould;
 let start: Start;
+let temporary: string;
 beforeAll(async () => {
   from = await mould();
+  // Of this file alone: whatever else runs on the machine keeps its copies elsewhere.
+  temporary = join(from.folder, 'temporary');
+  mkdirSync(temporary);
+  for (const name of ['TMPDIR', 'TEMP', 'TMP']) vi.stubEnv(name, temporary);
   start = await children(from.folder, 'test/vault/child.ts');
 });
-afterAll(() => from.remove());
+afterAll(() => {
+  vi.unstubAllEnvs();
+  from.remove();
+});
 
 let place: Place;
 let folder: string;
@@ -50,7 +57,7 @@ beforeEach(() => {
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 const verified = async (path: string, at = place): Promise<string[]> =>
   told((await verify(from.world, at, path)).report);
-const leftInTemp = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('mobius-verify-'));
+const leftInTemp = (): string[] => readdirSync(temporary);
 
 describe('a backup', () => {
   test('is one file of its owner alone that holds what the vault held', async () => {
