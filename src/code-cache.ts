@@ -25,8 +25,10 @@ import { userFolder } from './platform.ts';
 export interface CodeCache {
   /** Absent where there is none yet, or none that may be trusted. */
   data: Buffer | undefined;
+  /** What was done until it was written: it holds no function that only something else calls. */
+  done: ReadonlySet<string>;
   /** Never fails: whatever is in the way, there is no cache then. */
-  write(data: Buffer): void;
+  write(data: Buffer, done: ReadonlySet<string>): void;
 }
 
 type System = Pick<NodeJS.Process, 'env' | 'platform' | 'arch' | 'version' | 'pid' | 'getuid'>;
@@ -34,6 +36,19 @@ type System = Pick<NodeJS.Process, 'env' | 'platform' | 'arch' | 'version' | 'pi
 /** Whether nobody but this user can have written it, and nobody else can. */
 const isOwn = ({ getuid }: System, found: Stats | undefined): boolean =>
   found !== undefined && (getuid === undefined || (found.uid === getuid() && (found.mode & 0o077) === 0));
+
+const newline = '\n';
+const comma = ',';
+
+/** What was done is on a line behind the data, which V8 would copy if it began elsewhere. */
+const spelled = (data: Buffer, done: ReadonlySet<string>): Buffer =>
+  Buffer.concat([data, Buffer.from(newline + [...done].join(comma))]);
+
+const understood = (bytes: Buffer | undefined): Pick<CodeCache, 'data' | 'done'> => {
+  const end = bytes?.lastIndexOf(newline) ?? -1;
+  if (bytes === undefined || end < 1) return { data: undefined, done: new Set() };
+  return { data: bytes.subarray(0, end), done: new Set(bytes.toString('latin1', end + 1).split(comma)) };
+};
 
 /** The half of the file that is the same as its other half. */
 const readTwice = (system: System, path: string): Buffer | undefined => {
@@ -63,11 +78,11 @@ const removeOld = (folder: string): void => {
 };
 
 /** Written beside it, then put in its place: two that write at once leave the one or the other, whole. */
-const replace = (folder: string, name: string, parts: readonly Buffer[], { pid }: System): void => {
+const replace = (folder: string, name: string, bytes: Buffer, { pid }: System): void => {
   const temporary = join(folder, `${name}.${pid}`);
   rmSync(temporary, { force: true });
   try {
-    writeFileSync(temporary, Buffer.concat(parts), { flag: 'wx', mode: 0o600 });
+    writeFileSync(temporary, Buffer.concat([bytes, bytes]), { flag: 'wx', mode: 0o600 });
     renameSync(temporary, join(folder, name));
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -94,8 +109,8 @@ export const openCodeCaches = (system: System): ((what: string) => CodeCache) | 
   return (what) => {
     const name = `${what}-${system.version}-${system.arch}`;
     return {
-      data: isTrusted ? readTwice(system, join(folder, name)) : undefined,
-      write(data) {
+      ...understood(isTrusted ? readTwice(system, join(folder, name)) : undefined),
+      write(data, done) {
         try {
           // A root that kept a user's HOME would make a folder there that the user could not use.
           const nearest = statSync([base, dirname(base)].find((path) => existsSync(path)) ?? '');
@@ -103,7 +118,7 @@ export const openCodeCaches = (system: System): ((what: string) => CodeCache) | 
           mkdirSync(folder, { recursive: true, mode: 0o700 });
           if (!isOwnFolder()) return;
           removeOld(folder);
-          replace(folder, name, [data, data], system);
+          replace(folder, name, spelled(data, done), system);
         } catch {}
       },
     };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, toNamespacedPath } from 'node:path';
 import { Script } from 'node:vm';
-import { openCodeCaches } from './code-cache.ts';
+import { type CodeCache, openCodeCaches } from './code-cache.ts';
 import { writeAll } from './write.ts';
 
 /** What the built program begins with. The build puts these in. */
@@ -18,6 +18,7 @@ const commandOf = ([noun = '', verb = '']: readonly string[]): string => {
 };
 
 const loaded = new Map<string, unknown>();
+const compiled: { script: Script; cache: CodeCache }[] = [];
 
 /** Where a file of a package lies, in the folders in which Node looks for it. */
 const findInstalled = (name: string): string => {
@@ -45,10 +46,7 @@ const load = (path: string, command: string, caches: Caches): unknown => {
   const source = readFileSync(path, 'latin1');
   const cache = caches?.(`${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
   const script = new Script(source, { filename: path, ...(cache?.data && { cachedData: cache.data }) });
-  if (cache !== undefined && (cache.data === undefined || script.cachedDataRejected === true)) {
-    // At the end, for then it holds the functions that ran.
-    process.once('exit', () => cache.write(script.createCachedData()));
-  }
+  if (cache !== undefined) compiled.push({ script, cache });
   const module = { exports: {} };
   // What lies in a folder below finds the same packages as this file.
   const requireIn = (name: string): unknown => {
@@ -58,6 +56,18 @@ const load = (path: string, command: string, caches: Caches): unknown => {
   script.runInThisContext()(Object.assign(requireIn, require), module, module.exports, path, dirname(path));
   loaded.set(path, module.exports);
   return module.exports;
+};
+
+/**
+ * At the end, for then there are the functions that ran. What ran depends on more than the command: its help, a vault that
+ * isn't there yet or the agent's answer leave out most of it. So what a run adds is added, until none adds anything.
+ */
+const keepCompiled = (done: readonly string[]): void => {
+  for (const { script, cache } of compiled) {
+    const kept: ReadonlySet<string> = script.cachedDataRejected === true ? new Set() : cache.done;
+    const all = new Set([...kept, ...done]);
+    if (all.size > kept.size) cache.write(script.createCachedData(), all);
+  }
 };
 
 /** What is answered without the program. */
@@ -77,7 +87,12 @@ const start = (argv: readonly string[]): void => {
   } catch {
     // The program tells what is wrong with where it was to go.
   }
-  load(join(__dirname, 'program', 'main.cjs'), commandOf(argv), openCodeCaches(process));
+  const program = join(__dirname, 'program', 'main.cjs');
+  process.once('exit', (code) => {
+    const { made = [] } = (loaded.get(program) ?? {}) as { made?: readonly unknown[] };
+    keepCompiled([...Object.keys(made), code === 0 ? 'well' : 'failed']);
+  });
+  load(program, commandOf(argv), openCodeCaches(process));
 };
 
 start(process.argv.slice(2));

@@ -147,7 +147,7 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
 };
 
 /**
- * Finds a part, in the file that it is in. Whoever updates the program replaces files of which one that runs has read only
+ * Finds a part, in the file that it is in, and tells which were made. Whoever updates the program replaces files of which one that runs has read only
  * some: it must not take its parts from another build. No name of a source begins like these.
  */
 const finderOf = (build: string, starts: Readonly<Record<string, number>>): string => `
@@ -157,7 +157,7 @@ const $read=at=>{const[name,start]=$starts.findLast(([,start])=>start<=at),pack=
 if(pack.build!=="${build}")throw new Error("another build was put in the place of this one while it ran: start it again");
 pack.partsWith($need,$later,$whole).forEach((part,index)=>{$parts[start+index]=part});return $parts[at]};
 const $later=give=>Promise.resolve().then(give);
-const $whole=exports=>Object.create(exports,{default:{value:exports}});`;
+const $whole=exports=>Object.create(exports,{default:{value:exports}});exports.made=$made;`;
 
 const packsByPart = (outputs: Outputs, { main, packs, rest }: Plan): Map<string, string> => {
   const entries = new Map(

@@ -62,6 +62,26 @@ describe('what the program was compiled to', () => {
     expect(identities()).toEqual(before);
   });
 
+  test.each([
+    ['its help', ['roles', 'list', '--help'], 0],
+    ['a vault that is not there yet', ['roles', 'list'], 3],
+    ['a wrong flag', ['roles', 'list', '--plainly-fake'], 2],
+  ])('grows with what a command does, which began with %s', (_, first, status) => {
+    const main = (): string => {
+      const [name, ...others] = readdirSync(folder).filter((one) => one.includes('-roles-list-main-'));
+      expect(others).toEqual([]);
+      return join(folder, name ?? '');
+    };
+    expect(run(first).status).toBe(status);
+    const { size } = statSync(main());
+    expect(run(['vault', 'init', '-q']).status).toBe(0);
+    expect(run(['roles', 'list'])).toMatchObject({ status: 0, stderr: '' });
+    expect(statSync(main()).size).toBeGreaterThan(1.25 * size);
+    const before = identity(main());
+    expect(run(['roles', 'list']).status).toBe(0);
+    expect(identity(main())).toBe(before);
+  });
+
   test('is kept for each command by its name, and for what is none under no name of a person', () => {
     expect(run(['help', 'secrets']).status).toBe(0);
     expect(run(['plainly-a-fake-word']).status).toBe(2);
@@ -129,7 +149,7 @@ describe('what somebody else could have written is not run', () => {
       const script = new (require('node:vm').Script)(require('node:fs').readFileSync(0, 'latin1'));
       script.runInThisContext();
       const data = script.createCachedData();
-      require('node:fs').writeFileSync(process.argv[1], Buffer.concat([data, data]));`;
+      require('node:fs').writeFileSync(process.argv[1], Buffer.concat([data, Buffer.from('\\n'), data, Buffer.from('\\n')]));`;
     const { status } = spawnSync(process.execPath, ['-e', making, path], { input: source, env: {} });
     expect(status).toBe(0);
     return path;
