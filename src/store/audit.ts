@@ -1,5 +1,5 @@
 import { MobiusError } from '../errors.ts';
-import { canonical, canonicalColumns, concat } from './canonical.ts';
+import { canonical, canonicalColumns } from './canonical.ts';
 import type { Row, Value } from './db.ts';
 import { areFew } from './few.ts';
 import { isBytes, isTime, isWhole, type Sealing, type Store, type Stored, table } from './table.ts';
@@ -42,9 +42,7 @@ export const isSame = (one: unknown, other: Uint8Array): boolean =>
 
 /** Over the plain text, so that sealing a row anew under a later key leaves its MAC and the chain as they are. */
 export const macOf = (store: Sealing, id: string, columns: AuditColumns, plain: AuditPlain): Uint8Array =>
-  store.sealer.auditMac(
-    concat(canonical('mobius/audit/1', id, text.encode(JSON.stringify(plain))), canonicalColumns(columns)),
-  );
+  store.sealer.auditMac(canonicalColumns(columns, 'mobius/audit/1', id, text.encode(JSON.stringify(plain))));
 
 /** The link of a row to the one before it. */
 export const linkOf = (store: Sealing, before: Uint8Array, seq: number, id: string, mac: Uint8Array) =>

@@ -5,8 +5,8 @@ const tags = { text: 1, number: 2, bytes: 3 } as const;
 
 type Part = string | number | Uint8Array;
 
-/** Longer ones are written part by part. */
-const mostAtOnce = 0xffff;
+/** What each part has before it. */
+const headLength = 5;
 
 const utf8 = new TextEncoder();
 
@@ -16,40 +16,50 @@ const framed = (parts: readonly Part[]): Uint8Array =>
     ...parts.map((part) => {
       const body = typeof part === 'string' || typeof part === 'number' ? utf8.encode(String(part)) : part;
       const tag = typeof part === 'string' ? tags.text : typeof part === 'number' ? tags.number : tags.bytes;
-      const out = new Uint8Array(5 + body.length);
+      const out = new Uint8Array(headLength + body.length);
       out[0] = tag;
       new DataView(out.buffer).setUint32(1, body.length);
-      out.set(body, 5);
+      out.set(body, headLength);
       return out;
     }),
   );
 
-/** A length as four bytes, each a character. */
-const lengthOf = (length: number): string => `\0\0${String.fromCharCode(length >> 8, length & 0xff)}`;
+/** Spellings are written into it one behind another, and into a new one when it is full: none is written over. */
+const slabLength = 32 * 1024;
+let slab = Buffer.alloc(0);
+let taken = 0;
+
+/** At the most: a character of a text is three bytes of UTF-8, or half of four. */
+const roomFor = (part: Part): number => {
+  if (typeof part === 'number') return headLength + 24;
+  return headLength + (typeof part === 'string' ? 3 * part.length : part.length);
+};
 
 /**
- * The same, where no part is long and every text is ASCII, which nearly all are: written at once by the engine's own
- * code. Ours would be slow for as long as it was not compiled, which is all of a command.
+ * The same, where it isn't long: each text is written by the engine's own code, and nothing is made on the way but the
+ * result. A page of rows has some thousand parts, and what they leave behind would have to be collected.
  */
 const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
-  let all = '';
-  const bytes: { at: number; body: Uint8Array }[] = [];
-  for (const part of parts) {
+  let room = 0;
+  for (let n = 0; n < parts.length; n++) room += roomFor(parts[n] as Part);
+  if (room > slabLength) return undefined;
+  if (taken + room > slab.length) [slab, taken] = [Buffer.allocUnsafeSlow(slabLength), 0];
+  const from = taken;
+  for (let n = 0; n < parts.length; n++) {
+    const part = parts[n] as Part;
+    const head = taken;
+    taken += headLength;
     if (typeof part === 'object') {
-      if (part.length > mostAtOnce) return undefined;
-      all += `\x03${lengthOf(part.length)}`;
-      bytes.push({ at: all.length, body: part });
-      all += '\0'.repeat(part.length);
+      slab[head] = tags.bytes;
+      slab.set(part, taken);
+      taken += part.length;
     } else {
-      const text = typeof part === 'string' ? part : String(part);
-      if (text.length > mostAtOnce || Buffer.byteLength(text) !== text.length) return undefined;
-      all += `${typeof part === 'string' ? '\x01' : '\x02'}${lengthOf(text.length)}${text}`;
+      slab[head] = typeof part === 'string' ? tags.text : tags.number;
+      taken += slab.write(typeof part === 'string' ? part : String(part), taken);
     }
+    slab.writeUInt32BE(taken - head - headLength, head + 1);
   }
-  const out = Buffer.allocUnsafe(all.length);
-  out.write(all, 'latin1');
-  for (const { at, body } of bytes) out.set(body, at);
-  return out;
+  return slab.subarray(from, taken);
 };
 
 export const concat = (...parts: readonly Uint8Array[]): Uint8Array => {
@@ -73,12 +83,15 @@ const spelled = (parts: readonly Part[]): Uint8Array => framedAtOnce(parts) ?? f
 export const canonical = (label: string, ...parts: readonly Part[]): Uint8Array => spelled([label, ...parts]);
 
 /**
- * The columns of a row in that spelling: by name, in the order of the names, a null left out. A column that a later
- * version adds is null in older rows, which therefore keep their spelling.
+ * The columns of a row in that spelling, behind what stands before them: by name, in the order of the names, a null left
+ * out. A column that a later version adds is null in older rows, which therefore keep their spelling.
  */
-export const canonicalColumns = (columns: Readonly<Record<string, Value>>): Uint8Array => {
-  const parts: Part[] = [];
-  for (const name of Object.keys(columns).sort()) {
+export const canonicalColumns = (columns: Readonly<Record<string, Value>>, ...before: readonly Part[]): Uint8Array => {
+  const names = Object.keys(columns);
+  // Those of a table are in order already.
+  if (names.some((name, at) => at > 0 && name < (names[at - 1] ?? ''))) names.sort();
+  const parts = [...before];
+  for (const name of names) {
     const value = columns[name];
     if (value !== null && value !== undefined) parts.push(name, value);
   }

@@ -1,5 +1,5 @@
 import { MobiusError } from '../errors.ts';
-import { canonical, canonicalColumns, concat } from '../store/canonical.ts';
+import { canonical, canonicalColumns } from '../store/canonical.ts';
 import type { Query, Row, Value } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
 import { breathe } from './pages.ts';
@@ -87,7 +87,7 @@ const digestOf = async (
   let done = 0;
   let hash = signer.hash(canonical(label));
   const takeIn = (name: string, rows: readonly Row[]): void => {
-    for (const row of rows) hash = signer.hash(concat(canonical(label, hash, name), canonicalColumns(row)));
+    for (const row of rows) hash = signer.hash(canonicalColumns(row, label, hash, name));
   };
   const schema = await db.all('select type, name, tbl_name, sql from sqlite_schema where tbl_name <> $1', [table]);
   const spelled = schema.map((row) => ({ row, at: JSON.stringify([row.type, row.name]) }));

@@ -1,5 +1,5 @@
 import { MobiusError } from '../errors.ts';
-import { canonical, canonicalColumns, concat } from '../store/canonical.ts';
+import { canonical, canonicalColumns } from '../store/canonical.ts';
 import type { Db, Query, Row, Value } from '../store/db.ts';
 import { type Copied, everyTable } from '../store/every-table.ts';
 import type { Sealer } from '../store/sealer.ts';
@@ -160,7 +160,7 @@ const sumOf = async (
   let after: Value[] = [];
   for (;;) {
     const rows = await readPage(db, table, after);
-    for (const row of rows) digest = hash(concat(canonical(label, digest), canonicalColumns(carried(table, row))));
+    for (const row of rows) digest = hash(canonicalColumns(carried(table, row), label, digest));
     read += rows.length;
     if (read > count) throw unordered(table.name);
     onRows(rows.length);

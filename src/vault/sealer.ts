@@ -85,7 +85,7 @@ export interface Keys {
 /** `keysNow` gives the keys as they are at the moment of use: a re-key changes them under a running process. */
 export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys): Sealer => {
   const associated = ({ table, id, clear }: Place): Uint8Array =>
-    concat(canonical('mobius/row/1', vaultId, table, id), canonicalColumns(clear));
+    canonicalColumns(clear, 'mobius/row/1', vaultId, table, id);
 
   const ofVersion = (id: string): Uint8Array => canonical('mobius/secret-values/1', vaultId, id);
 
