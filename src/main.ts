@@ -5,6 +5,7 @@ import { getSystemErrorMap } from 'node:util';
 import { randomBytes } from './crypto.ts';
 import { type Io, type Sink, SinkError } from './io.ts';
 import { homeNamed } from './platform.ts';
+import { traceOf } from './trace.ts';
 import { uuidSource } from './uuid.ts';
 import { writeAll } from './write.ts';
 
@@ -191,8 +192,10 @@ const createIo = (): Io => {
 
 /** What `run` could not tell, because it was not there or because nobody waited for what failed. */
 const tellUnexpected = (error: unknown): void => {
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const hint = process.env.MOBIUS_DEBUG ? stack : 'mobius: hint: set MOBIUS_DEBUG=1 to see where it comes from';
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = process.env.MOBIUS_DEBUG
+    ? traceOf(error)
+    : 'mobius: hint: set MOBIUS_DEBUG=1 to see where it comes from';
   try {
     writeAll(2, `mobius: error: internal error: ${message}\n${hint}\n`);
   } catch {}

@@ -1,5 +1,6 @@
 import { MobiusError } from '../errors.ts';
 import { type Io, SinkError } from '../io.ts';
+import { traceOf } from '../trace.ts';
 import { quotedControls, visible } from './visible.ts';
 
 /** A line for a person. That nobody can read it is no reason to fail. */
@@ -46,7 +47,7 @@ export const report = (io: Io, error: unknown, inJson: boolean): number => {
     if (told.hint !== undefined) tell(io, withoutKeys(`mobius: hint: ${told.hint}`));
   }
   if ((io.env.MOBIUS_DEBUG ?? '') !== '') {
-    for (const line of (error instanceof Error ? (error.stack ?? '') : '').split('\n')) tell(io, withoutKeys(line));
+    for (const line of traceOf(error).split('\n')) tell(io, withoutKeys(line));
   }
   return told.kind.exit;
 };

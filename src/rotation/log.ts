@@ -2,6 +2,7 @@ import type { Context } from '../cli/command.ts';
 import { tell, withoutKeys } from '../cli/report.ts';
 import { quotedControls } from '../cli/visible.ts';
 import { MobiusError } from '../errors.ts';
+import { traceOf } from '../trace.ts';
 import type { Log } from './plan.ts';
 
 type Fields = NonNullable<Parameters<Log>[1]>;
@@ -89,7 +90,7 @@ export const logged = async (
     return await work();
   } catch (error) {
     log('failed', failureFields(error));
-    if ((io.env.MOBIUS_DEBUG ?? '') !== '') tell(io, withoutKeys(error instanceof Error ? (error.stack ?? '') : ''));
+    if ((io.env.MOBIUS_DEBUG ?? '') !== '') tell(io, withoutKeys(traceOf(error)));
     return error instanceof MobiusError ? error.kind.exit : 1;
   }
 };

@@ -8,6 +8,7 @@ import { MobiusError } from '../errors.ts';
 import { operations } from '../generated/operations.ts';
 import type { Io } from '../io.ts';
 import type { Name, Operation } from '../operations.ts';
+import { traceOf } from '../trace.ts';
 import { actorOf, addressFor, originOf } from './actor.ts';
 import { openAllowed } from './allowed.ts';
 import { refusalOf } from './answer.ts';
@@ -101,8 +102,7 @@ export const makeApp = async (ports: AppPorts, options: AppOptions): Promise<App
   };
 
   const tellFailure = (id: string, error: unknown): void => {
-    const stack = error instanceof Error ? error.stack : String(error);
-    log.error('failed', { request_id: id, stack });
+    log.error('failed', { request_id: id, stack: traceOf(error) });
   };
   const noteFailure = (request: FastifyRequest, error: unknown): void => tellFailure(toldOf(request).id, error);
 

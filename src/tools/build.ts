@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, transform } from 'esbuild';
 import ts from 'typescript';
 import { rootHelp } from '../cli/help.ts';
 import { product } from '../cli/product.ts';
@@ -20,6 +20,7 @@ import {
 } from './bundling.ts';
 import { licensesOf } from './licenses.ts';
 import { packsOf } from './packs.ts';
+import { mapLines } from './source-lines.ts';
 
 /** Made beside the one that is there, which others may be running. */
 const made = `dist.${process.pid}`;
@@ -47,6 +48,8 @@ const commonJs = {
   supported: { 'dynamic-import': false },
   metafile: true,
 } satisfies BuildOptions;
+
+const lineLimit = 120;
 
 /** What `start.ts` loads: the function that it calls is written here, for to put it around there copies all of the file. */
 const head = '(function (require, module, exports, __filename, __dirname) {';
@@ -80,12 +83,27 @@ const divided = await build({
   outdir: `${made}/program`,
   minifyWhitespace: true,
   minifySyntax: true,
-  lineLimit: 120,
+  lineLimit,
+  sourcemap: 'external',
+  sourcesContent: false,
   external: ['bindings', 'better-sqlite3/build/*', 'libsodium-wrappers-sumo'],
   plugins: [withoutNeverAsked, lateBuiltins, requireAtHand, bundledBindings, keepApart],
 });
 const packs = packsOf(divided, plan);
-for (const { name, text } of packs) writeFileSync(join(program, `${name}.cjs`), `${head}\n${text}\n${tail}\n`);
+for (const { name, text, pieces } of packs) {
+  // Names as short as can be: V8 takes up each one of them at each start.
+  const { code, map } = await transform(head + text + tail, {
+    minifyIdentifiers: true,
+    minifyWhitespace: true,
+    lineLimit,
+    target: common.target,
+    sourcemap: 'external',
+  });
+  const { mappings } = JSON.parse(map) as { mappings: string };
+  const path = join(program, `${name}.cjs`);
+  writeFileSync(path, code);
+  writeFileSync(`${path}.map`, mapLines(head, text, pieces, mappings));
+}
 const libraries = await build({
   ...ofProgram,
   entryPoints: Object.fromEntries(Object.entries(apart).map(([name, path]) => [basename(name), path])),

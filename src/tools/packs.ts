@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { BuildResult, Metafile } from 'esbuild';
 import ts from 'typescript';
+import type { Origin, Piece } from './source-lines.ts';
 
 /**
  * The bundler divides the program into hundreds of parts, so that what one command needs is in parts that it needs whole.
@@ -11,6 +12,8 @@ import ts from 'typescript';
 export interface Pack {
   name: string;
   text: string;
+  /** What of the text was in the parts as they are given. */
+  pieces: readonly Piece[];
   /** Which sources are in the function of this name. */
   parts: Readonly<Record<string, readonly string[]>>;
   inputs: Output['inputs'];
@@ -34,7 +37,9 @@ interface Exported {
 }
 
 interface Part {
+  path: string;
   source: ts.SourceFile;
+  origin: Origin;
   output: Output;
   exported: readonly Exported[];
   /** Of a library that is no ES module: all that it exports is the default. */
@@ -81,24 +86,32 @@ const isAssignment = ({ kind }: ts.Node): boolean =>
   kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment;
 
 /** What `import` and `export` become where there are none. */
-const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) => Part | undefined): string => {
+const functionOf = (
+  { source, origin, exported, at: place }: Part,
+  partOf: (specifier: string) => Part | undefined,
+  alongWith: (part: Part) => readonly Part[],
+): Pick<Pack, 'text' | 'pieces'> => {
   const edits: { from: number; to: number; by: string }[] = [];
   const handedOut = new Set(exported.map(({ own }) => own));
   const replace = (node: ts.Node, by: string): void => void edits.push({ from: node.getStart(), to: node.end, by });
 
-  const place = (part: Part, name: string): number => {
+  const placeIn = (part: Part, name: string): number => {
     const found = part.exported.findIndex((one) => one.name === name);
     if (found === -1) throw new Error(`${part.source.fileName} exports no ${name}`);
     return found;
   };
+  const made = new Set<Part>();
   const importOf = ({ moduleSpecifier, importClause }: ts.ImportDeclaration): string => {
     const { text } = moduleSpecifier as ts.StringLiteral;
     const part = partOf(text);
+    // What an import before it needs has been made by now.
+    const isMade = part !== undefined && made.has(part);
+    if (part !== undefined) for (const one of alongWith(part)) made.add(one);
     const bindings = importClause?.namedBindings;
     const named = bindings !== undefined && ts.isNamedImports(bindings) ? bindings.elements : [];
     if (part !== undefined) {
-      if (named.length === 0) return `$need(${part.at});`;
-      const places = named.map((one) => `${one.name.text}=$part${part.at}[${place(part, ownName(one))}]`);
+      if (named.length === 0) return isMade ? '' : `$need(${part.at});`;
+      const places = named.map((one) => `${one.name.text}=$part${part.at}[${placeIn(part, ownName(one))}]`);
       return `const $part${part.at}=$need(${part.at}),${places};`;
     }
     // To who imports a CommonJS file, all of it is the default.
@@ -137,13 +150,15 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
   };
   walk(source);
 
-  let body = '';
-  let done = 0;
-  for (const { from, to, by } of edits) {
-    body += source.text.slice(done, from) + by;
-    done = to;
+  const pieces: Piece[] = [];
+  let text = `${place}(){`;
+  let from = 0;
+  for (const { from: to, to: next, by } of [...edits, { from: source.text.length, to: 0, by: '\n' }]) {
+    pieces.push({ at: text.length, origin, from, length: to - from });
+    text += source.text.slice(from, to) + by;
+    from = next;
   }
-  return `function part${at}(){${body}${source.text.slice(done)}\nreturn[${exported.map(({ own }) => own)}]}`;
+  return { text: `${text}return[${exported.map(({ own }) => own)}]}`, pieces };
 };
 
 /**
@@ -153,9 +168,9 @@ const functionOf = ({ source, exported, at }: Part, partOf: (specifier: string) 
 const finderOf = (build: string, starts: Readonly<Record<string, number>>): string => `
 const $starts=${JSON.stringify(Object.entries(starts))},$made=[];
 const $need=at=>$made[at]??=($parts[at]??$read(at))();
-const $read=at=>{const[name,start]=$starts.findLast(([,start])=>start<=at),pack=require("./"+name+".cjs");
+const $read=at=>{const[name]=$starts.findLast(([,start])=>start<=at),pack=require("./"+name+".cjs");
 if(pack.build!=="${build}")throw new Error("another build was put in the place of this one while it ran: start it again");
-pack.partsWith($need,$later,$whole).forEach((part,index)=>{$parts[start+index]=part});return $parts[at]};
+Object.assign($parts,pack.partsWith($need,$later,$whole));return $parts[at]};
 const $later=give=>Promise.resolve().then(give);
 const $whole=exports=>Object.create(exports,{default:{value:exports}});exports.made=$made;`;
 
@@ -180,12 +195,14 @@ const packsByPart = (outputs: Outputs, { main, packs, rest }: Plan): Map<string,
 };
 
 export const packsOf = (
-  { metafile: { outputs }, outputFiles }: BuildResult<{ metafile: true; write: false }>,
+  { metafile, outputFiles }: BuildResult<{ metafile: true; write: false }>,
   plan: Plan,
 ): Pack[] => {
+  const outputs = Object.fromEntries(Object.entries(metafile.outputs).filter(([path]) => !path.endsWith('.map')));
   const packs = packsByPart(outputs, plan);
   const names = [...new Set(packs.values())];
   const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+  const noMap = JSON.stringify({ sources: [], mappings: '' });
   const parts: Parts = new Map(
     names
       .flatMap((name) => [...packs].filter(([, pack]) => pack === name))
@@ -193,34 +210,43 @@ export const packsOf = (
         const name = basename(path);
         const text = texts.get(name) ?? '';
         const source = ts.createSourceFile(name, text, ts.ScriptTarget.ESNext, true, ts.ScriptKind.JS);
+        const origin: Origin = { text, map: JSON.parse(texts.get(`${name}.map`) ?? noMap) };
         const isCommonJs = source.statements.some(ts.isExportAssignment);
-        return [name, { source, output: outputs[path] as Output, exported: exportsOf(source), isCommonJs, pack, at }];
+        const output = outputs[path] as Output;
+        return [name, { path, source, origin, output, exported: exportsOf(source), isCommonJs, pack, at }];
       }),
   );
   const partOf = (specifier: string): Part | undefined =>
     specifier.endsWith('.js') ? parts.get(basename(specifier)) : undefined;
+  const closure = closureOf(outputs);
+  const alongWith = ({ path }: Part): Part[] => [...closure(path)].flatMap((one) => parts.get(basename(one)) ?? []);
   const inPack = (name: string): Part[] => [...parts.values()].filter(({ pack }) => pack === name);
-  const lists = names.map(
-    (name) =>
-      `[\n${inPack(name)
-        .map((part) => functionOf(part, partOf))
-        .join(',\n')}]`,
-  );
-  const build = createHash('sha256').update(lists.join()).digest('hex').slice(0, 16);
+  const lists = names.map((name) => inPack(name).map((part) => functionOf(part, partOf, alongWith)));
+  const build = createHash('sha256')
+    .update(JSON.stringify(lists.flat().map(({ text }) => text)))
+    .digest('hex')
+    .slice(0, 16);
   const finder = finderOf(build, Object.fromEntries(names.map((name) => [name, inPack(name)[0]?.at ?? 0])));
 
   return names.map((name, index): Pack => {
     const own = inPack(name);
     const first = own.find(({ output }) => output.entryPoint === plan.main);
+    let text = '"use strict";';
+    text +=
+      first === undefined ? `exports.build="${build}";exports.partsWith=($need,$later,$whole)=>({` : 'const $parts={';
+    const pieces: Piece[] = [];
+    for (const part of lists[index] ?? []) {
+      for (const piece of part.pieces) pieces.push({ ...piece, at: text.length + piece.at });
+      text += `${part.text},\n`;
+    }
+    text += first === undefined ? '});' : `};${finder}\n$need(${first.at});`;
     return {
       name,
-      text:
-        first === undefined
-          ? `"use strict";exports.build="${build}";exports.partsWith=($need,$later,$whole)=>${lists[index]};`
-          : `"use strict";const $parts=${lists[index]};${finder}\n$need(${first.at});`,
+      text,
+      pieces,
       parts: Object.fromEntries(
         own.map(({ at, output: { inputs } }) => [
-          `part${at}`,
+          String(at),
           Object.entries(inputs).flatMap(([source, { bytesInOutput }]) => (bytesInOutput > 0 ? [source] : [])),
         ]),
       ),

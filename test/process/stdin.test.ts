@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -56,12 +56,19 @@ test('nothing on stdin is an empty text', async () => {
 test('what waits for what never comes is told of, and has failed', async () => {
   const never = join(machine.work, 'never.cjs');
   await writeFile(never, "require('node:fs').read = () => {};\n");
-  expect(await machine.bash(`NODE_OPTIONS='--require ${never}' mobius inject < /dev/null`)).toEqual({
+  const waiting = `NODE_OPTIONS='--require ${never}' mobius inject < /dev/null`;
+  const told = 'mobius: error: internal error: it waits for what never comes\n';
+  expect(await machine.bash(waiting)).toEqual({
     code: 1,
     signal: null,
     stdout: '',
-    stderr:
-      'mobius: error: internal error: it waits for what never comes\n' +
-      'mobius: hint: set MOBIUS_DEBUG=1 to see where it comes from\n',
+    stderr: `${told}mobius: hint: set MOBIUS_DEBUG=1 to see where it comes from\n`,
   });
+  // With the line of the source, of which the program that was built has neither the lines nor the names.
+  const { stderr } = await machine.bash(`export MOBIUS_DEBUG=1; ${waiting}`);
+  expect(stderr.startsWith(told)).toBe(true);
+  const [, path = '', line] = /^ +at (src\/main\.ts):(\d+)$/m.exec(stderr) ?? [];
+  expect(readFileSync(path, 'utf8').split('\n')[Number(line) - 1]).toContain(
+    "new Error('it waits for what never comes')",
+  );
 });
