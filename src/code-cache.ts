@@ -25,10 +25,10 @@ import { userFolder } from './platform.ts';
 export interface CodeCache {
   /** Absent where there is none yet, or none that may be trusted. */
   data: Buffer | undefined;
-  /** What was done until it was written: it holds no function that only something else calls. */
-  done: ReadonlySet<string>;
+  /** A line on what was done until it was written: it holds no function that only something else calls. */
+  done: string;
   /** Never fails: whatever is in the way, there is no cache then. */
-  write(data: Buffer, done: ReadonlySet<string>): void;
+  write(data: Buffer, done: string): void;
 }
 
 type System = Pick<NodeJS.Process, 'env' | 'platform' | 'arch' | 'version' | 'pid' | 'getuid'>;
@@ -38,16 +38,14 @@ const isOwn = ({ getuid }: System, found: Stats | undefined): boolean =>
   found !== undefined && (getuid === undefined || (found.uid === getuid() && (found.mode & 0o077) === 0));
 
 const newline = '\n';
-const comma = ',';
 
-/** What was done is on a line behind the data, which V8 would copy if it began elsewhere. */
-const spelled = (data: Buffer, done: ReadonlySet<string>): Buffer =>
-  Buffer.concat([data, Buffer.from(newline + [...done].join(comma))]);
+/** The line is behind the data, which V8 would copy if it began elsewhere. */
+const spelled = (data: Buffer, done: string): Buffer => Buffer.concat([data, Buffer.from(newline + done)]);
 
 const understood = (bytes: Buffer | undefined): Pick<CodeCache, 'data' | 'done'> => {
   const end = bytes?.lastIndexOf(newline) ?? -1;
-  if (bytes === undefined || end < 1) return { data: undefined, done: new Set() };
-  return { data: bytes.subarray(0, end), done: new Set(bytes.toString('latin1', end + 1).split(comma)) };
+  if (bytes === undefined || end < 1) return { data: undefined, done: '' };
+  return { data: bytes.subarray(0, end), done: bytes.toString('latin1', end + 1) };
 };
 
 /** The half of the file that is the same as its other half. */

@@ -217,7 +217,7 @@ const end = (code: number | undefined): void => {
 
 const main = async (): Promise<void> => {
   let code: number | undefined;
-  process.once('beforeExit', () => end(code));
+  process.on('beforeExit', () => end(code));
   const { run } = await import('./cli/run.ts');
   code = await run(createIo());
 };

@@ -62,11 +62,13 @@ const load = (path: string, command: string, caches: Caches): unknown => {
  * At the end, for then there are the functions that ran. What ran depends on more than the command: its help, a vault that
  * isn't there yet or the agent's answer leave out most of it. So what a run adds is added, until none adds anything.
  */
-const keepCompiled = (done: readonly string[]): void => {
+const keepCompiled = (done: string): void => {
   for (const { script, cache } of compiled) {
-    const kept: ReadonlySet<string> = script.cachedDataRejected === true ? new Set() : cache.done;
-    const all = new Set([...kept, ...done]);
-    if (all.size > kept.size) cache.write(script.createCachedData(), all);
+    const kept = script.cachedDataRejected === true ? '' : cache.done;
+    if (kept === done) continue;
+    const before = new Set(kept.split(','));
+    const more = done.split(',').filter((one) => !before.has(one));
+    if (more.length > 0) cache.write(script.createCachedData(), kept === '' ? done : `${kept},${more.join()}`);
   }
 };
 
@@ -88,9 +90,9 @@ const start = (argv: readonly string[]): void => {
     // The program tells what is wrong with where it was to go.
   }
   const program = join(__dirname, 'program', 'main.cjs');
-  process.once('exit', (code) => {
+  process.on('exit', (code) => {
     const { made = [] } = (loaded.get(program) ?? {}) as { made?: readonly unknown[] };
-    keepCompiled([...Object.keys(made), code === 0 ? 'well' : 'failed']);
+    keepCompiled(`${Object.keys(made).join()},${code === 0 ? 'well' : 'failed'}`);
   });
   load(program, commandOf(argv), openCodeCaches(process));
 };

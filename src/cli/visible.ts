@@ -18,4 +18,7 @@ export const cell = (text: string): string => visible(text.replaceAll('\\', '\\\
 
 /** For JSON and YAML, whose quoted strings leave these characters as they are: the value stays the same. */
 export const quotedControls = (document: string): string =>
-  document.replace(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, code);
+  // ASCII but for one character: most documents, and the pattern would be compiled for each of them.
+  Buffer.byteLength(document) === document.length && !document.includes('\x7f')
+    ? document
+    : document.replace(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, code);

@@ -239,7 +239,7 @@ export const makeCore = ({
         throw error;
       }
     };
-    if (!isRemembered.has(name)) return inFull();
+    if (!isRemembered.has(name) || db.remembers?.() === false) return inFull();
     try {
       return await within('glance');
     } catch (error) {

@@ -22,6 +22,7 @@ export const idPrefixes = {
   request: 'req',
 } as const;
 
+const known: ReadonlySet<string> = new Set(Object.values(idPrefixes));
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 const prefixGrammar = /^(?:[a-z](?:[a-z_]{0,61}[a-z])?)?$/;
 // 26 characters hold 130 bits: a first one above 7 would be a second spelling of another id, or of none.
@@ -35,12 +36,14 @@ const sixteen = (uuid: Uint8Array): Uint8Array => {
 
 /** The TypeID of a UUID. Ids of one prefix sort as their UUIDs do. */
 export const typeId = (prefix: string, uuid: Uint8Array): string => {
-  if (!prefixGrammar.test(prefix)) throw new MobiusError('internal', `"${prefix}" can't be the prefix of an id`);
+  if (!known.has(prefix) && !prefixGrammar.test(prefix))
+    throw new MobiusError('internal', `"${prefix}" can't be the prefix of an id`);
   let suffix = '';
   let held = 0;
   let bits = 2;
-  for (const byte of sixteen(uuid)) {
-    held = (held << 8) | byte;
+  const bytes = sixteen(uuid);
+  for (let at = 0; at < bytes.length; at++) {
+    held = (held << 8) | (bytes[at] ?? 0);
     bits += 8;
     while (bits >= 5) {
       bits -= 5;
@@ -71,7 +74,8 @@ export const parseTypeId = (text: string): { prefix: string; uuid: Uint8Array } 
   return { prefix, uuid };
 };
 
-export const isId = (text: string, prefix: string): boolean => idGrammar.exec(text)?.[1] === prefix;
+export const isId = (text: string, prefix: string): boolean =>
+  text.startsWith(`${prefix}_`) && idGrammar.exec(text)?.[1] === prefix;
 
 export const hexOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

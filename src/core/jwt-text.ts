@@ -1,3 +1,4 @@
+import { textOf } from '../utf8.ts';
 /** What a part of a JWT says. */
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -5,7 +6,6 @@ export type Claims = Readonly<Record<string, unknown>>;
 export const longestJwt = 4_096;
 
 const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Base64url without padding. */
 export const encode = (bytes: Uint8Array): string =>
@@ -22,7 +22,7 @@ export const writePart = (value: object): string => encode(utf8.encode(JSON.stri
 /** Undefined for what is spelled otherwise than we do, a claim that stands there twice with it: it can't be ours. */
 export const readPart = (text: string): Claims | undefined => {
   try {
-    const value: unknown = JSON.parse(fromUtf8.decode(Buffer.from(text, 'base64url')));
+    const value: unknown = JSON.parse(textOf(Buffer.from(text, 'base64url')));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     return writePart(value) === text ? (value as Claims) : undefined;
   } catch {

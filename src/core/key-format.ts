@@ -1,12 +1,15 @@
 import { MobiusError } from '../errors.ts';
+import { isHandle, isLowerOrDigit } from '../formats.ts';
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const randomLength = 32;
 /** Of one without a handle. */
 export const longestKey = 60;
+const shortestPrefix = 2;
 const bodyLength = 43;
 const checksumLength = 6;
 
+const [upperA, upperZ, lowerA, underscore] = [0x41, 0x5a, 0x61, 0x5f];
 const prefix = '[a-z][a-z0-9]*(?:_[a-z0-9]+)*_';
 const handle = '[a-z0-9]+(?:-[a-z0-9]+)*';
 
@@ -18,8 +21,6 @@ const handle = '[a-z0-9]+(?:-[a-z0-9]+)*';
 export const keyPattern =
   `^(?=[^.]{51,${longestKey}}(?:\\.|$))(${prefix})([0-9A-Za-z]{${bodyLength}})([0-9A-Za-z]{${checksumLength}})` +
   `(?:\\.(${handle}))?$`;
-
-const keyGrammar = new RegExp(keyPattern);
 
 /** Keys of another contract: its prefix, then the bytes in base64url, and no checksum. */
 const plainPrefix = 'mutx_live_';
@@ -102,13 +103,45 @@ export const formatKey = (prefix: string, random: Uint8Array): string => {
   return unchecked + checksum(unchecked);
 };
 
+/** Pieces of lower-case letters and digits, each with one underscore behind it; the first begins with a letter. */
+const isPrefix = (text: string): boolean => {
+  let before = underscore;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === underscore ? before === underscore : !isLowerOrDigit(code)) return false;
+    before = code;
+  }
+  return before === underscore && text.charCodeAt(0) >= lowerA;
+};
+
+const areDigits = (text: string): boolean => {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (!isLowerOrDigit(code) && !(code >= upperA && code <= upperZ)) return false;
+  }
+  return true;
+};
+
+/** What `keyPattern` takes, by hand: every command looks at a key or two, and would compile the pattern first. */
+const partsOf = (text: string): readonly [string, string, string, string?] | undefined => {
+  const dot = text.indexOf('.');
+  const end = dot === -1 ? text.length : dot;
+  const checkAt = end - checksumLength;
+  const bodyAt = checkAt - bodyLength;
+  if (bodyAt < shortestPrefix || end > longestKey || !areDigits(text.slice(bodyAt, end))) return undefined;
+  const prefix = text.slice(0, bodyAt);
+  if (!isPrefix(prefix) || (dot !== -1 && !isHandle(text.slice(dot + 1)))) return undefined;
+  const [body, check] = [text.slice(bodyAt, checkAt), text.slice(checkAt, end)];
+  return dot === -1 ? [prefix, body, check] : [prefix, body, check, text.slice(dot + 1)];
+};
+
 /**
  * Refuses a mistyped or made-up key before anybody looks it up: any one character that differs, and any two neighbours
  * that changed places. It says nothing of whether the key was ever issued. `key` is without the handle, which becomes
  * `project`.
  */
 export const parseKey = (text: string): ParsedKey => {
-  const [, prefix, body, check, project] = keyGrammar.exec(text) ?? [];
+  const [prefix, body, check, project] = partsOf(text) ?? [];
   if (prefix === undefined || body === undefined || check === undefined) {
     return plainGrammar.test(text) ? { ok: true, key: text, prefix: plainPrefix } : { ok: false, reason: 'shape' };
   }

@@ -2,6 +2,7 @@ import { MobiusError } from '../errors.ts';
 import type { Name, Operation } from '../operations.ts';
 import * as answers from '../store/answers.ts';
 import type { Store } from '../store/table.ts';
+import { textOf } from '../utf8.ts';
 import type { Actor } from './caller.ts';
 import type { Manner } from './manner.ts';
 
@@ -9,7 +10,6 @@ const dayMs = 86_400_000;
 const oneTimeMs = 10 * 60_000;
 
 const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder();
 
 /** A request that its sender may repeat without its being done twice. */
 export interface Repeatable {
@@ -73,7 +73,7 @@ export const answeredBefore = async (
   }
   const plain = store.sealer.openUnder(textsOf(request), row.sealed);
   if (plain === undefined) throw new MobiusError('damaged', 'a stored answer is damaged', { table: 'answers' });
-  const { answer } = JSON.parse(fromUtf8.decode(plain)) as { answer?: unknown };
+  const { answer } = JSON.parse(textOf(plain)) as { answer?: unknown };
   return { answer };
 };
 

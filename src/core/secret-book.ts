@@ -2,6 +2,7 @@ import { invalidField, MobiusError, notFound } from '../errors.ts';
 import type { Secret, SecretVersion } from '../generated/types.ts';
 import * as secrets from '../store/secrets.ts';
 import type { Store } from '../store/table.ts';
+import { textOf } from '../utf8.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { iso, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
@@ -9,7 +10,6 @@ import { idPrefixes, isId } from './ids.ts';
 export type Values = Readonly<Record<string, string>>;
 
 const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** By id or name, in the project of the call. */
 export const findSecret = async (context: ProjectContext, reference: string): Promise<secrets.SecretRow> => {
@@ -111,7 +111,7 @@ export const versionAnswer = (row: secrets.VersionRow): SecretVersion => {
 };
 
 export const valuesOf = async (store: Store, row: secrets.VersionRow): Promise<Values> =>
-  JSON.parse(fromUtf8.decode(await secrets.openValues(store, row))) as Values;
+  JSON.parse(textOf(await secrets.openValues(store, row))) as Values;
 
 const mostBytes = 16 * 2 ** 20;
 

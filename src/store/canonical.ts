@@ -57,7 +57,11 @@ const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
       slab[head] = typeof part === 'string' ? tags.text : tags.number;
       taken += slab.write(typeof part === 'string' ? part : String(part), taken);
     }
-    slab.writeUInt32BE(taken - head - headLength, head + 1);
+    const length = taken - head - headLength;
+    slab[head + 1] = length >>> 24;
+    slab[head + 2] = length >>> 16;
+    slab[head + 3] = length >>> 8;
+    slab[head + 4] = length;
   }
   return slab.subarray(from, taken);
 };

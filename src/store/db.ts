@@ -63,5 +63,7 @@ export type Mode = 'glance' | 'read' | 'count' | 'write';
  */
 export interface Db extends Query {
   tx<T>(mode: Mode, body: (tx: Query) => Promise<T>): Promise<T>;
+  /** False where a glance could find nothing, and would be in vain. */
+  remembers?(): boolean;
   close(): Promise<void>;
 }

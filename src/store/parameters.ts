@@ -1,14 +1,32 @@
 import { MobiusError } from '../errors.ts';
 import type { Value } from './db.ts';
 
-export const parameter = /\$(\d+)/g;
+const [zero, nine] = [0x30, 0x39];
 
-/** The parameters that a statement names, each as often and in the order in which it does. */
-export const occurrencesIn = (sql: string): readonly number[] =>
-  Array.from(sql.matchAll(parameter), (match) => Number(match[1]));
+/** A statement with a question mark in the place of each `$n`, and those numbers, each as often and where it was. */
+export const unnumbered = (sql: string): { text: string; occurrences: readonly number[] } => {
+  const occurrences: number[] = [];
+  let text = '';
+  let done = 0;
+  // By hand: every statement of every command is looked through, and a pattern would first be compiled.
+  for (let at = sql.indexOf('$'); at !== -1; at = sql.indexOf('$', at + 1)) {
+    let end = at + 1;
+    let number = 0;
+    for (; end < sql.length; end++) {
+      const code = sql.charCodeAt(end);
+      if (code < zero || code > nine) break;
+      number = number * 10 + code - zero;
+    }
+    if (end === at + 1) continue;
+    occurrences.push(number);
+    text += `${sql.slice(done, at)}?`;
+    done = end;
+  }
+  return { text: text + sql.slice(done), occurrences };
+};
 
-/** Each once. */
-export const namedIn = (sql: string): readonly number[] => [...new Set(occurrencesIn(sql))];
+/** The parameters that a statement names, each once. */
+export const namedIn = (sql: string): readonly number[] => [...new Set(unnumbered(sql).occurrences)];
 
 /** One engine takes a parameter that no `$n` names, the other doesn't; a statement must not pass here and fail there. */
 export const requireFitting = (sql: string, named: readonly number[], count: number): void => {

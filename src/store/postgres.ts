@@ -265,6 +265,8 @@ export const openPostgres = (url: string, options: PostgresOptions = {}): Db => 
         }
       }),
 
+    remembers: () => false,
+
     async close() {
       refuseInside();
       closed ??= Promise.allSettled([...begun]).then(() => pool.end());

@@ -1,7 +1,7 @@
 import { MobiusError } from '../errors.ts';
 import type { Query, Row, Value } from './db.ts';
 import { disturbs } from './memory.ts';
-import { occurrencesIn, parameter, requireFitting, requireStorable } from './parameters.ts';
+import { requireFitting, requireStorable, unnumbered } from './parameters.ts';
 import type { Connection, Statement } from './sqlite-binding.ts';
 
 /** One statement each, at once. */
@@ -31,8 +31,8 @@ const cachedStatements = (connection: Connection) => {
     const known = cache.get(sql);
     if (known !== undefined) return known;
     // The engine's library finds a parameter by its place in half the time that it takes by name.
-    const statement = connection.prepare(sql.replace(parameter, '?'));
-    const occurrences = occurrencesIn(sql);
+    const { text, occurrences } = unnumbered(sql);
+    const statement = connection.prepare(text);
     const made = {
       statement,
       occurrences,

@@ -65,7 +65,8 @@ const openMemory = (connection: Connection) => {
     if (isSeen) return;
     const current = connection.version();
     isSeen = true;
-    queueMicrotask(() => {
+    // `queueMicrotask` would make a thing of its own of it.
+    void Promise.resolve().then(() => {
       isSeen = false;
     });
     if (current === version) return;
@@ -84,6 +85,7 @@ const openMemory = (connection: Connection) => {
     settle: () => {
       changing = 'nothing';
     },
+    hasAny: () => !memory.isEmpty(),
     /** Outside of any transaction; undefined where there is nothing in it that may be used. */
     now(): Memory | undefined {
       if (memory.isEmpty()) return undefined;
@@ -369,6 +371,7 @@ export const transactionsOver = (connection: Connection, file: string, patiently
       if (mode === 'glance') return glance(body);
       return mode === 'read' ? read(body) : change(body);
     },
+    remembers: remembered.hasAny,
     async close() {
       refuseInside();
       closed ??= inTurn(() => patiently(() => void connection.close()));

@@ -68,11 +68,14 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
 ) => {
   const freeNames = Object.keys(checks ?? {}) as (keyof F & string)[];
   // The order that the seal's spelling has.
-  const sortedNames = [...clearNames].sort();
+  let sortedNames: readonly string[] | undefined;
 
   const pick = <R extends Row>(row: Row, names: readonly string[]): R => {
     const picked: Row = {};
-    for (const column of names) picked[column] = row[column] ?? null;
+    for (let at = 0; at < names.length; at++) {
+      const column = names[at] as string;
+      picked[column] = row[column] ?? null;
+    }
     return picked as R;
   };
 
@@ -81,6 +84,7 @@ export const table = <C extends Row, P extends object, F extends Row = Record<ne
     if (typeof id !== 'string' || !(sealed instanceof Uint8Array)) {
       throw new MobiusError('damaged', `a row of "${name}" has no id or nothing sealed`, { table: name });
     }
+    sortedNames ??= [...clearNames].sort();
     const clear = pick<C>(row, sortedNames);
     const plain = store.sealer.open({ table: name, id, clear }, sealed) as P;
     const free = pick<F>(row, freeNames);

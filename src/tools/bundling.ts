@@ -27,6 +27,12 @@ export const onlyPromptsThatAsk: Plugin = {
 const neverAsked: readonly { name: string; of: RegExp; instead: string }[] = [
   // To start programs beside its own; with it comes all of the network.
   { name: 'node:child_process', of: /[\\/]commander[\\/]/, instead: '' },
+  // To look whether a backup has a place: ours are made without its own way to make them.
+  {
+    name: 'util',
+    of: /[\\/]better-sqlite3[\\/]/,
+    instead: "exports.promisify = () => () => Promise.reject(new Error('it is not asked for'));",
+  },
   // To check what `crypto.ts` has checked before; with it come the colours of its errors.
   {
     name: 'assert',
@@ -161,6 +167,7 @@ export const plan: Plan = {
   main: 'src/main.ts',
   packs: {
     main: [
+      'src/calls/remote.ts',
       'node_modules/sodium-native/index.js',
       'src/audit/settings.ts',
       'src/calls/local.ts',
@@ -191,7 +198,6 @@ export const plan: Plan = {
       'src/vault/open.ts',
     ],
     parser: ['node_modules/commander/esm.mjs'],
-    remote: ['src/calls/remote.ts'],
   },
   rest: 'others',
 };

@@ -122,6 +122,7 @@ export const followingDb = (db: Db, ring: Ring, witness?: Witness): Db => {
 
   return {
     ...db,
+    remembers: () => witness !== undefined || db.remembers?.() !== false,
     async tx(mode, body) {
       for (let tries = 1; ; tries++) {
         try {

@@ -3,6 +3,7 @@ import { randomBytes } from '../crypto.ts';
 import { MobiusError } from '../errors.ts';
 import { canonical, canonicalColumns, concat } from '../store/canonical.ts';
 import type { Place, Sealer } from '../store/sealer.ts';
+import { textOf } from '../utf8.ts';
 
 const blobVersion = 1;
 const nonceLength = 24;
@@ -12,7 +13,6 @@ const padTo = 64;
 const valueEpoch = 1;
 
 const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Version, epoch of the key, nonce, ciphertext with its tag; version and epoch are authenticated with the rest. */
 export const sealBlob = (
@@ -112,7 +112,7 @@ export const makeSealer = (sodium: Sodium, vaultId: string, keysNow: () => Keys)
       const key = keysNow().records.get(epochOf(sealed) ?? -1);
       const body = key && openBlob(sodium, key, associated(place), sealed);
       if (body === undefined) throw damaged(place);
-      const plain = JSON.parse(fromUtf8.decode(unpadded(body))) as Record<string, unknown>;
+      const plain = JSON.parse(textOf(unpadded(body))) as Record<string, unknown>;
       sodium.wipe(body);
       return plain;
     },
