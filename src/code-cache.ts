@@ -37,15 +37,16 @@ type System = Pick<NodeJS.Process, 'env' | 'platform' | 'arch' | 'version' | 'pi
 const isOwn = ({ getuid }: System, found: Stats | undefined): boolean =>
   found !== undefined && (getuid === undefined || (found.uid === getuid() && (found.mode & 0o077) === 0));
 
-const newline = '\n';
+/** Of the line, with the spaces behind it. */
+const lineLength = 4096;
 
 /** The line is behind the data, which V8 would copy if it began elsewhere. */
-const spelled = (data: Buffer, done: string): Buffer => Buffer.concat([data, Buffer.from(newline + done)]);
+const spelled = (data: Buffer, done: string): Buffer => Buffer.concat([data, Buffer.from(done.padEnd(lineLength))]);
 
 const understood = (bytes: Buffer | undefined): Pick<CodeCache, 'data' | 'done'> => {
-  const end = bytes?.lastIndexOf(newline) ?? -1;
-  if (bytes === undefined || end < 1) return { data: undefined, done: '' };
-  return { data: bytes.subarray(0, end), done: bytes.toString('latin1', end + 1) };
+  const end = (bytes?.length ?? 0) - lineLength;
+  if (bytes === undefined || end <= 0) return { data: undefined, done: '' };
+  return { data: bytes.subarray(0, end), done: bytes.toString('latin1', end).trimEnd() };
 };
 
 /** The half of the file that is the same as its other half. */

@@ -1,13 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, toNamespacedPath } from 'node:path';
-import { Script } from 'node:vm';
+import type { Script } from 'node:vm';
 import { type CodeCache, openCodeCaches } from './code-cache.ts';
 import { writeAll } from './write.ts';
 
 /** What the built program begins with. The build puts these in. */
 declare const MOBIUS_BUILD: string;
 declare const MOBIUS_VERSION_TEXT: string;
-declare const MOBIUS_HELP: string;
 /** Every noun and verb, and the short ways to them, each on a line: a list takes longer to read. */
 declare const MOBIUS_COMMANDS: string;
 
@@ -45,7 +44,8 @@ const load = (path: string, command: string, caches: Caches): unknown => {
   if (loaded.has(path)) return loaded.get(path);
   const source = readFileSync(path, 'latin1');
   const cache = caches?.(`${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
-  const script = new Script(source, { filename: path, ...(cache?.data && { cachedData: cache.data }) });
+  const vm = require('node:vm') as typeof import('node:vm');
+  const script = new vm.Script(source, { filename: path, ...(cache?.data && { cachedData: cache.data }) });
   if (cache !== undefined) compiled.push({ script, cache });
   const module = { exports: {} };
   // What lies in a folder below finds the same packages as this file.
@@ -75,13 +75,14 @@ const keepCompiled = (done: string): void => {
 /** What is answered without the program. */
 const answerTo = (word: string): string | undefined => {
   if (word === '--version') return MOBIUS_VERSION_TEXT;
-  return ['--help', '-h', 'help'].includes(word) ? MOBIUS_HELP : undefined;
+  if (!['--help', '-h', 'help'].includes(word)) return undefined;
+  return readFileSync(join(__dirname, 'help.txt'), 'utf8');
 };
 
 const start = (argv: readonly string[]): void => {
   const [word = 'help', ...others] = argv;
-  const answer = others.length === 0 ? answerTo(word) : undefined;
   try {
+    const answer = others.length === 0 ? answerTo(word) : undefined;
     if (answer !== undefined) {
       writeAll(1, answer);
       return;

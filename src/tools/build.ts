@@ -136,15 +136,17 @@ const commands = [
   ),
   ...Object.keys(product.aliases),
 ];
+// Read by itself where it is asked for: all else has to be compiled at each start.
+writeFileSync(join(root, made, 'help.txt'), rootHelp(product));
 const start = await build({
   ...commonJs,
   entryPoints: ['src/start.ts'],
   outdir: made,
+  minify: true,
   define: {
     ...commonJs.define,
     MOBIUS_BUILD: JSON.stringify(hash.digest('hex').slice(0, 16)),
     MOBIUS_VERSION_TEXT: JSON.stringify(`mobius ${version}\n`),
-    MOBIUS_HELP: JSON.stringify(rootHelp(product)),
     MOBIUS_COMMANDS: JSON.stringify(`\n${commands.join('\n')}\n`),
   },
 });

@@ -149,7 +149,8 @@ describe('what somebody else could have written is not run', () => {
       const script = new (require('node:vm').Script)(require('node:fs').readFileSync(0, 'latin1'));
       script.runInThisContext();
       const data = script.createCachedData();
-      require('node:fs').writeFileSync(process.argv[1], Buffer.concat([data, Buffer.from('\\n'), data, Buffer.from('\\n')]));`;
+      const line = Buffer.alloc(4096, ' ');
+      require('node:fs').writeFileSync(process.argv[1], Buffer.concat([data, line, data, line]));`;
     const { status } = spawnSync(process.execPath, ['-e', making, path], { input: source, env: {} });
     expect(status).toBe(0);
     return path;
