@@ -1,23 +1,33 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, toNamespacedPath } from 'node:path';
 import type { Script } from 'node:vm';
-import { type CodeCache, openCodeCaches } from './code-cache.ts';
+import { type Caches, findCaches, type Kept, readKept } from './code-cache.ts';
 import { writeAll } from './write.ts';
 
-/** What the built program begins with. The build puts these in. */
+/** What the built program begins with; it is compiled anew each time. The build puts these in. */
 declare const MOBIUS_BUILD: string;
 declare const MOBIUS_VERSION_TEXT: string;
 /** Every noun and verb, and the short ways to them, each on a line: a list takes longer to read. */
 declare const MOBIUS_COMMANDS: string;
 
 /** Words of a person must not become names of files: only a command that there is has a cache of its own. */
-const commandOf = ([noun = '', verb = '']: readonly string[]): string => {
-  const isKnown = (command: string): boolean => !command.includes('\n') && MOBIUS_COMMANDS.includes(`\n${command}\n`);
-  return [`${noun} ${verb}`, noun].find(isKnown) ?? 'other';
+const isKnown = (command: string): boolean => !command.includes('\n') && MOBIUS_COMMANDS.includes(`\n${command}\n`);
+
+const commandOf = (noun = '', verb = ''): string => {
+  if (isKnown(`${noun} ${verb}`)) return `${noun}-${verb}`;
+  return isKnown(noun) ? noun : 'other';
 };
 
+interface Compiled {
+  script: Script;
+  path: string;
+  kept: Kept;
+}
+
 const loaded = new Map<string, unknown>();
-const compiled: { script: Script; cache: CodeCache }[] = [];
+const compiled: Compiled[] = [];
+let command = '';
+let caches: Caches | undefined;
 
 /** Where a file of a package lies, in the folders in which Node looks for it. */
 const findInstalled = (name: string): string => {
@@ -37,20 +47,22 @@ const loadAddon = (name: string): unknown => {
   return module.exports;
 };
 
-type Caches = ReturnType<typeof openCodeCaches>;
+const cacheOf = (path: string, { folder }: Caches): string =>
+  join(folder, `${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}-${process.version}-${process.arch}`);
 
 /** As Node would load a CommonJS file, but the build has put the function around it, and it was compiled before. */
-const load = (path: string, command: string, caches: Caches): unknown => {
+const load = (path: string): unknown => {
   if (loaded.has(path)) return loaded.get(path);
-  const source = readFileSync(path, 'latin1');
-  const cache = caches?.(`${MOBIUS_BUILD}-${command}-${basename(path, '.cjs')}`.replaceAll(' ', '-'));
   const vm = require('node:vm') as typeof import('node:vm');
-  const script = new vm.Script(source, { filename: path, ...(cache?.data && { cachedData: cache.data }) });
-  if (cache !== undefined) compiled.push({ script, cache });
+  const source = readFileSync(path, 'latin1');
+  const cache = caches && cacheOf(path, caches);
+  const kept = cache !== undefined && caches?.isTrusted === true ? readKept(process, cache) : { done: '' };
+  const script = new vm.Script(source, { filename: path, ...(kept.data && { cachedData: kept.data }) });
+  if (cache !== undefined) compiled.push({ script, path: cache, kept });
   const module = { exports: {} };
   // What lies in a folder below finds the same packages as this file.
   const requireIn = (name: string): unknown => {
-    if (name.startsWith('./')) return load(join(dirname(path), name), command, caches);
+    if (name.startsWith('./')) return load(join(dirname(path), name));
     return name.endsWith('.node') ? loadAddon(name) : require(name);
   };
   script.runInThisContext()(Object.assign(requireIn, require), module, module.exports, path, dirname(path));
@@ -62,13 +74,15 @@ const load = (path: string, command: string, caches: Caches): unknown => {
  * At the end, for then there are the functions that ran. What ran depends on more than the command: its help, a vault that
  * isn't there yet or the agent's answer leave out most of it. So what a run adds is added, until none adds anything.
  */
-const keepCompiled = (done: string): void => {
-  for (const { script, cache } of compiled) {
-    const kept = script.cachedDataRejected === true ? '' : cache.done;
-    if (kept === done) continue;
-    const before = new Set(kept.split(','));
-    const more = done.split(',').filter((one) => !before.has(one));
-    if (more.length > 0) cache.write(script.createCachedData(), kept === '' ? done : `${kept},${more.join()}`);
+const keepCompiled = (done: string, at: Caches): void => {
+  for (const { script, path, kept } of compiled) {
+    const before = script.cachedDataRejected === true ? '' : kept.done;
+    if (before === done) continue;
+    const known = before.split(',');
+    const more = done.split(',').filter((one) => !known.includes(one));
+    if (more.length === 0) continue;
+    const { keep } = require(join(__dirname, 'keep.cjs')) as typeof import('./code-cache-keep.ts');
+    keep(process, at, path, script.createCachedData(), before === '' ? done : `${before},${more.join()}`);
   }
 };
 
@@ -79,23 +93,27 @@ const answerTo = (word: string): string | undefined => {
   return readFileSync(join(__dirname, 'help.txt'), 'utf8');
 };
 
-const start = (argv: readonly string[]): void => {
-  const [word = 'help', ...others] = argv;
+const isAnswered = (word: string): boolean => {
   try {
-    const answer = others.length === 0 ? answerTo(word) : undefined;
-    if (answer !== undefined) {
-      writeAll(1, answer);
-      return;
-    }
+    const answer = answerTo(word);
+    if (answer !== undefined) writeAll(1, answer);
+    return answer !== undefined;
   } catch {
     // The program tells what is wrong with where it was to go.
+    return false;
   }
+};
+
+const start = ([noun = 'help', ...others]: readonly string[]): void => {
+  if (others.length === 0 && isAnswered(noun)) return;
+  command = commandOf(noun, others[0]);
+  caches = findCaches(process);
   const program = join(__dirname, 'program', 'main.cjs');
   process.on('exit', (code) => {
     const { made = [] } = (loaded.get(program) ?? {}) as { made?: readonly unknown[] };
-    keepCompiled(`${Object.keys(made).join()},${code === 0 ? 'well' : 'failed'}`);
+    if (caches !== undefined) keepCompiled(`${Object.keys(made).join()},${code === 0 ? 'well' : 'failed'}`, caches);
   });
-  load(program, commandOf(argv), openCodeCaches(process));
+  load(program);
 };
 
 start(process.argv.slice(2));

@@ -140,7 +140,7 @@ const commands = [
 writeFileSync(join(root, made, 'help.txt'), rootHelp(product));
 const start = await build({
   ...commonJs,
-  entryPoints: ['src/start.ts'],
+  entryPoints: { start: 'src/start.ts', keep: 'src/code-cache-keep.ts' },
   outdir: made,
   minify: true,
   define: {

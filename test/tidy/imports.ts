@@ -70,7 +70,8 @@ const layers: readonly Layer[] = [
   { files: ['passwords'], may: ['crypto'] },
   // It goes out by itself, to services that have nothing else of mobius.
   { files: ['verify-token'], may: ['crypto', 'core/carries', 'core/jwt-text'] },
-  { files: ['start'], may: ['code-cache', 'write'] },
+  { files: ['code-cache-keep'], may: ['code-cache'] },
+  { files: ['start'], may: ['code-cache', 'code-cache-keep', 'write'] },
   { files: ['main'], may: ['cli/run', 'crypto', 'uuid', 'write'] },
   {
     files: ['cli/profiles'],
