@@ -60,8 +60,14 @@ export const serverUrl = (text: string): URL => {
   return url;
 };
 
+const withoutEnd = (path: string): string => {
+  let end = path.length;
+  while (path.endsWith('/', end) && end > 0) end -= 1;
+  return path.slice(0, end);
+};
+
 /** The same address, however it was written. */
-export const plainUrl = (url: URL): string => `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+export const plainUrl = ({ origin, pathname }: URL): string => origin + withoutEnd(pathname);
 
 const timeoutOf = ({ env, timeoutMs = Number.POSITIVE_INFINITY }: Ways): number => {
   const text = env.MOBIUS_TIMEOUT;
@@ -218,7 +224,7 @@ export const openConnection = (address: URL, ways: Ways): Connection => {
   const isTls = address.protocol === 'https:';
   const route: Route = { url, host: address.host, isTls, proxy: proxy && withoutLogin(proxy) };
   const limitMs = timeoutOf(ways);
-  const base = address.pathname.replace(/\/+$/, '');
+  const base = withoutEnd(address.pathname);
   let opened: Promise<Line> | undefined;
   return {
     url,

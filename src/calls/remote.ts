@@ -26,12 +26,17 @@ const formOf = (values: Values): string =>
 export const requestOf = (name: Name, operation: Operation, input: Values): Request => {
   const { method, wire, headers: carried = {} } = operation;
   const rest = new Map(Object.entries(input).filter(([, value]) => value !== undefined));
-  const path = operation.path.replace(/\{(\w+)\}/g, (_, field: string) => {
+  const filled = (field: string): string => {
     const value = rest.get(field) ?? (field === 'project' ? 'default' : undefined);
     rest.delete(field);
     if (value === undefined) throw new MobiusError('internal', `"${name}" was called without its "${field}"`);
     return segment(value);
-  });
+  };
+  const [start = '', ...named] = operation.path.split('{');
+  const path = named.reduce((before, part) => {
+    const [field = '', after = ''] = part.split('}', 2);
+    return before + filled(field) + after;
+  }, start);
   const headers: Record<string, string> = { ...ownHeaders };
   for (const [field, header] of Object.entries(carried)) {
     if (rest.has(field)) headers[header] = String(rest.get(field));
