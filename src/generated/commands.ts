@@ -7,366 +7,427 @@ export interface Entry {
   load: () => Promise<{ default: AnyCommand }>;
 }
 
-/** By noun, then by verb; a noun that is the whole command has one entry, without a verb. */
+/** By noun, then by verb; a noun that is the whole command has one entry, without a verb. Made where it is asked for. */
 export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
-  quickstart: {
-    '': {
-      summary: 'make a vault, a first principal and its key, in one step',
-      load: () => import('../commands/quickstart.ts'),
-    },
+  get quickstart() {
+    return {
+      '': {
+        summary: 'make a vault, a first principal and its key, in one step',
+        load: () => import('../commands/quickstart.ts'),
+      },
+    };
   },
-  auth: {
-    list: {
-      summary: 'list the saved profiles, or the credentials that a server knows you by',
-      load: () => import('../commands/auth/list.ts'),
-    },
-    login: { summary: 'sign in to a server, and save the credential', load: () => import('../commands/auth/login.ts') },
-    logout: {
-      summary: 'end the saved session or CLI credential, here and on its server',
-      load: () => import('../commands/auth/logout.ts'),
-    },
-    remove: { summary: 'forget a profile and its credential', load: () => import('../commands/auth/remove.ts') },
-    revoke: {
-      summary: 'end a session or CLI credential of yours, such as that of a lost machine',
-      load: () => import('../commands/auth/revoke.ts'),
-    },
-    status: {
-      summary: 'show which server or vault is used, with which credential, and whether it is accepted',
-      load: () => import('../commands/auth/status.ts'),
-    },
-    token: {
-      summary: 'print the credential that is shown to the server, for other programs',
-      load: () => import('../commands/auth/token.ts'),
-    },
-    use: { summary: 'work with a profile wherever none is named', load: () => import('../commands/auth/use.ts') },
-    whoami: {
-      summary: 'show who is acting, and with which permissions',
-      load: () => import('../commands/auth/whoami.ts'),
-    },
+  get auth() {
+    return {
+      list: {
+        summary: 'list the saved profiles, or the credentials that a server knows you by',
+        load: () => import('../commands/auth/list.ts'),
+      },
+      login: {
+        summary: 'sign in to a server, and save the credential',
+        load: () => import('../commands/auth/login.ts'),
+      },
+      logout: {
+        summary: 'end the saved session or CLI credential, here and on its server',
+        load: () => import('../commands/auth/logout.ts'),
+      },
+      remove: { summary: 'forget a profile and its credential', load: () => import('../commands/auth/remove.ts') },
+      revoke: {
+        summary: 'end a session or CLI credential of yours, such as that of a lost machine',
+        load: () => import('../commands/auth/revoke.ts'),
+      },
+      status: {
+        summary: 'show which server or vault is used, with which credential, and whether it is accepted',
+        load: () => import('../commands/auth/status.ts'),
+      },
+      token: {
+        summary: 'print the credential that is shown to the server, for other programs',
+        load: () => import('../commands/auth/token.ts'),
+      },
+      use: { summary: 'work with a profile wherever none is named', load: () => import('../commands/auth/use.ts') },
+      whoami: {
+        summary: 'show who is acting, and with which permissions',
+        load: () => import('../commands/auth/whoami.ts'),
+      },
+    };
   },
-  projects: {
-    archive: {
-      summary: 'archive a project: nothing in it changes and its keys are refused until it is restored',
-      load: () => import('../commands/projects/archive.ts'),
-    },
-    create: { summary: 'create a project', load: () => import('../commands/projects/create.ts') },
-    delete: {
-      summary: 'delete an archived project and all that is in it',
-      load: () => import('../commands/projects/delete.ts'),
-    },
-    get: { summary: 'show one project', load: () => import('../commands/projects/get.ts') },
-    list: { summary: 'list projects', load: () => import('../commands/projects/list.ts') },
-    restore: { summary: 'bring an archived project back', load: () => import('../commands/projects/restore.ts') },
-    update: { summary: "change a project's name or description", load: () => import('../commands/projects/update.ts') },
+  get projects() {
+    return {
+      archive: {
+        summary: 'archive a project: nothing in it changes and its keys are refused until it is restored',
+        load: () => import('../commands/projects/archive.ts'),
+      },
+      create: { summary: 'create a project', load: () => import('../commands/projects/create.ts') },
+      delete: {
+        summary: 'delete an archived project and all that is in it',
+        load: () => import('../commands/projects/delete.ts'),
+      },
+      get: { summary: 'show one project', load: () => import('../commands/projects/get.ts') },
+      list: { summary: 'list projects', load: () => import('../commands/projects/list.ts') },
+      restore: { summary: 'bring an archived project back', load: () => import('../commands/projects/restore.ts') },
+      update: {
+        summary: "change a project's name or description",
+        load: () => import('../commands/projects/update.ts'),
+      },
+    };
   },
-  principals: {
-    create: {
-      summary: 'create a principal: an API client with a name and roles',
-      load: () => import('../commands/principals/create.ts'),
-    },
-    delete: {
-      summary: 'delete a principal that has no usable keys',
-      load: () => import('../commands/principals/delete.ts'),
-    },
-    get: { summary: 'show one principal', load: () => import('../commands/principals/get.ts') },
-    list: { summary: 'list principals', load: () => import('../commands/principals/list.ts') },
-    update: {
-      summary: 'change a principal, or disable it and all its keys at once',
-      load: () => import('../commands/principals/update.ts'),
-    },
+  get principals() {
+    return {
+      create: {
+        summary: 'create a principal: an API client with a name and roles',
+        load: () => import('../commands/principals/create.ts'),
+      },
+      delete: {
+        summary: 'delete a principal that has no usable keys',
+        load: () => import('../commands/principals/delete.ts'),
+      },
+      get: { summary: 'show one principal', load: () => import('../commands/principals/get.ts') },
+      list: { summary: 'list principals', load: () => import('../commands/principals/list.ts') },
+      update: {
+        summary: 'change a principal, or disable it and all its keys at once',
+        load: () => import('../commands/principals/update.ts'),
+      },
+    };
   },
-  roles: {
-    create: { summary: 'create a role of your own', load: () => import('../commands/roles/create.ts') },
-    'create-assignment': {
-      summary: 'give a role to a principal',
-      load: () => import('../commands/roles/create-assignment.ts'),
-    },
-    delete: { summary: 'delete a role that nobody has', load: () => import('../commands/roles/delete.ts') },
-    'delete-assignment': {
-      summary: 'take a role away from a principal',
-      load: () => import('../commands/roles/delete-assignment.ts'),
-    },
-    get: { summary: 'show one role', load: () => import('../commands/roles/get.ts') },
-    list: { summary: "list roles, the system's first", load: () => import('../commands/roles/list.ts') },
-    'list-assignments': {
-      summary: 'list who has which role',
-      load: () => import('../commands/roles/list-assignments.ts'),
-    },
-    update: { summary: 'change a role of your own', load: () => import('../commands/roles/update.ts') },
+  get roles() {
+    return {
+      create: { summary: 'create a role of your own', load: () => import('../commands/roles/create.ts') },
+      'create-assignment': {
+        summary: 'give a role to a principal',
+        load: () => import('../commands/roles/create-assignment.ts'),
+      },
+      delete: { summary: 'delete a role that nobody has', load: () => import('../commands/roles/delete.ts') },
+      'delete-assignment': {
+        summary: 'take a role away from a principal',
+        load: () => import('../commands/roles/delete-assignment.ts'),
+      },
+      get: { summary: 'show one role', load: () => import('../commands/roles/get.ts') },
+      list: { summary: "list roles, the system's first", load: () => import('../commands/roles/list.ts') },
+      'list-assignments': {
+        summary: 'list who has which role',
+        load: () => import('../commands/roles/list-assignments.ts'),
+      },
+      update: { summary: 'change a role of your own', load: () => import('../commands/roles/update.ts') },
+    };
   },
-  users: {
-    create: { summary: 'make a user: a person who can sign in', load: () => import('../commands/users/create.ts') },
-    disable: {
-      summary: 'keep a user from signing in, and refuse all that they hold',
-      load: () => import('../commands/users/disable.ts'),
-    },
-    enable: { summary: 'let a disabled user sign in again', load: () => import('../commands/users/enable.ts') },
-    list: { summary: 'list the users', load: () => import('../commands/users/list.ts') },
-    'set-password': {
-      summary: 'change a password; every other session of the user ends',
-      load: () => import('../commands/users/set-password.ts'),
-    },
+  get users() {
+    return {
+      create: { summary: 'make a user: a person who can sign in', load: () => import('../commands/users/create.ts') },
+      disable: {
+        summary: 'keep a user from signing in, and refuse all that they hold',
+        load: () => import('../commands/users/disable.ts'),
+      },
+      enable: { summary: 'let a disabled user sign in again', load: () => import('../commands/users/enable.ts') },
+      list: { summary: 'list the users', load: () => import('../commands/users/list.ts') },
+      'set-password': {
+        summary: 'change a password; every other session of the user ends',
+        load: () => import('../commands/users/set-password.ts'),
+      },
+    };
   },
-  permissions: {
-    check: {
-      summary: 'tell whether a principal holds a permission, and which roles carry it',
-      load: () => import('../commands/permissions/check.ts'),
-    },
-    list: {
-      summary: 'list every permission, the presets and the action groups',
-      load: () => import('../commands/permissions/list.ts'),
-    },
+  get permissions() {
+    return {
+      check: {
+        summary: 'tell whether a principal holds a permission, and which roles carry it',
+        load: () => import('../commands/permissions/check.ts'),
+      },
+      list: {
+        summary: 'list every permission, the presets and the action groups',
+        load: () => import('../commands/permissions/list.ts'),
+      },
+    };
   },
-  'api-keys': {
-    create: { summary: 'create an API key for a principal', load: () => import('../commands/api-keys/create.ts') },
-    get: { summary: 'show one API key', load: () => import('../commands/api-keys/get.ts') },
-    list: { summary: 'list API keys', load: () => import('../commands/api-keys/list.ts') },
-    revoke: {
-      summary: 'revoke an API key for good; its next use is refused',
-      load: () => import('../commands/api-keys/revoke.ts'),
-    },
-    rotate: {
-      summary: 'put a new key in the place of one, which stops at once or after its grace',
-      load: () => import('../commands/api-keys/rotate.ts'),
-    },
-    update: {
-      summary: "change an API key's tags, or switch it off and on",
-      load: () => import('../commands/api-keys/update.ts'),
-    },
-    verify: {
-      summary: 'tell whether a key works, and if not, why',
-      load: () => import('../commands/api-keys/verify.ts'),
-    },
+  get 'api-keys'() {
+    return {
+      create: { summary: 'create an API key for a principal', load: () => import('../commands/api-keys/create.ts') },
+      get: { summary: 'show one API key', load: () => import('../commands/api-keys/get.ts') },
+      list: { summary: 'list API keys', load: () => import('../commands/api-keys/list.ts') },
+      revoke: {
+        summary: 'revoke an API key for good; its next use is refused',
+        load: () => import('../commands/api-keys/revoke.ts'),
+      },
+      rotate: {
+        summary: 'put a new key in the place of one, which stops at once or after its grace',
+        load: () => import('../commands/api-keys/rotate.ts'),
+      },
+      update: {
+        summary: "change an API key's tags, or switch it off and on",
+        load: () => import('../commands/api-keys/update.ts'),
+      },
+      verify: {
+        summary: 'tell whether a key works, and if not, why',
+        load: () => import('../commands/api-keys/verify.ts'),
+      },
+    };
   },
-  tokens: {
-    create: { summary: 'make short-lived tokens with limits', load: () => import('../commands/tokens/create.ts') },
-    get: { summary: 'show one token, by its id', load: () => import('../commands/tokens/get.ts') },
-    inspect: {
-      summary: 'show what is known of a token, given the token itself',
-      load: () => import('../commands/tokens/inspect.ts'),
-    },
-    list: {
-      summary: 'list tokens, those that end first before others',
-      load: () => import('../commands/tokens/list.ts'),
-    },
-    revoke: {
-      summary: 'revoke a token for good, or all of them; the next use is refused',
-      load: () => import('../commands/tokens/revoke.ts'),
-    },
-    'rotate-signing-key': {
-      summary: 'sign with a new key from now on',
-      load: () => import('../commands/tokens/rotate-signing-key.ts'),
-    },
-    verify: {
-      summary: 'tell whether a token works, and count one request of it',
-      load: () => import('../commands/tokens/verify.ts'),
-    },
+  get tokens() {
+    return {
+      create: { summary: 'make short-lived tokens with limits', load: () => import('../commands/tokens/create.ts') },
+      get: { summary: 'show one token, by its id', load: () => import('../commands/tokens/get.ts') },
+      inspect: {
+        summary: 'show what is known of a token, given the token itself',
+        load: () => import('../commands/tokens/inspect.ts'),
+      },
+      list: {
+        summary: 'list tokens, those that end first before others',
+        load: () => import('../commands/tokens/list.ts'),
+      },
+      revoke: {
+        summary: 'revoke a token for good, or all of them; the next use is refused',
+        load: () => import('../commands/tokens/revoke.ts'),
+      },
+      'rotate-signing-key': {
+        summary: 'sign with a new key from now on',
+        load: () => import('../commands/tokens/rotate-signing-key.ts'),
+      },
+      verify: {
+        summary: 'tell whether a token works, and count one request of it',
+        load: () => import('../commands/tokens/verify.ts'),
+      },
+    };
   },
-  secrets: {
-    create: { summary: 'create a secret and its first version', load: () => import('../commands/secrets/create.ts') },
-    delete: { summary: 'delete a secret with all its versions', load: () => import('../commands/secrets/delete.ts') },
-    'destroy-version': {
-      summary: "destroy a version's values for ever",
-      load: () => import('../commands/secrets/destroy-version.ts'),
-    },
-    'disable-version': {
-      summary: 'take a version out of use',
-      load: () => import('../commands/secrets/disable-version.ts'),
-    },
-    edit: {
-      summary: 'give a secret new values in an editor, without showing the ones it has',
-      load: () => import('../commands/secrets/edit.ts'),
-    },
-    'enable-version': {
-      summary: 'put a version to use; the one before is disabled',
-      load: () => import('../commands/secrets/enable-version.ts'),
-    },
-    get: { summary: "show a secret's metadata, never a value", load: () => import('../commands/secrets/get.ts') },
-    'get-version': {
-      summary: "show a version's metadata, never a value",
-      load: () => import('../commands/secrets/get-version.ts'),
-    },
-    list: { summary: 'list secrets', load: () => import('../commands/secrets/list.ts') },
-    'list-versions': {
-      summary: "list a secret's versions, the newest first",
-      load: () => import('../commands/secrets/list-versions.ts'),
-    },
-    rollback: {
-      summary: "write a new version with an old one's values",
-      load: () => import('../commands/secrets/rollback.ts'),
-    },
-    rotate: {
-      summary: 'put a new value in the place of one, in steps: put, apply, verify, activate, retire',
-      load: () => import('../commands/secrets/rotate.ts'),
-    },
-    update: {
-      summary: 'write a new version of a secret, or change what is known about it',
-      load: () => import('../commands/secrets/update.ts'),
-    },
+  get secrets() {
+    return {
+      create: { summary: 'create a secret and its first version', load: () => import('../commands/secrets/create.ts') },
+      delete: { summary: 'delete a secret with all its versions', load: () => import('../commands/secrets/delete.ts') },
+      'destroy-version': {
+        summary: "destroy a version's values for ever",
+        load: () => import('../commands/secrets/destroy-version.ts'),
+      },
+      'disable-version': {
+        summary: 'take a version out of use',
+        load: () => import('../commands/secrets/disable-version.ts'),
+      },
+      edit: {
+        summary: 'give a secret new values in an editor, without showing the ones it has',
+        load: () => import('../commands/secrets/edit.ts'),
+      },
+      'enable-version': {
+        summary: 'put a version to use; the one before is disabled',
+        load: () => import('../commands/secrets/enable-version.ts'),
+      },
+      get: { summary: "show a secret's metadata, never a value", load: () => import('../commands/secrets/get.ts') },
+      'get-version': {
+        summary: "show a version's metadata, never a value",
+        load: () => import('../commands/secrets/get-version.ts'),
+      },
+      list: { summary: 'list secrets', load: () => import('../commands/secrets/list.ts') },
+      'list-versions': {
+        summary: "list a secret's versions, the newest first",
+        load: () => import('../commands/secrets/list-versions.ts'),
+      },
+      rollback: {
+        summary: "write a new version with an old one's values",
+        load: () => import('../commands/secrets/rollback.ts'),
+      },
+      rotate: {
+        summary: 'put a new value in the place of one, in steps: put, apply, verify, activate, retire',
+        load: () => import('../commands/secrets/rotate.ts'),
+      },
+      update: {
+        summary: 'write a new version of a secret, or change what is known about it',
+        load: () => import('../commands/secrets/update.ts'),
+      },
+    };
   },
-  rotations: {
-    abort: {
-      summary: 'give a rotation up and take its successor back',
-      load: () => import('../commands/rotations/abort.ts'),
-    },
-    due: { summary: 'list what is to be rotated, and when', load: () => import('../commands/rotations/due.ts') },
-    list: {
-      summary: 'list rotations that are under way, or all that were',
-      load: () => import('../commands/rotations/list.ts'),
-    },
-    resume: {
-      summary: 'go on with a rotation that was left behind, to its end',
-      load: () => import('../commands/rotations/resume.ts'),
-    },
-    run: { summary: 'rotate what is due', load: () => import('../commands/rotations/run.ts') },
-    schedule: {
-      summary: 'print a line for cron, or a timer for systemd, that rotates what is due',
-      load: () => import('../commands/rotations/schedule.ts'),
-    },
-    set: { summary: 'say how often something is to be rotated', load: () => import('../commands/rotations/set.ts') },
-    unset: { summary: 'rotate something no more', load: () => import('../commands/rotations/unset.ts') },
+  get rotations() {
+    return {
+      abort: {
+        summary: 'give a rotation up and take its successor back',
+        load: () => import('../commands/rotations/abort.ts'),
+      },
+      due: { summary: 'list what is to be rotated, and when', load: () => import('../commands/rotations/due.ts') },
+      list: {
+        summary: 'list rotations that are under way, or all that were',
+        load: () => import('../commands/rotations/list.ts'),
+      },
+      resume: {
+        summary: 'go on with a rotation that was left behind, to its end',
+        load: () => import('../commands/rotations/resume.ts'),
+      },
+      run: { summary: 'rotate what is due', load: () => import('../commands/rotations/run.ts') },
+      schedule: {
+        summary: 'print a line for cron, or a timer for systemd, that rotates what is due',
+        load: () => import('../commands/rotations/schedule.ts'),
+      },
+      set: { summary: 'say how often something is to be rotated', load: () => import('../commands/rotations/set.ts') },
+      unset: { summary: 'rotate something no more', load: () => import('../commands/rotations/unset.ts') },
+    };
   },
-  'audit-logs': {
-    anchor: { summary: 'sign where the audit log ends', load: () => import('../commands/audit-logs/anchor.ts') },
-    export: {
-      summary: 'write every entry of the audit log, one line of JSON each, the oldest first',
-      load: () => import('../commands/audit-logs/export.ts'),
-    },
-    list: {
-      summary: 'list what was changed or refused in the project, the last first',
-      load: () => import('../commands/audit-logs/list.ts'),
-    },
-    'list-all': {
-      summary: 'list what was changed or refused in the whole vault, the last first',
-      load: () => import('../commands/audit-logs/list-all.ts'),
-    },
-    prune: {
-      summary: 'remove the oldest entries of the audit log, and sign where it begins then',
-      load: () => import('../commands/audit-logs/prune.ts'),
-    },
-    verify: {
-      summary: 'look whether the audit log is as it was written, a stretch at a time',
-      load: () => import('../commands/audit-logs/verify.ts'),
-    },
+  get 'audit-logs'() {
+    return {
+      anchor: { summary: 'sign where the audit log ends', load: () => import('../commands/audit-logs/anchor.ts') },
+      export: {
+        summary: 'write every entry of the audit log, one line of JSON each, the oldest first',
+        load: () => import('../commands/audit-logs/export.ts'),
+      },
+      list: {
+        summary: 'list what was changed or refused in the project, the last first',
+        load: () => import('../commands/audit-logs/list.ts'),
+      },
+      'list-all': {
+        summary: 'list what was changed or refused in the whole vault, the last first',
+        load: () => import('../commands/audit-logs/list-all.ts'),
+      },
+      prune: {
+        summary: 'remove the oldest entries of the audit log, and sign where it begins then',
+        load: () => import('../commands/audit-logs/prune.ts'),
+      },
+      verify: {
+        summary: 'look whether the audit log is as it was written, a stretch at a time',
+        load: () => import('../commands/audit-logs/verify.ts'),
+      },
+    };
   },
-  run: {
-    '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
+  get run() {
+    return {
+      '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
+    };
   },
-  env: {
-    '': {
-      summary: 'write variables with their values, in the words of a shell or another program',
-      load: () => import('../commands/env.ts'),
-    },
+  get env() {
+    return {
+      '': {
+        summary: 'write variables with their values, in the words of a shell or another program',
+        load: () => import('../commands/env.ts'),
+      },
+    };
   },
-  import: {
-    '': { summary: 'make secrets of a file that another tool exported', load: () => import('../commands/import.ts') },
+  get import() {
+    return {
+      '': { summary: 'make secrets of a file that another tool exported', load: () => import('../commands/import.ts') },
+    };
   },
-  inject: {
-    '': {
-      summary: 'fill the references of a template with values, into a file that only you can read',
-      load: () => import('../commands/inject.ts'),
-    },
+  get inject() {
+    return {
+      '': {
+        summary: 'fill the references of a template with values, into a file that only you can read',
+        load: () => import('../commands/inject.ts'),
+      },
+    };
   },
-  scan: {
-    '': { summary: 'find values and API keys that leaked into files', load: () => import('../commands/scan.ts') },
+  get scan() {
+    return {
+      '': { summary: 'find values and API keys that leaked into files', load: () => import('../commands/scan.ts') },
+    };
   },
-  trust: {
-    '': {
-      summary: 'let mobius use the mobius.json of a project, as it is now',
-      load: () => import('../commands/trust.ts'),
-    },
+  get trust() {
+    return {
+      '': {
+        summary: 'let mobius use the mobius.json of a project, as it is now',
+        load: () => import('../commands/trust.ts'),
+      },
+    };
   },
-  vault: {
-    backup: {
-      summary: 'copy the vault, sealed as it is, into one file; or verify such a copy',
-      load: () => import('../commands/vault/backup.ts'),
-    },
-    check: {
-      summary: 'look at everything in the local vault and say what is wrong with it',
-      load: () => import('../commands/vault/check.ts'),
-    },
-    init: { summary: 'make a new sealed vault on this machine', load: () => import('../commands/vault/init.ts') },
-    keyslots: {
-      summary: 'list, add and remove what opens the vault',
-      load: () => import('../commands/vault/keyslots.ts'),
-    },
-    lock: { summary: 'end the agent that holds the local vault open', load: () => import('../commands/vault/lock.ts') },
-    move: {
-      summary: 'move the local vault into a PostgreSQL database, or from there into a file',
-      load: () => import('../commands/vault/move.ts'),
-    },
-    passwd: {
-      summary: "change the vault's passphrase, or give it one",
-      load: () => import('../commands/vault/passwd.ts'),
-    },
-    rekey: {
-      summary: "renew the vault's root key and seal every record anew",
-      load: () => import('../commands/vault/rekey.ts'),
-    },
-    restore: {
-      summary: 'put a backup in the place of the local vault',
-      load: () => import('../commands/vault/restore.ts'),
-    },
-    status: {
-      summary: 'show the local vault: where it is, what opens it, how much it holds',
-      load: () => import('../commands/vault/status.ts'),
-    },
-    unlock: {
-      summary: 'open the local vault for a while, so that commands need no passphrase',
-      load: () => import('../commands/vault/unlock.ts'),
-    },
-    agent: {
-      summary: 'hold the local vault open, as vault unlock asks for it',
-      hidden: true,
-      load: () => import('../commands/vault/agent.ts'),
-    },
-    names: {
-      summary: 'list names for a shell that completes one',
-      hidden: true,
-      load: () => import('../commands/vault/names.ts'),
-    },
+  get vault() {
+    return {
+      backup: {
+        summary: 'copy the vault, sealed as it is, into one file; or verify such a copy',
+        load: () => import('../commands/vault/backup.ts'),
+      },
+      check: {
+        summary: 'look at everything in the local vault and say what is wrong with it',
+        load: () => import('../commands/vault/check.ts'),
+      },
+      init: { summary: 'make a new sealed vault on this machine', load: () => import('../commands/vault/init.ts') },
+      keyslots: {
+        summary: 'list, add and remove what opens the vault',
+        load: () => import('../commands/vault/keyslots.ts'),
+      },
+      lock: {
+        summary: 'end the agent that holds the local vault open',
+        load: () => import('../commands/vault/lock.ts'),
+      },
+      move: {
+        summary: 'move the local vault into a PostgreSQL database, or from there into a file',
+        load: () => import('../commands/vault/move.ts'),
+      },
+      passwd: {
+        summary: "change the vault's passphrase, or give it one",
+        load: () => import('../commands/vault/passwd.ts'),
+      },
+      rekey: {
+        summary: "renew the vault's root key and seal every record anew",
+        load: () => import('../commands/vault/rekey.ts'),
+      },
+      restore: {
+        summary: 'put a backup in the place of the local vault',
+        load: () => import('../commands/vault/restore.ts'),
+      },
+      status: {
+        summary: 'show the local vault: where it is, what opens it, how much it holds',
+        load: () => import('../commands/vault/status.ts'),
+      },
+      unlock: {
+        summary: 'open the local vault for a while, so that commands need no passphrase',
+        load: () => import('../commands/vault/unlock.ts'),
+      },
+      agent: {
+        summary: 'hold the local vault open, as vault unlock asks for it',
+        hidden: true,
+        load: () => import('../commands/vault/agent.ts'),
+      },
+      names: {
+        summary: 'list names for a shell that completes one',
+        hidden: true,
+        load: () => import('../commands/vault/names.ts'),
+      },
+    };
   },
-  serve: {
-    '': {
-      summary: 'serve a vault over HTTP: the local one, or one in a PostgreSQL database',
-      load: () => import('../commands/serve.ts'),
-    },
+  get serve() {
+    return {
+      '': {
+        summary: 'serve a vault over HTTP: the local one, or one in a PostgreSQL database',
+        load: () => import('../commands/serve.ts'),
+      },
+    };
   },
-  server: {
-    migrate: {
-      summary: 'bring the database of a server to what this version knows',
-      load: () => import('../commands/server/migrate.ts'),
-    },
+  get server() {
+    return {
+      migrate: {
+        summary: 'bring the database of a server to what this version knows',
+        load: () => import('../commands/server/migrate.ts'),
+      },
+    };
   },
-  api: {
-    '': {
-      summary: 'send a request of your own to the API, with the credential and the care of every command',
-      load: () => import('../commands/api.ts'),
-    },
+  get api() {
+    return {
+      '': {
+        summary: 'send a request of your own to the API, with the credential and the care of every command',
+        load: () => import('../commands/api.ts'),
+      },
+    };
   },
-  doctor: {
-    '': {
-      summary: 'look whether everything is as it should be, and say how to mend what is not',
-      load: () => import('../commands/doctor.ts'),
-    },
+  get doctor() {
+    return {
+      '': {
+        summary: 'look whether everything is as it should be, and say how to mend what is not',
+        load: () => import('../commands/doctor.ts'),
+      },
+    };
   },
-  automations: {
-    list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },
+  get automations() {
+    return {
+      list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },
+    };
   },
-  catalog: {
-    'get-action': {
-      summary: 'show one action (not built yet)',
-      load: () => import('../commands/catalog/get-action.ts'),
-    },
-    'list-actions': {
-      summary: 'list actions (not built yet)',
-      load: () => import('../commands/catalog/list-actions.ts'),
-    },
+  get catalog() {
+    return {
+      'get-action': {
+        summary: 'show one action (not built yet)',
+        load: () => import('../commands/catalog/get-action.ts'),
+      },
+      'list-actions': {
+        summary: 'list actions (not built yet)',
+        load: () => import('../commands/catalog/list-actions.ts'),
+      },
+    };
   },
-  completion: {
-    '': {
-      summary: 'print the completion script of a shell, or put it where that shell looks',
-      load: () => import('../commands/completion.ts'),
-    },
+  get completion() {
+    return {
+      '': {
+        summary: 'print the completion script of a shell, or put it where that shell looks',
+        load: () => import('../commands/completion.ts'),
+      },
+    };
   },
 };

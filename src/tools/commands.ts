@@ -3,7 +3,7 @@ import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AnyCommand } from '../cli/command.ts';
 import { type Flag, flagsOf } from '../cli/flags.ts';
-import { Code, literal } from './literal.ts';
+import { Code, key, literal } from './literal.ts';
 import { inOrder, type Schemas } from './read.ts';
 import { fieldsOfOperation } from './tables.ts';
 
@@ -90,12 +90,10 @@ export const commandsFile = ({ nouns, pages, hidden }: Tree): string => {
       load: new Code(`() => import('../commands/${file}')`),
     },
   ];
-  const table = Object.fromEntries(
-    Object.keys(nouns).map((name) => [
-      name,
-      Object.fromEntries([...pages, ...hidden].filter(({ noun }) => noun === name).map(row)),
-    ]),
-  );
+  const entryOf = (name: string): string => {
+    const rows = Object.fromEntries([...pages, ...hidden].filter(({ noun }) => noun === name).map(row));
+    return `  get ${key(name)}() {\n    return ${literal(rows, '    ', '    return ;'.length)};\n  },\n`;
+  };
   return `import type { AnyCommand } from '../cli/command.ts';
 
 export interface Entry {
@@ -104,8 +102,9 @@ export interface Entry {
   load: () => Promise<{ default: AnyCommand }>;
 }
 
-/** By noun, then by verb; a noun that is the whole command has one entry, without a verb. */
-export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>> = ${literal(table)};
+/** By noun, then by verb; a noun that is the whole command has one entry, without a verb. Made where it is asked for. */
+export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
+${Object.keys(nouns).map(entryOf).join('')}};
 `;
 };
 

@@ -5,7 +5,8 @@ const quoted = (text: string): string => {
   return text.includes("'") && !text.includes('"') ? `"${json}"` : `'${json.replace(/'/g, "\\'")}'`;
 };
 
-const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name));
+/** A name as it stands before what it names. */
+export const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name));
 
 /** TypeScript that holds a piece of code as it stands, among data. */
 export class Code {
