@@ -7,9 +7,11 @@ export interface Entry {
   load: () => Promise<{ default: AnyCommand }>;
 }
 
+type Verbs = Readonly<Record<string, Entry>>;
+
 /** By noun, then by verb; a noun that is the whole command has one entry, without a verb. Made where it is asked for. */
-export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
-  get quickstart() {
+export const commands: Readonly<Record<string, Verbs>> = {
+  get quickstart(): Verbs {
     return {
       '': {
         summary: 'make a vault, a first principal and its key, in one step',
@@ -17,7 +19,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get auth() {
+  get auth(): Verbs {
     return {
       list: {
         summary: 'list the saved profiles, or the credentials that a server knows you by',
@@ -51,7 +53,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get projects() {
+  get projects(): Verbs {
     return {
       archive: {
         summary: 'archive a project: nothing in it changes and its keys are refused until it is restored',
@@ -71,7 +73,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get principals() {
+  get principals(): Verbs {
     return {
       create: {
         summary: 'create a principal: an API client with a name and roles',
@@ -89,7 +91,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get roles() {
+  get roles(): Verbs {
     return {
       create: { summary: 'create a role of your own', load: () => import('../commands/roles/create.ts') },
       'create-assignment': {
@@ -110,7 +112,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       update: { summary: 'change a role of your own', load: () => import('../commands/roles/update.ts') },
     };
   },
-  get users() {
+  get users(): Verbs {
     return {
       create: { summary: 'make a user: a person who can sign in', load: () => import('../commands/users/create.ts') },
       disable: {
@@ -125,7 +127,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get permissions() {
+  get permissions(): Verbs {
     return {
       check: {
         summary: 'tell whether a principal holds a permission, and which roles carry it',
@@ -137,7 +139,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get 'api-keys'() {
+  get 'api-keys'(): Verbs {
     return {
       create: { summary: 'create an API key for a principal', load: () => import('../commands/api-keys/create.ts') },
       get: { summary: 'show one API key', load: () => import('../commands/api-keys/get.ts') },
@@ -160,7 +162,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get tokens() {
+  get tokens(): Verbs {
     return {
       create: { summary: 'make short-lived tokens with limits', load: () => import('../commands/tokens/create.ts') },
       get: { summary: 'show one token, by its id', load: () => import('../commands/tokens/get.ts') },
@@ -186,7 +188,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get secrets() {
+  get secrets(): Verbs {
     return {
       create: { summary: 'create a secret and its first version', load: () => import('../commands/secrets/create.ts') },
       delete: { summary: 'delete a secret with all its versions', load: () => import('../commands/secrets/delete.ts') },
@@ -230,7 +232,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get rotations() {
+  get rotations(): Verbs {
     return {
       abort: {
         summary: 'give a rotation up and take its successor back',
@@ -254,7 +256,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       unset: { summary: 'rotate something no more', load: () => import('../commands/rotations/unset.ts') },
     };
   },
-  get 'audit-logs'() {
+  get 'audit-logs'(): Verbs {
     return {
       anchor: { summary: 'sign where the audit log ends', load: () => import('../commands/audit-logs/anchor.ts') },
       export: {
@@ -279,12 +281,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get run() {
+  get run(): Verbs {
     return {
       '': { summary: 'run a program that gets secrets as its variables', load: () => import('../commands/run.ts') },
     };
   },
-  get env() {
+  get env(): Verbs {
     return {
       '': {
         summary: 'write variables with their values, in the words of a shell or another program',
@@ -292,12 +294,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get import() {
+  get import(): Verbs {
     return {
       '': { summary: 'make secrets of a file that another tool exported', load: () => import('../commands/import.ts') },
     };
   },
-  get inject() {
+  get inject(): Verbs {
     return {
       '': {
         summary: 'fill the references of a template with values, into a file that only you can read',
@@ -305,12 +307,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get scan() {
+  get scan(): Verbs {
     return {
       '': { summary: 'find values and API keys that leaked into files', load: () => import('../commands/scan.ts') },
     };
   },
-  get trust() {
+  get trust(): Verbs {
     return {
       '': {
         summary: 'let mobius use the mobius.json of a project, as it is now',
@@ -318,7 +320,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get vault() {
+  get vault(): Verbs {
     return {
       backup: {
         summary: 'copy the vault, sealed as it is, into one file; or verify such a copy',
@@ -373,7 +375,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get serve() {
+  get serve(): Verbs {
     return {
       '': {
         summary: 'serve a vault over HTTP: the local one, or one in a PostgreSQL database',
@@ -381,7 +383,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get server() {
+  get server(): Verbs {
     return {
       migrate: {
         summary: 'bring the database of a server to what this version knows',
@@ -389,7 +391,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get api() {
+  get api(): Verbs {
     return {
       '': {
         summary: 'send a request of your own to the API, with the credential and the care of every command',
@@ -397,7 +399,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get doctor() {
+  get doctor(): Verbs {
     return {
       '': {
         summary: 'look whether everything is as it should be, and say how to mend what is not',
@@ -405,12 +407,12 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get automations() {
+  get automations(): Verbs {
     return {
       list: { summary: 'list automations (not built yet)', load: () => import('../commands/automations/list.ts') },
     };
   },
-  get catalog() {
+  get catalog(): Verbs {
     return {
       'get-action': {
         summary: 'show one action (not built yet)',
@@ -422,7 +424,7 @@ export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>>
       },
     };
   },
-  get completion() {
+  get completion(): Verbs {
     return {
       '': {
         summary: 'print the completion script of a shell, or put it where that shell looks',

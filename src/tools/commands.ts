@@ -92,7 +92,7 @@ export const commandsFile = ({ nouns, pages, hidden }: Tree): string => {
   ];
   const entryOf = (name: string): string => {
     const rows = Object.fromEntries([...pages, ...hidden].filter(({ noun }) => noun === name).map(row));
-    return `  get ${key(name)}() {\n    return ${literal(rows, '    ', '    return ;'.length)};\n  },\n`;
+    return `  get ${key(name)}(): Verbs {\n    return ${literal(rows, '    ', '    return ;'.length)};\n  },\n`;
   };
   return `import type { AnyCommand } from '../cli/command.ts';
 
@@ -102,8 +102,10 @@ export interface Entry {
   load: () => Promise<{ default: AnyCommand }>;
 }
 
+type Verbs = Readonly<Record<string, Entry>>;
+
 /** By noun, then by verb; a noun that is the whole command has one entry, without a verb. Made where it is asked for. */
-export const commands: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
+export const commands: Readonly<Record<string, Verbs>> = {
 ${Object.keys(nouns).map(entryOf).join('')}};
 `;
 };
