@@ -10,7 +10,7 @@ export const tell = (io: Io, line: string): void => {
   } catch {}
 };
 
-export const asJson = (value: unknown): string => `${quotedControls(JSON.stringify(value, undefined, 2))}\n`;
+export const asJson = (value: unknown): string => quotedControls(`${JSON.stringify(value, undefined, 2)}\n`);
 
 const asMobiusError = (error: unknown): MobiusError => {
   if (error instanceof MobiusError) return error;

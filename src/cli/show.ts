@@ -61,7 +61,7 @@ export const paintFor = async (color: boolean): Promise<Paint> => {
 
 const openMode = async (io: Io, { output, color, fields }: Globals): Promise<Renderer> => {
   const chosen = (answer: Answer): unknown => (fields === undefined ? answer.value : picked(answer, fields));
-  if (output === 'json') return (answer) => `${quotedControls(JSON.stringify(chosen(answer), undefined, 2))}\n`;
+  if (output === 'json') return (answer) => quotedControls(`${JSON.stringify(chosen(answer), undefined, 2)}\n`);
   if (output === 'text') return (answer) => asText(answer, fields);
   if (output === 'yaml') {
     const { stringify } = await import('./yaml.ts');

@@ -26,8 +26,13 @@ const framed = (parts: readonly Part[]): Uint8Array =>
 
 /** Spellings are written into it one behind another, and into a new one when it is full: none is written over. */
 const slabLength = 32 * 1024;
-let slab = Buffer.alloc(0);
+let slab: Slab = Buffer.alloc(0);
 let taken = 0;
+
+/** Node's own `write` ends in the other, and makes some of what has to be collected on its way there. */
+type Slab = Buffer & { utf8Write?(text: string, at: number): number };
+
+const written = (text: string): number => slab.utf8Write?.(text, taken) ?? slab.write(text, taken);
 
 /** At the most: a character of a text is three bytes of UTF-8, or half of four. */
 const roomFor = (part: Part): number => {
@@ -55,7 +60,7 @@ const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
       taken += part.length;
     } else {
       slab[head] = typeof part === 'string' ? tags.text : tags.number;
-      taken += slab.write(typeof part === 'string' ? part : String(part), taken);
+      taken += written(typeof part === 'string' ? part : String(part));
     }
     const length = taken - head - headLength;
     slab[head + 1] = length >>> 24;
@@ -63,15 +68,15 @@ const framedAtOnce = (parts: readonly Part[]): Uint8Array | undefined => {
     slab[head + 3] = length >>> 8;
     slab[head + 4] = length;
   }
-  return slab.subarray(from, taken);
+  return new Uint8Array(slab.buffer, slab.byteOffset + from, taken - from);
 };
 
 export const concat = (...parts: readonly Uint8Array[]): Uint8Array => {
   let length = 0;
-  for (const part of parts) length += part.length;
+  for (let n = 0; n < parts.length; n++) length += (parts[n] as Uint8Array).length;
   const out = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
+  for (let n = 0, at = 0; n < parts.length; n++) {
+    const part = parts[n] as Uint8Array;
     out.set(part, at);
     at += part.length;
   }
@@ -86,16 +91,21 @@ const spelled = (parts: readonly Part[]): Uint8Array => framedAtOnce(parts) ?? f
  */
 export const canonical = (label: string, ...parts: readonly Part[]): Uint8Array => spelled([label, ...parts]);
 
+const areInOrder = (names: readonly string[]): boolean => {
+  for (let n = 1; n < names.length; n++) if ((names[n] as string) < (names[n - 1] as string)) return false;
+  return true;
+};
+
 /**
  * The columns of a row in that spelling, behind what stands before them: by name, in the order of the names, a null left
  * out. A column that a later version adds is null in older rows, which therefore keep their spelling.
  */
-export const canonicalColumns = (columns: Readonly<Record<string, Value>>, ...before: readonly Part[]): Uint8Array => {
+export const canonicalColumns = (columns: Readonly<Record<string, Value>>, ...parts: Part[]): Uint8Array => {
   const names = Object.keys(columns);
   // Those of a table are in order already.
-  if (names.some((name, at) => at > 0 && name < (names[at - 1] ?? ''))) names.sort();
-  const parts = [...before];
-  for (const name of names) {
+  if (!areInOrder(names)) names.sort();
+  for (let n = 0; n < names.length; n++) {
+    const name = names[n] as string;
     const value = columns[name];
     if (value !== null && value !== undefined) parts.push(name, value);
   }
