@@ -63,7 +63,9 @@ const load = (path: string): unknown => {
   // What lies in a folder below finds the same packages as this file.
   const requireIn = (name: string): unknown => {
     if (name.startsWith('./')) return load(join(dirname(path), name));
-    return name.endsWith('.node') ? loadAddon(name) : require(name);
+    if (name.endsWith('.node')) return loadAddon(name);
+    // Without the way of a package, which is longer; the first of Node 20 know no other.
+    return process.getBuiltinModule?.(name) ?? require(name);
   };
   script.runInThisContext()(Object.assign(requireIn, require), module, module.exports, path, dirname(path));
   loaded.set(path, module.exports);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { quotedControls } from '../src/cli/visible.ts';
-import { iso } from '../src/core/context.ts';
 import { idPrefixes, isId, typeId } from '../src/core/ids.ts';
+import { iso } from '../src/core/iso.ts';
 import { formatKey, keyPattern, parseKey } from '../src/core/key-format.ts';
 import { codePoints, handle, line } from '../src/formats.ts';
 import { unnumbered } from '../src/store/parameters.ts';

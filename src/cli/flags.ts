@@ -107,8 +107,9 @@ const withoutClashes = (flags: readonly Flag[]): Flag[] => {
   return flags.flatMap((flag) => {
     if (names.has(flag.name)) return [];
     names.add(flag.name);
+    if (flag.short === undefined) return [flag];
     const { short, ...rest } = flag;
-    if (short === undefined || letters.has(short)) return [rest];
+    if (letters.has(short)) return [rest];
     letters.add(short);
     return [flag];
   });

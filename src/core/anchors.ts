@@ -2,8 +2,8 @@ import type { AuditAnchor } from '../generated/types.ts';
 import type { Mark } from '../store/audit.ts';
 import { canonical } from '../store/canonical.ts';
 import type { Sealing } from '../store/table.ts';
-import { iso } from './context.ts';
 import { hexOf } from './ids.ts';
+import { iso } from './iso.ts';
 import type { Signatures } from './jwt.ts';
 import { decode, encode } from './jwt-text.ts';
 

@@ -11,7 +11,7 @@ import * as users from '../store/users.ts';
 import { sourceOf } from './addresses.ts';
 import { readRefreshToken, sessionMs, startSession, tokensOf } from './auth-tokens.ts';
 import { addressOf, type Caller } from './caller.ts';
-import { type Context, type Handlers, iso, type Outside, present } from './context.ts';
+import { type Context, type Handlers, type Outside, present } from './context.ts';
 import {
   asksTooFast,
   beginDeviceLogin,
@@ -20,6 +20,7 @@ import {
   findRequest,
   finishDeviceLogin,
 } from './device-login.ts';
+import { iso } from './iso.ts';
 import { countAttempt, forgetAttempts, uncountAttempt } from './lockout.ts';
 import { register } from './register.ts';
 import { requireWhole } from './user-book.ts';

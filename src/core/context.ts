@@ -82,34 +82,6 @@ export interface TwoPart<K extends Name> {
 /** All operations of a noun: one that is missing, or of the wrong shape, does not compile. */
 export type Handlers<K extends Name> = { readonly [P in K]: Handler<P> | TwoPart<P> };
 
-const dayMs = 24 * 3_600_000;
-/** What a page tells of lies mostly on few days. */
-let lastDay = { day: Number.NaN, text: '' };
-
-/** `2026-01-02T`; undefined where the year has not four digits. */
-const dayText = (day: number): string | undefined => {
-  if (lastDay.day === day) return lastDay.text;
-  const at = new Date(day * dayMs);
-  const year = at.getUTCFullYear();
-  if (!(year >= 1000 && year <= 9999)) return undefined;
-  const digits = String(year * 10_000 + (at.getUTCMonth() + 1) * 100 + at.getUTCDate());
-  lastDay = { day, text: `${year}-${digits.slice(4, 6)}-${digits.slice(6)}T` };
-  return lastDay.text;
-};
-
-/** By hand: the first `toISOString` reads the system's time zone, a third of a millisecond of each command. */
-export const iso = (time: number): string => {
-  const day = Math.floor(time / dayMs);
-  const date = dayText(day);
-  if (date === undefined) return new Date(time).toISOString().replace('.000Z', 'Z');
-  const ms = Math.trunc(time) - day * dayMs;
-  const [hour, minute, second] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, Math.floor(ms / 1000) % 60];
-  const digits = String(1_000_000 + hour * 10_000 + minute * 100 + second);
-  const rest = ms % 1000;
-  const fraction = rest === 0 ? 'Z' : `.${String(1000 + rest).slice(1)}Z`;
-  return `${date}${digits.slice(1, 3)}:${digits.slice(3, 5)}:${digits.slice(5)}${fraction}`;
-};
-
 /** The properties whose value is there: an absent optional field is left out of an answer, never null. */
 export const present = <T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], null | undefined> } => {
   const found: Record<string, unknown> = {};

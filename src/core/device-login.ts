@@ -6,9 +6,10 @@ import * as sessions from '../store/sessions.ts';
 import { sourceOf } from './addresses.ts';
 import { accessToken, sessionMs } from './auth-tokens.ts';
 import { cliPrefix } from './caller.ts';
-import { type Context, iso, present } from './context.ts';
+import { type Context, present } from './context.ts';
 import { permissionsIn } from './identify.ts';
 import { idPrefixes } from './ids.ts';
+import { iso } from './iso.ts';
 import { formatKey } from './key-format.ts';
 
 const lifeMs = 10 * 60_000;

@@ -4,8 +4,9 @@ import * as keys from '../store/api-keys.ts';
 import type { PrincipalRow } from '../store/principals.ts';
 import { addTags, type Tags } from '../store/tags.ts';
 import { notByToken, permissionsOf, requireHolds, requirePermission } from './caller.ts';
-import { iso, type ProjectContext, present } from './context.ts';
+import { type ProjectContext, present } from './context.ts';
 import { idPrefixes } from './ids.ts';
+import { iso } from './iso.ts';
 import { formatKey, formatPlainKey, keyPrefix, keySuffix } from './key-format.ts';
 import type { Role } from './role-book.ts';
 

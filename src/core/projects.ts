@@ -5,9 +5,10 @@ import * as principals from '../store/principals.ts';
 import * as projects from '../store/projects.ts';
 import { requirePermission } from './caller.ts';
 import { holds } from './catalogue.ts';
-import { type Context, type Handlers, iso, present } from './context.ts';
+import { type Context, type Handlers, present } from './context.ts';
 import { permissionsIn } from './identify.ts';
 import { idPrefixes } from './ids.ts';
+import { iso } from './iso.ts';
 import { findProject } from './project-book.ts';
 
 const answer = ({ id, clear, plain }: projects.ProjectRow): Project =>

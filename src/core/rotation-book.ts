@@ -2,8 +2,9 @@ import { MobiusError, notFound } from '../errors.ts';
 import type { Rotation } from '../generated/types.ts';
 import type { Input, Output } from '../operations.ts';
 import * as rotations from '../store/rotations.ts';
-import { iso, type ProjectContext, present } from './context.ts';
+import { type ProjectContext, present } from './context.ts';
 import { hexOf } from './ids.ts';
+import { iso } from './iso.ts';
 import { type Subject, subjectById, subjectText } from './rotation-age.ts';
 import { needSubject, requireRight } from './rotation-subjects.ts';
 

@@ -2,7 +2,8 @@ import type { RotationPolicy } from '../generated/types.ts';
 import type { Input } from '../operations.ts';
 import * as rotations from '../store/rotations.ts';
 import type { Store } from '../store/table.ts';
-import { type Context, iso, type ProjectContext, present } from './context.ts';
+import { type Context, type ProjectContext, present } from './context.ts';
+import { iso } from './iso.ts';
 import { type Age, ageOf, type Subject, subjectById, subjectText } from './rotation-age.ts';
 
 const long = (ms: number): string => {

@@ -4,8 +4,9 @@ import * as secrets from '../store/secrets.ts';
 import type { Store } from '../store/table.ts';
 import { textOf } from '../utf8.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { iso, type ProjectContext, present } from './context.ts';
+import { type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
+import { iso } from './iso.ts';
 
 export type Values = Readonly<Record<string, string>>;
 

@@ -1,8 +1,8 @@
 import type { Db } from '../store/db.ts';
 import type { Sealer } from '../store/sealer.ts';
 import type { Store } from '../store/table.ts';
-import { iso } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
+import { iso } from './iso.ts';
 import type { Journal } from './journal.ts';
 import type { makeRefusals, Refusal } from './refusals.ts';
 import type { makeUses } from './uses.ts';

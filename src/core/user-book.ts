@@ -3,8 +3,9 @@ import type { User } from '../generated/types.ts';
 import * as principals from '../store/principals.ts';
 import type { Store } from '../store/table.ts';
 import * as users from '../store/users.ts';
-import { type Context, iso, type ProjectContext, present } from './context.ts';
+import { type Context, type ProjectContext, present } from './context.ts';
 import { idPrefixes, isId } from './ids.ts';
+import { iso } from './iso.ts';
 
 /**
  * By id or e-mail address. Whoever manages access in one project alone must know the address: there is no list for them.
