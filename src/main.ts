@@ -1,4 +1,4 @@
-import { fstatSync, read, statSync, write } from 'node:fs';
+import { fstatSync, read, readSync, statSync, write } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
@@ -95,15 +95,27 @@ const readPiece = (descriptor: number): Promise<Buffer> =>
     attempt();
   });
 
+/** Without the threads that Node starts for the other; undefined where it would have to wait in another way. */
+const readPieceNow = (descriptor: number): Buffer | undefined => {
+  const piece = Buffer.allocUnsafe(pieceLength);
+  try {
+    return piece.subarray(0, readSync(descriptor, piece, 0, pieceLength, null));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'EOF') return piece.subarray(0, 0);
+    throw error;
+  }
+};
+
 /**
  * Without `process.stdin`, which brings the network along, a tenth of our start. What ends the process meanwhile must be
- * the system, as with a signal: Node would wait for the read.
+ * the system, as with a signal: Node would wait for the read. Where a signal is ours to take, nothing may stand still.
  */
-const readStdin = async (): Promise<Uint8Array> => {
+const readStdin = async (takesSignals: () => boolean): Promise<Uint8Array> => {
   const pieces: Buffer[] = [];
-  do pieces.push(await readPiece(0));
+  do pieces.push((takesSignals() ? undefined : readPieceNow(0)) ?? (await readPiece(0)));
   while (pieces.at(-1)?.length !== 0);
-  return Buffer.concat(pieces);
+  return pieces.length === 2 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 };
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -112,7 +124,7 @@ const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
  * Signals are taken only while there is something to clean up: at all other times the system ends the process at once,
  * even in the middle of a long computation, and the shell sees the same exit code.
  */
-const interruptions = (): Io['onInterrupt'] => {
+const interruptions = (): { isTaken(): boolean; onInterrupt: Io['onInterrupt'] } => {
   const cleaning = new Set<() => void>();
   const onSignal = (signal: keyof typeof signals): void => {
     for (const clean of cleaning) {
@@ -123,18 +135,22 @@ const interruptions = (): Io['onInterrupt'] => {
     process.exit(signals[signal]);
   };
   const names = Object.keys(signals) as (keyof typeof signals)[];
-  return (clean) => {
-    if (cleaning.size === 0) for (const name of names) process.on(name, onSignal);
-    const own = (): void => clean();
-    cleaning.add(own);
-    return () => {
-      if (cleaning.delete(own) && cleaning.size === 0) for (const name of names) process.off(name, onSignal);
-    };
+  return {
+    isTaken: () => cleaning.size > 0,
+    onInterrupt: (clean) => {
+      if (cleaning.size === 0) for (const name of names) process.on(name, onSignal);
+      const own = (): void => clean();
+      cleaning.add(own);
+      return () => {
+        if (cleaning.delete(own) && cleaning.size === 0) for (const name of names) process.off(name, onSignal);
+      };
+    },
   };
 };
 
 const createIo = (): Io => {
   const stderr = sink(2);
+  const { isTaken, onInterrupt } = interruptions();
   let input: Promise<Uint8Array> | undefined;
   return {
     argv: process.argv.slice(2),
@@ -156,7 +172,7 @@ const createIo = (): Io => {
         return isTerminal(0);
       },
       read: () => {
-        input ??= readStdin();
+        input ??= readStdin(isTaken);
         return input;
       },
     },
@@ -168,7 +184,7 @@ const createIo = (): Io => {
     now: Date.now,
     // Not of the global `crypto`: that is as much again to load.
     newUuid: uuidSource(Date.now, (bytes) => bytes.set(randomBytes(bytes.length))),
-    onInterrupt: interruptions(),
+    onInterrupt,
     signals: {
       pid: process.pid,
       take: (name, taken) => {

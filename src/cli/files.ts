@@ -4,6 +4,7 @@ import { getSystemErrorMap } from 'node:util';
 import { MobiusError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { endOfInput } from '../platform.ts';
+import { textOf } from '../utf8.ts';
 import { tell } from './report.ts';
 import { nearest } from './suggest.ts';
 
@@ -52,7 +53,8 @@ const readBytes = async (io: Io, path: string): Promise<Uint8Array> => {
 
 const decode = (bytes: Uint8Array, path: string, ignoreBOM = false): string => {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM }).decode(bytes);
+    const text = textOf(bytes);
+    return ignoreBOM || !text.startsWith('\ufeff') ? text : text.slice(1);
   } catch {
     throw new MobiusError('usage', `${path === '-' ? 'standard input' : `"${path}"`} is not UTF-8 text`);
   }

@@ -55,7 +55,17 @@ test('nothing on stdin is an empty text', async () => {
 
 test('what waits for what never comes is told of, and has failed', async () => {
   const never = join(machine.work, 'never.cjs');
-  await writeFile(never, "require('node:fs').read = () => {};\n");
+  await writeFile(
+    never,
+    `const fs = require('node:fs');
+const { readSync } = fs;
+fs.readSync = (file, ...more) => {
+  if (file === 0) throw Object.assign(new Error('plainly fake'), { code: 'EAGAIN' });
+  return readSync(file, ...more);
+};
+fs.read = () => {};
+`,
+  );
   const waiting = `NODE_OPTIONS='--require ${never}' mobius inject < /dev/null`;
   const told = 'mobius: error: internal error: it waits for what never comes\n';
   expect(await machine.bash(waiting)).toEqual({
