@@ -30,13 +30,24 @@ const noHome = (): never => {
 const ownFolder = (io: Io, kind: 'config' | 'data'): string =>
   join(userFolder(io, kind, () => homeOf(io)) ?? noHome(), 'mobius');
 
-/** What a person configures, and the key files: apart from the vault, so that copying one isn't copying both. */
-export const configFolder = (io: Io): string => {
+const findConfigFolder = (io: Io): string => {
   const chosen = io.env.MOBIUS_CONFIG_DIR;
   if (chosen) return resolve(io.cwd, chosen);
   const home = homeOf(io);
   const old = home === undefined ? undefined : join(home, '.mobius');
   return old !== undefined && existsSync(old) ? old : ownFolder(io, 'config');
+};
+
+const configFolders = new WeakMap<Io, string>();
+
+/**
+ * What a person configures, and the key files: apart from the vault, so that copying one isn't copying both. It is looked
+ * for once: a command goes on where it began.
+ */
+export const configFolder = (io: Io): string => {
+  const folder = configFolders.get(io) ?? findConfigFolder(io);
+  configFolders.set(io, folder);
+  return folder;
 };
 
 const dataFolder = (io: Io): string => ownFolder(io, 'data');
