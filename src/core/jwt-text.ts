@@ -1,4 +1,3 @@
-import { textOf } from '../utf8.ts';
 /** What a part of a JWT says. */
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -22,7 +21,7 @@ export const writePart = (value: object): string => encode(utf8.encode(JSON.stri
 /** Undefined for what is spelled otherwise than we do, a claim that stands there twice with it: it can't be ours. */
 export const readPart = (text: string): Claims | undefined => {
   try {
-    const value: unknown = JSON.parse(textOf(Buffer.from(text, 'base64url')));
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     return writePart(value) === text ? (value as Claims) : undefined;
   } catch {
