@@ -101,19 +101,20 @@ const readPieceNow = (descriptor: number): Buffer | undefined => {
   try {
     return piece.subarray(0, readSync(descriptor, piece, 0, pieceLength, null));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
-    if ((error as NodeJS.ErrnoException).code === 'EOF') return piece.subarray(0, 0);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EAGAIN' || code === 'EINTR') return undefined;
+    if (code === 'EOF') return piece.subarray(0, 0);
     throw error;
   }
 };
 
 /**
  * Without `process.stdin`, which brings the network along, a tenth of our start. What ends the process meanwhile must be
- * the system, as with a signal: Node would wait for the read. Where a signal is ours to take, nothing may stand still.
+ * the system, as with a signal: Node would wait for the read. Where there is something to clean up, nothing stands still.
  */
-const readStdin = async (takesSignals: () => boolean): Promise<Uint8Array> => {
+const readStdin = async (hasToClean: () => boolean): Promise<Uint8Array> => {
   const pieces: Buffer[] = [];
-  do pieces.push((takesSignals() ? undefined : readPieceNow(0)) ?? (await readPiece(0)));
+  do pieces.push((hasToClean() ? undefined : readPieceNow(0)) ?? (await readPiece(0)));
   while (pieces.at(-1)?.length !== 0);
   return pieces.length === 2 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 };
@@ -124,7 +125,7 @@ const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
  * Signals are taken only while there is something to clean up: at all other times the system ends the process at once,
  * even in the middle of a long computation, and the shell sees the same exit code.
  */
-const interruptions = (): { isTaken(): boolean; onInterrupt: Io['onInterrupt'] } => {
+const interruptions = (): { hasToClean(): boolean; onInterrupt: Io['onInterrupt'] } => {
   const cleaning = new Set<() => void>();
   const onSignal = (signal: keyof typeof signals): void => {
     for (const clean of cleaning) {
@@ -136,7 +137,7 @@ const interruptions = (): { isTaken(): boolean; onInterrupt: Io['onInterrupt'] }
   };
   const names = Object.keys(signals) as (keyof typeof signals)[];
   return {
-    isTaken: () => cleaning.size > 0,
+    hasToClean: () => cleaning.size > 0,
     onInterrupt: (clean) => {
       if (cleaning.size === 0) for (const name of names) process.on(name, onSignal);
       const own = (): void => clean();
@@ -150,7 +151,7 @@ const interruptions = (): { isTaken(): boolean; onInterrupt: Io['onInterrupt'] }
 
 const createIo = (): Io => {
   const stderr = sink(2);
-  const { isTaken, onInterrupt } = interruptions();
+  const { hasToClean, onInterrupt } = interruptions();
   let input: Promise<Uint8Array> | undefined;
   return {
     argv: process.argv.slice(2),
@@ -172,7 +173,7 @@ const createIo = (): Io => {
         return isTerminal(0);
       },
       read: () => {
-        input ??= readStdin(isTaken);
+        input ??= readStdin(hasToClean);
         return input;
       },
     },

@@ -15,7 +15,7 @@ const isKnown = (command: string): boolean => !command.includes('\n') && MOBIUS_
 
 const commandOf = (noun = '', verb = ''): string => {
   if (isKnown(`${noun} ${verb}`)) return `${noun}-${verb}`;
-  return isKnown(noun) ? noun : 'other';
+  return isKnown(noun) && !noun.includes(' ') ? noun : 'other';
 };
 
 interface Compiled {
@@ -113,7 +113,11 @@ const start = ([noun = 'help', ...others]: readonly string[]): void => {
   const program = join(__dirname, 'program', 'main.cjs');
   process.on('exit', (code) => {
     const { made = [] } = (loaded.get(program) ?? {}) as { made?: readonly unknown[] };
-    if (caches !== undefined) keepCompiled(`${Object.keys(made).join()},${code === 0 ? 'well' : 'failed'}`, caches);
+    try {
+      if (caches !== undefined) keepCompiled(`${Object.keys(made).join()},${code === 0 ? 'well' : 'failed'}`, caches);
+    } catch {
+      // What ran may have put another program in the place of this one, or taken it away.
+    }
   });
   load(program);
 };

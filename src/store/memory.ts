@@ -98,7 +98,7 @@ export const disturbs = (sql: string): 'all' | 'secrets' | undefined => {
 };
 
 const changesFound = (verb: string, name: string, rest: string): boolean => {
-  if (verb === 'insert into ') return !found.has(name) || rest.includes('do update');
+  if (verb === 'insert into ') return !found.has(name) || rest.toLowerCase().includes('do update');
   // A token is removed long after its end, which who remembers it knows as well.
   if (verb === 'delete from ') return name !== 'tokens';
   return !isUse(rest);

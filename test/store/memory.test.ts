@@ -17,6 +17,7 @@ describe('whether a statement disturbs what is remembered', () => {
     ['insert into role_assignments (id) values ($1)', 'all'],
     ['insert into moves (id) values ($1)', 'all'],
     ['insert into api_keys (id) values ($1) on conflict (id) do update set sealed = $2', 'all'],
+    ['insert into api_keys (id) values ($1) on conflict (id) DO UPDATE set sealed = $2', 'all'],
     ['update api_keys set last_used_at = $2, revoked_at = null where id = $1', 'all'],
     ['with gone as (select 1) delete from api_keys', 'all'],
     ['drop table api_keys', 'all'],
